@@ -1,0 +1,246 @@
+package growthgenius
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Version is the version of this SDK, as sent in the User-Agent header.
+const Version = "0.1.0"
+
+// DefaultBaseURL is where the API lives. Documented.
+const DefaultBaseURL = "https://api.growthgenius.com/integrations/v1"
+
+// Client is a client of the API. It is safe for concurrent use, and one is enough for a
+// program: it holds the connections, the limiter and the retry budget.
+//
+// A Client is made by [NewClient] or [NewClientFromEnv]; the zero value cannot be used.
+type Client struct {
+	Users      *UsersService
+	Contacts   *ContactsService
+	Messages   *MessagesService
+	Enrichment *EnrichmentService
+
+	core   *core
+	userID ID
+}
+
+// core is what a client shares with those made from it by ForUser.
+type core struct {
+	base           *url.URL
+	authorize      func(http.Header) // sets the API key; a function, so that nothing can print it
+	redact         redactor
+	transport      http.RoundTripper
+	httpTimeout    time.Duration
+	cookies        http.CookieJar
+	limiter        Limiter
+	retry          RetryPolicy
+	budget         *retryBudget
+	attemptTimeout time.Duration
+	maxBytes       int64
+	logger         *slog.Logger
+	userAgent      string
+	strict         bool
+	personPath     string
+	oddities       seenSet
+}
+
+// NewClient returns a client that authenticates with the API key. Most calls also need
+// to know on whose behalf they act: see [WithUserID] and [Client.ForUser].
+//
+// It fails where the key or an option cannot work. It sends nothing.
+func NewClient(apiKey string, opts ...Option) (*Client, error) {
+	if err := checkAPIKey(apiKey); err != nil {
+		return nil, err
+	}
+	cfg := defaultConfig()
+	for _, opt := range opts {
+		if opt == nil {
+			continue
+		}
+		if err := opt(&cfg); err != nil {
+			return nil, fmt.Errorf("growthgenius: %w: %w", ErrInvalidInput, err)
+		}
+	}
+	base, err := parseBaseURL(cfg.baseURL)
+	if err != nil {
+		return nil, fmt.Errorf("growthgenius: %w: %w", ErrInvalidInput, err)
+	}
+	c := &core{
+		base:           base,
+		authorize:      func(h http.Header) { h["Authorization"] = []string{apiKey} },
+		redact:         redactor{func() string { return apiKey }},
+		transport:      cfg.httpClient.Transport,
+		httpTimeout:    cfg.httpClient.Timeout,
+		cookies:        cfg.httpClient.Jar,
+		limiter:        cfg.limiter,
+		retry:          cfg.retry.withDefaults(),
+		budget:         newRetryBudget(),
+		attemptTimeout: cfg.attemptTimeout,
+		maxBytes:       cfg.maxBytes,
+		logger:         cfg.logger,
+		userAgent:      strings.TrimSpace(cfg.userAgent + " growthgenius-go/" + Version),
+		strict:         cfg.strict,
+		personPath:     cfg.personPath,
+	}
+	if c.transport == nil {
+		c.transport = defaultTransport()
+	}
+	return newClient(c, cfg.userID), nil
+}
+
+// NewClientFromEnv returns a client set up by the environment: the API key in
+// GROWTHGENIUS_API_KEY, the acting user in GROWTHGENIUS_USER_ID and the base URL in
+// GROWTHGENIUS_BASE_URL. Only the key is needed. Options win over the environment.
+func NewClientFromEnv(opts ...Option) (*Client, error) {
+	key := os.Getenv("GROWTHGENIUS_API_KEY")
+	if key == "" {
+		return nil, fmt.Errorf("growthgenius: %w: the environment variable GROWTHGENIUS_API_KEY is not set", ErrInvalidInput)
+	}
+	var env []Option
+	if id := os.Getenv("GROWTHGENIUS_USER_ID"); id != "" {
+		env = append(env, WithUserID(ID(id)))
+	}
+	if base := os.Getenv("GROWTHGENIUS_BASE_URL"); base != "" {
+		env = append(env, WithBaseURL(base))
+	}
+	return NewClient(key, append(env, opts...)...)
+}
+
+func newClient(shared *core, userID ID) *Client {
+	c := &Client{core: shared, userID: userID}
+	c.Users = &UsersService{c}
+	c.Contacts = &ContactsService{c}
+	c.Messages = &MessagesService{c}
+	c.Enrichment = &EnrichmentService{c}
+	return c
+}
+
+// ForUser returns a client that acts on behalf of another user. It shares connections,
+// limiter and retry budget with c, and costs next to nothing.
+func (c *Client) ForUser(id ID) *Client { return newClient(c.core, id) }
+
+// String names the API and the acting user; never the key.
+func (c *Client) String() string {
+	if c == nil || c.core == nil {
+		return "growthgenius.Client(not made by NewClient)"
+	}
+	return fmt.Sprintf("growthgenius.Client(%s, user %q)", c.core.base, string(c.userID))
+}
+
+// Do sends a request of your own through the same engine as every other call: with the
+// API key, user_id, retries and limiter. Use it for endpoints this SDK does not know yet,
+// such as those of the Discovery and Prospector APIs, which the reference names without
+// describing.
+//
+// The path is relative to the base URL and starts with a slash; each segment must be
+// escaped (see [url.PathEscape]). It appears in errors and logs, so it should carry
+// nothing secret. The query is nil, [url.Values] or a struct with `url` tags. The body
+// is nil or a value for encoding/json. The answer is decoded into out, by encoding/json,
+// unless out is nil; types of this package decode as tolerantly as ever.
+//
+// The user_id of the acting user is added for every path but /users. A POST is taken for
+// a create: it is sent again only if it provably never reached the API or was answered
+// 429, and a failure that leaves its outcome open is an [*OutcomeUnknownError].
+func (c *Client) Do(ctx context.Context, method, path string, query, body, out any, opts ...RequestOption) error {
+	e := endpoint{method: strings.ToUpper(method), route: path, query: query, body: body, anonymous: path == "/users", raw: true}
+	return do(ctx, c, e, out, opts)
+}
+
+func checkAPIKey(key string) error {
+	if key == "" {
+		return fmt.Errorf("growthgenius: %w: the API key is empty", ErrInvalidInput)
+	}
+	for i := range len(key) {
+		if key[i] <= ' ' || key[i] > '~' {
+			return fmt.Errorf("growthgenius: %w: the API key has a blank, a control character or a non-ASCII character at byte %d of %d "+
+				"(a newline from the file it was read from?)", ErrInvalidInput, i+1, len(key))
+		}
+	}
+	return nil
+}
+
+// parseBaseURL accepts https, and plain http to this machine only.
+func parseBaseURL(text string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	if err != nil {
+		return nil, errors.New("the base URL cannot be parsed") // the text may carry a secret
+	}
+	switch {
+	case u.Scheme != "https" && u.Scheme != "http", u.Host == "", u.Opaque != "":
+		return nil, fmt.Errorf("the base URL must be like %s", DefaultBaseURL)
+	case u.User != nil, u.RawQuery != "", u.ForceQuery, u.Fragment != "":
+		return nil, errors.New("the base URL must have no user, query or fragment")
+	case u.Scheme == "http" && !isLoopback(u.Hostname()):
+		return nil, fmt.Errorf("the base URL is plain http to %s: the API key would travel in the clear; use https (http is for loopback only)", u.Hostname())
+	}
+	u.Path = strings.TrimRight(u.Path, "/")
+	u.RawPath = strings.TrimRight(u.RawPath, "/")
+	return u, nil
+}
+
+func isLoopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+// maxIdleConnsPerHost keeps the connections of a burst for the next one; net/http keeps
+// two, and would open a connection for nearly every request of a busy program.
+const maxIdleConnsPerHost = 64
+
+// defaultTransport is shared by all clients without a transport of their own.
+var defaultTransport = sync.OnceValue(func() http.RoundTripper {
+	shared, ok := http.DefaultTransport.(*http.Transport)
+	if !ok {
+		return http.DefaultTransport // somebody has replaced it, and will have a reason
+	}
+	t := shared.Clone()
+	t.MaxIdleConnsPerHost = maxIdleConnsPerHost
+	t.MaxIdleConns = 4 * maxIdleConnsPerHost
+	return t
+})
+
+// warn logs a field of an answer that is not as the reference says.
+func (c *core) warn(ctx context.Context, e endpoint, o oddity) {
+	if c.logger == nil {
+		return
+	}
+	c.logger.LogAttrs(ctx, slog.LevelWarn, "growthgenius: "+o.String()+"; its value is kept",
+		slog.String("method", e.method), slog.String("route", e.route),
+		slog.String("record", o.record), slog.String("field", o.field))
+}
+
+// seenSet remembers up to a bound what it has seen.
+type seenSet struct {
+	mu   sync.Mutex
+	seen map[oddity]struct{}
+}
+
+const maxSeen = 1000
+
+// first reports whether o is new. A full set knows everything.
+func (s *seenSet) first(o oddity) bool {
+	o.kind = ""
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.seen[o]; ok || len(s.seen) >= maxSeen {
+		return false
+	}
+	if s.seen == nil {
+		s.seen = map[oddity]struct{}{}
+	}
+	s.seen[o] = struct{}{}
+	return true
+}

@@ -1,0 +1,104 @@
+package growthgenius
+
+import "encoding/json"
+
+// Company is what a company lookup found. The fields are those of the later revision; the
+// reference itself answers a contact, and then the company_* fields of that contact fill
+// what they can here and Contact holds the whole. Ids are text of the provider's own.
+type Company struct {
+	ID                 string           `json:"id,omitzero"`
+	Name               string           `json:"name,omitzero"`
+	Website            string           `json:"website,omitzero"`
+	Industry           string           `json:"industry,omitzero"`
+	Founded            string           `json:"founded,omitzero"`    // The year, as text.
+	Size               *int             `json:"size,omitzero"`       // Number of people; nil where unknown.
+	SizeRange          string           `json:"size_range,omitzero"` // Such as "11-50".
+	Location           *CompanyLocation `json:"location,omitzero"`   // Nil where unknown.
+	Type               string           `json:"type,omitzero"`
+	Ticker             string           `json:"ticker,omitzero"`
+	Summary            string           `json:"summary,omitzero"`
+	Headline           string           `json:"headline,omitzero"` // Only ever seen null; text is inferred.
+	FacebookURL        string           `json:"facebook_url,omitzero"`
+	TwitterURL         string           `json:"twitter_url,omitzero"`
+	CrunchbaseURL      string           `json:"crunchbase_url,omitzero"`
+	LinkedInURL        string           `json:"linkedin_url,omitzero"`
+	LinkedInID         string           `json:"linkedin_id,omitzero"`
+	EmailDomains       []string         `json:"email_domains,omitzero"`
+	Profiles           []string         `json:"profiles,omitzero"`
+	Tags               []string         `json:"tags,omitzero"`
+	AlternativeNames   []string         `json:"alternative_names,omitzero"`
+	AlternativeDomains []string         `json:"alternative_domains,omitzero"`
+	AffiliatedProfiles []string         `json:"affiliated_profiles,omitzero"`
+
+	// Contact is the contact the API answered with, as the reference documents; nil where
+	// it answered with a company.
+	Contact *Contact `json:"contact,omitzero"`
+
+	// Extra keeps unknown keys and values of unexpected types, as [Contact].Extra does.
+	Extra map[string]json.RawMessage `json:",embed,unknown"`
+}
+
+// CompanyLocation is where a company is. Later.
+type CompanyLocation struct {
+	Name          string `json:"name,omitzero"`
+	Locality      string `json:"locality,omitzero"`
+	Region        string `json:"region,omitzero"`
+	Metro         string `json:"metro,omitzero"`
+	Country       string `json:"country,omitzero"`
+	Continent     string `json:"continent,omitzero"`
+	StreetAddress string `json:"street_address,omitzero"`
+	AddressLine2  string `json:"address_line_2,omitzero"`
+	PostalCode    string `json:"postal_code,omitzero"`
+
+	// Extra keeps unknown keys and values of unexpected types, as [Contact].Extra does.
+	Extra map[string]json.RawMessage `json:",embed,unknown"`
+}
+
+type (
+	companyFields         Company
+	companyLocationFields CompanyLocation
+)
+
+func (c *Company) finish() {
+	if c.anonymous() {
+		unwrap("company", c.Extra, c)
+	}
+	if c.Contact == nil || !c.anonymous() {
+		return
+	}
+	c.Name = c.Contact.CompanyName
+	c.Website = c.Contact.Website
+	c.Industry = c.Contact.Industry
+	c.SizeRange = c.Contact.EmployeeCount
+	c.LinkedInURL = c.Contact.CompanyLinkedInURL
+	if from := c.Contact; from.CompanyCity+from.CompanyState+from.CompanyCountry+from.CompanyAddress != "" {
+		c.Location = &CompanyLocation{
+			Locality:      from.CompanyCity,
+			Region:        from.CompanyState,
+			Country:       from.CompanyCountry,
+			StreetAddress: from.CompanyAddress,
+		}
+	}
+}
+
+// anonymous reports whether nothing says which company this is.
+func (c *Company) anonymous() bool { return c.ID == "" && c.Name == "" && c.Website == "" }
+
+func (c *Company) fields() any { return (*companyFields)(c) }
+
+// UnmarshalJSON decodes the record. A field of an unexpected type does not fail it.
+func (c *Company) UnmarshalJSON(data []byte) error { return unmarshalRecord(data, c) }
+
+// MarshalJSON encodes the record under the API's names, Extra included.
+func (c Company) MarshalJSON() ([]byte, error) { return marshalRecord((*companyFields)(&c)) }
+
+func (l *CompanyLocation) fields() any { return (*companyLocationFields)(l) }
+func (l *CompanyLocation) finish()     {}
+
+// UnmarshalJSON decodes the record. A field of an unexpected type does not fail it.
+func (l *CompanyLocation) UnmarshalJSON(data []byte) error { return unmarshalRecord(data, l) }
+
+// MarshalJSON encodes the record under the API's names, Extra included.
+func (l CompanyLocation) MarshalJSON() ([]byte, error) {
+	return marshalRecord((*companyLocationFields)(&l))
+}

@@ -1,0 +1,552 @@
+package growthgenius
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"reflect"
+	"strconv"
+	"strings"
+	"sync"
+
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// This file is the only one that knows which JSON library is used.
+//
+// Every record type T of the API has a twin `type tFields T`: the same fields without
+// the methods, which the library can fill directly. The fast way decodes straight into
+// the twin. Only where that fails, because a field has a type nobody expected, that one
+// record is decoded again field by field, so that an odd field costs nothing but itself.
+
+// record is a type the API answers with.
+type record interface {
+	// fields returns a pointer to the record's method-free twin.
+	fields() any
+	// finish repairs what only the whole record can tell, such as a misspelt key.
+	finish()
+}
+
+var (
+	// The API is not under our control: a repeated key or a stray byte in somebody's
+	// name is no reason to lose a page. (A decoder can also go on after a field of an
+	// odd type only if it does not watch for repeated names.)
+	decodeOptions = jsonv2.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	encodeOptions = jsonv2.JoinOptions(jsonv2.Deterministic(true), jsontext.AllowInvalidUTF8(true))
+)
+
+func marshalJSON(v any) ([]byte, error)      { return jsonv2.Marshal(v, encodeOptions) }
+func unmarshalJSON(data []byte, v any) error { return jsonv2.Unmarshal(data, v, decodeOptions) }
+
+// marshalForeign and unmarshalForeign serve values of the caller's own types, which are
+// written for encoding/json.
+func marshalForeign(v any) ([]byte, error) {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), nil
+}
+
+func unmarshalForeign(data []byte, v any) error { return json.Unmarshal(data, v) }
+
+// inputError is our own complaint inside an error of an encoder, if there is one.
+func inputError(err error) error {
+	for ; errors.Is(err, ErrInvalidInput); err = errors.Unwrap(err) {
+		switch err.(type) { //nolint:errorlint // each link is looked at
+		case *jsonv2.SemanticError, *json.MarshalerError:
+		default:
+			return err
+		}
+	}
+	return nil
+}
+
+// kind is the type of a JSON value, in the words used by error messages.
+type kind string
+
+const (
+	kindObject  kind = "an object"
+	kindArray   kind = "an array"
+	kindText    kind = "text"
+	kindNumber  kind = "a number"
+	kindBool    kind = "a boolean"
+	kindNull    kind = "null"
+	kindInvalid kind = "no JSON"
+)
+
+// kindOf tells the type of a JSON value by its first byte.
+func kindOf(data []byte) kind {
+	data = bytes.TrimLeft(data, " \t\r\n")
+	if len(data) == 0 {
+		return kindInvalid
+	}
+	switch c := data[0]; {
+	case c == '{':
+		return kindObject
+	case c == '[':
+		return kindArray
+	case c == '"':
+		return kindText
+	case c == '-', '0' <= c && c <= '9':
+		return kindNumber
+	case c == 't', c == 'f':
+		return kindBool
+	case c == 'n':
+		return kindNull
+	default:
+		return kindInvalid
+	}
+}
+
+// schema says which JSON name belongs to which field of a record.
+type schema struct {
+	name   string         // of the record, for log lines: "Contact"
+	index  map[string]int // JSON name -> field
+	names  []string       // field -> JSON name
+	extra  int            // the field Extra
+	nested []int          // fields that hold further records
+}
+
+var schemas sync.Map // reflect.Type -> *schema
+
+var rawMapType = reflect.TypeFor[map[string]json.RawMessage]()
+
+// isRecord reports whether t keeps what it does not know in a field Extra.
+func isRecord(t reflect.Type) bool {
+	if t.Kind() != reflect.Struct {
+		return false
+	}
+	f, ok := t.FieldByName("Extra")
+	return ok && f.Type == rawMapType
+}
+
+func schemaOf(t reflect.Type) *schema {
+	if s, ok := schemas.Load(t); ok {
+		return s.(*schema)
+	}
+	name := strings.TrimSuffix(t.Name(), "Fields") // of a twin: contactFields
+	s := &schema{
+		name:  strings.ToUpper(name[:1]) + name[1:],
+		index: make(map[string]int, t.NumField()),
+		names: make([]string, t.NumField()),
+		extra: -1,
+	}
+	for i := range t.NumField() {
+		f := t.Field(i)
+		if f.Name == "Extra" {
+			s.extra = i
+			continue
+		}
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		s.index[name], s.names[i] = i, name
+		elem := f.Type
+		for elem.Kind() == reflect.Pointer || elem.Kind() == reflect.Slice {
+			elem = elem.Elem()
+		}
+		if isRecord(elem) {
+			s.nested = append(s.nested, i)
+		}
+	}
+	actual, _ := schemas.LoadOrStore(t, s)
+	return actual.(*schema)
+}
+
+// unmarshalRecord is the UnmarshalJSON of every record. It replaces the whole record,
+// so that decoding into a reused variable leaves nothing of its former value.
+func unmarshalRecord(data []byte, r record) error {
+	if kindOf(data) == kindNull {
+		return nil
+	}
+	fields := r.fields()
+	reflect.ValueOf(fields).Elem().SetZero()
+	if err := unmarshalJSON(data, fields); err != nil {
+		if !isSemantic(err) {
+			return err
+		}
+		if err := unmarshalByField(data, fields); err != nil {
+			return err
+		}
+	}
+	r.finish()
+	return nil
+}
+
+// isSemantic reports whether err is about the meaning of valid JSON, not its syntax.
+func isSemantic(err error) bool {
+	_, ok := errors.AsType[*jsonv2.SemanticError](err)
+	return ok
+}
+
+// unmarshalByField decodes one record a field at a time. A field of an odd type is kept
+// raw in Extra under its own name and, where nothing is lost by it, converted.
+func unmarshalByField(data []byte, fields any) error {
+	v := reflect.ValueOf(fields).Elem()
+	v.SetZero()
+	s := schemaOf(v.Type())
+	if k := kindOf(data); k != kindObject {
+		return fmt.Errorf("%s is an object, not %s", s.name, k)
+	}
+	dec := jsontext.NewDecoder(bytes.NewBuffer(data), decodeOptions)
+	if _, err := dec.ReadToken(); err != nil {
+		return err
+	}
+	extra := map[string]json.RawMessage{}
+	for dec.PeekKind() != '}' {
+		token, err := dec.ReadToken()
+		if err != nil {
+			return err
+		}
+		name := token.String()
+		raw, err := dec.ReadValue()
+		if err != nil {
+			return err
+		}
+		delete(extra, name) // of a repeated name the last one counts
+		if i, known := s.index[name]; known && fill(v.Field(i), raw) {
+			continue
+		}
+		extra[name] = bytes.Clone(raw)
+	}
+	if len(extra) > 0 {
+		v.Field(s.extra).Set(reflect.ValueOf(extra))
+	}
+	return nil
+}
+
+// fill decodes raw into field and reports whether it was of the expected type. Where it
+// was not, the field gets the value only if the conversion loses nothing.
+func fill(field reflect.Value, raw []byte) bool {
+	field.SetZero()
+	if unmarshalJSON(raw, field.Addr().Interface()) == nil {
+		return true
+	}
+	field.SetZero()
+	if !convert(field, raw) {
+		field.SetZero()
+	}
+	return false
+}
+
+// convert fills field from a JSON value of another type, if that loses nothing:
+// 5 for "5", "5" for 5, true for "true", and the same within lists.
+func convert(field reflect.Value, raw []byte) bool {
+	text := string(raw)
+	switch kindOf(raw) {
+	case kindText:
+		if unmarshalJSON(raw, &text) != nil {
+			return false
+		}
+	case kindArray:
+		return convertList(field, raw)
+	case kindNumber, kindBool:
+	default:
+		return false
+	}
+	switch field.Kind() {
+	case reflect.Pointer:
+		field.Set(reflect.New(field.Type().Elem()))
+		return convert(field.Elem(), raw)
+	case reflect.String:
+		field.SetString(text)
+		return true
+	case reflect.Int:
+		n, ok := wholeNumber(text)
+		field.SetInt(n)
+		return ok
+	case reflect.Bool:
+		field.SetBool(text == "true")
+		return text == "true" || text == "false"
+	default:
+		return false
+	}
+}
+
+func convertList(field reflect.Value, raw []byte) bool {
+	if field.Kind() != reflect.Slice {
+		return false
+	}
+	var items []jsontext.Value
+	if unmarshalJSON(raw, &items) != nil {
+		return false
+	}
+	field.Set(reflect.MakeSlice(field.Type(), len(items), len(items)))
+	for i, item := range items {
+		if unmarshalJSON(item, field.Index(i).Addr().Interface()) != nil && !convert(field.Index(i), item) {
+			return false
+		}
+	}
+	return true
+}
+
+// wholeNumber reads "5" and "5.0", but not "5.5", " 5" or "0x5".
+func wholeNumber(text string) (int64, bool) {
+	if n, err := strconv.ParseInt(text, 10, strconv.IntSize); err == nil {
+		return n, text[0] != '+'
+	}
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil || kindOf([]byte(text)) != kindNumber || f != math.Trunc(f) || math.Abs(f) > 1<<53 {
+		return 0, false
+	}
+	return int64(f), true
+}
+
+// marshalRecord is the MarshalJSON of every record: fields points to the twin of a copy
+// of the record. Every field of a record is tagged omitzero, so clearing a field that
+// Extra replaces is enough for the key to be written once.
+func marshalRecord(fields any) ([]byte, error) {
+	v := reflect.ValueOf(fields).Elem()
+	s := schemaOf(v.Type())
+	for iter := v.Field(s.extra).MapRange(); iter.Next(); {
+		if i, known := s.index[iter.Key().String()]; known {
+			v.Field(i).SetZero()
+		}
+	}
+	return marshalJSON(fields)
+}
+
+// marshalInput is the MarshalJSON of every input: fields points to its twin.
+func marshalInput(fields any) ([]byte, error) {
+	v := reflect.ValueOf(fields).Elem()
+	extra := v.FieldByName("Extra").Interface().(map[string]any)
+	if err := checkExtra(v.Type(), extra); err != nil {
+		return nil, err
+	}
+	return marshalJSON(fields)
+}
+
+// checkExtra refuses keys of an input's Extra that are the names of its fields.
+func checkExtra(input reflect.Type, extra map[string]any) error {
+	if len(extra) == 0 {
+		return nil
+	}
+	s := schemaOf(input)
+	for name := range extra {
+		if i, known := s.index[name]; known {
+			return fmt.Errorf("%w: Extra has %q, which is the field %s: set it there", ErrInvalidInput, name, input.Field(i).Name)
+		}
+	}
+	return nil
+}
+
+// dropNull empties raw values that are null, which is what absent ones are.
+func dropNull(raws ...*json.RawMessage) {
+	for _, raw := range raws {
+		if string(*raw) == "null" {
+			*raw = nil
+		}
+	}
+}
+
+// forget removes a key from an Extra.
+func forget(extra *map[string]json.RawMessage, name string) {
+	delete(*extra, name)
+	if len(*extra) == 0 {
+		*extra = nil
+	}
+}
+
+// unwrap returns the record inside {"contact": {...}}, where a record stands in such a
+// wrapper although it need not, and the wrapper's other keys. r is empty then: it found
+// no field of its own. It reports whether there was a wrapper.
+func unwrap(name string, extra map[string]json.RawMessage, r record) bool {
+	inner := extra[name]
+	if kindOf(inner) != kindObject {
+		return false
+	}
+	if unmarshalRecord(inner, r) != nil {
+		return false
+	}
+	v := reflect.ValueOf(r.fields()).Elem()
+	slot := v.Field(schemaOf(v.Type()).extra)
+	for key, raw := range extra {
+		if key == name {
+			continue
+		}
+		if slot.IsNil() {
+			slot.Set(reflect.MakeMap(slot.Type()))
+		}
+		if at := reflect.ValueOf(key); !slot.MapIndex(at).IsValid() {
+			slot.SetMapIndex(at, reflect.ValueOf(raw))
+		}
+	}
+	return true
+}
+
+// oddity is a field that was not as the reference describes it.
+type oddity struct {
+	record  string // "Contact"
+	field   string // the JSON name
+	unknown bool   // no field of that name is known; else its type was unexpected
+	kind    kind   // of the value that came
+}
+
+func (o oddity) String() string {
+	if o.unknown {
+		return fmt.Sprintf("%s.%s is unknown (%s)", o.record, o.field, o.kind)
+	}
+	return fmt.Sprintf("%s.%s has an unexpected type (%s)", o.record, o.field, o.kind)
+}
+
+// eachOddity reports what v, a pointer to a record, and the records in it keep in Extra.
+func eachOddity(v reflect.Value, report func(oddity)) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		if !v.IsNil() {
+			eachOddity(v.Elem(), report)
+		}
+		return
+	case reflect.Slice:
+		for i := range v.Len() {
+			eachOddity(v.Index(i), report)
+		}
+		return
+	default:
+	}
+	s := schemaOf(v.Type())
+	if extra := v.Field(s.extra); extra.Len() > 0 {
+		for name, raw := range extra.Interface().(map[string]json.RawMessage) {
+			_, known := s.index[name]
+			report(oddity{record: s.name, field: name, unknown: !known, kind: kindOf(raw)})
+		}
+	}
+	for _, i := range s.nested {
+		eachOddity(v.Field(i), report)
+	}
+}
+
+// envelope names the keys under which an answer carries its records.
+type envelope struct{ singular, plural string }
+
+func (e envelope) String() string { return fmt.Sprintf("%q or %q", e.singular, e.plural) }
+
+// elements reads the records of an enveloped answer one by one, whether they stand in a
+// list or alone, under the plural or the singular name, before or after other keys.
+type elements struct {
+	dec *jsontext.Decoder
+	env envelope
+	// raw returns the bytes of the answer between two offsets, the later one being the
+	// decoder's own. It is asked for the current element only.
+	raw func(from, to int64) []byte
+	// stray is told the name of each other key of the envelope.
+	stray func(name string, k kind)
+}
+
+// newElements reads an answer that is in memory.
+func newElements(body []byte, env envelope, stray func(string, kind)) *elements {
+	return &elements{
+		dec:   jsontext.NewDecoder(bytes.NewBuffer(body), decodeOptions),
+		env:   env,
+		raw:   func(from, to int64) []byte { return body[from:to] },
+		stray: stray,
+	}
+}
+
+// each decodes one element after the other into what next returns, and calls yield after
+// each, until yield returns false.
+func (e *elements) each(next func() record, yield func() bool) error {
+	if k := e.dec.PeekKind(); k != '{' {
+		if _, err := e.dec.ReadToken(); err != nil {
+			return err
+		}
+		return fmt.Errorf("the answer is %s, not an object with %s", kindOf([]byte{byte(k)}), e.env)
+	}
+	if _, err := e.dec.ReadToken(); err != nil {
+		return err
+	}
+	found := false
+	for e.dec.PeekKind() != '}' {
+		token, err := e.dec.ReadToken()
+		if err != nil {
+			return err
+		}
+		name := token.String()
+		k := kindOf([]byte{byte(e.dec.PeekKind())})
+		if name != e.env.singular && name != e.env.plural {
+			e.stray(name, k)
+			if err := e.dec.SkipValue(); err != nil {
+				return err
+			}
+			continue
+		}
+		if k != kindArray && k != kindObject {
+			if _, err := e.dec.ReadToken(); err != nil {
+				return err
+			}
+			return fmt.Errorf("%q is %s", name, k)
+		}
+		found = true
+		if more, err := e.value(k, next, yield); err != nil || !more {
+			return err
+		}
+	}
+	if _, err := e.dec.ReadToken(); err != nil {
+		return err
+	}
+	if _, err := e.dec.ReadToken(); err != io.EOF { //nolint:errorlint // the decoder documents io.EOF itself
+		return errors.New("something follows the answer's JSON value")
+	}
+	if !found {
+		return fmt.Errorf("the answer has no %s", e.env)
+	}
+	return nil
+}
+
+// value decodes what stands under the envelope's name: a list of elements, or one alone.
+func (e *elements) value(k kind, next func() record, yield func() bool) (more bool, err error) {
+	if k == kindObject {
+		if err := e.element(next()); err != nil {
+			return false, err
+		}
+		return yield(), nil
+	}
+	if _, err := e.dec.ReadToken(); err != nil {
+		return false, err
+	}
+	for e.dec.PeekKind() != ']' {
+		if err := e.element(next()); err != nil {
+			return false, err
+		}
+		if !yield() {
+			return false, nil
+		}
+	}
+	_, err = e.dec.ReadToken()
+	return true, err
+}
+
+// element decodes the next element into r. A field of an odd type leaves the decoder in
+// the middle of the record: it is led to the record's end, and the record's bytes are
+// decoded again field by field.
+func (e *elements) element(r record) error {
+	from, depth := e.dec.InputOffset(), e.dec.StackDepth()
+	if k := e.dec.PeekKind(); k != '{' {
+		if err := e.dec.SkipValue(); err != nil {
+			return err
+		}
+		return fmt.Errorf("an element is %s, not an object", kindOf([]byte{byte(k)}))
+	}
+	fields := r.fields()
+	if err := jsonv2.UnmarshalDecode(e.dec, fields, decodeOptions); err != nil {
+		if !isSemantic(err) {
+			return err
+		}
+		for e.dec.StackDepth() > depth {
+			if _, err := e.dec.ReadToken(); err != nil {
+				return err
+			}
+		}
+		raw := bytes.TrimLeft(e.raw(from, e.dec.InputOffset()), " \t\r\n:,")
+		if err := unmarshalByField(raw, fields); err != nil {
+			return err
+		}
+	}
+	r.finish()
+	return nil
+}

@@ -1,0 +1,113 @@
+package growthgenius
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"golang.org/x/net/idna"
+)
+
+// EnrichmentService is the Enrichment API: what is known of a person or a company.
+//
+// Lookups cost money: "You'll only be charged once per 30 day period for each unique
+// request" (documented). Asking again within 30 days is free at the vendor, so lookups
+// are retried like reads.
+type EnrichmentService struct{ client *Client }
+
+// PersonQuery says whom to look up: by Email, or else by name and company. Where an
+// e-mail is given the API ignores WebsiteURL (documented).
+type PersonQuery struct {
+	Email       string `url:"email,omitempty"`
+	FirstName   string `url:"first_name,omitempty"`
+	LastName    string `url:"last_name,omitempty"`
+	AccountName string `url:"account_name,omitempty"` // The company's name.
+	WebsiteURL  string `url:"website_url,omitempty"`  // The company's site, never a personal profile.
+}
+
+type companyQuery struct {
+	Domain string `url:"domain"`
+}
+
+// defaultPersonPath is inferred from that of the company lookup: the reference describes
+// the person lookup's parameters without saying where it is.
+const defaultPersonPath = "/people/find"
+
+// Company looks a company up by its domain, such as "tesla.com".
+//
+// [ErrNotFound] means that nobody is known under the domain, [ErrPending] (202, inferred)
+// that the answer is not ready yet: ask again later.
+func (s *EnrichmentService) Company(ctx context.Context, domain string, opts ...RequestOption) (*Company, error) {
+	e := endpoint{method: http.MethodGet, route: "/companies/find", lookup: true}
+	domain, err := cleanDomain(domain)
+	if err != nil {
+		return nil, e.refuse(err)
+	}
+	e.query = companyQuery{Domain: domain}
+	return bare[Company](ctx, s.client, e, opts)
+}
+
+// Person looks a person up by e-mail, or by name and company.
+//
+// The reference gives the lookup's parameters but not its path: GET /people/find is
+// inferred, and [WithPersonPath] changes it. [ErrNotFound] means that nobody was found,
+// [ErrPending] (202, inferred) that the answer is not ready yet.
+func (s *EnrichmentService) Person(ctx context.Context, q PersonQuery, opts ...RequestOption) (*Person, error) {
+	e := endpoint{method: http.MethodGet, route: s.client.core.personPath, lookup: true}
+	q, err := q.clean()
+	if err != nil {
+		return nil, e.refuse(err)
+	}
+	e.query = q
+	return bare[Person](ctx, s.client, e, opts)
+}
+
+// cleanDomain brings a domain into the one form in which it is asked for, so that asking
+// twice for the same company is the same request: lower case, punycode, without scheme,
+// path, port, "www." and a dot at the end.
+func cleanDomain(text string) (string, error) {
+	domain := strings.TrimSpace(text)
+	if _, after, found := strings.Cut(domain, "://"); found {
+		domain = after
+	}
+	if i := strings.IndexAny(domain, "/?#"); i >= 0 {
+		domain = domain[:i]
+	}
+	if host, port, found := strings.Cut(domain, ":"); found && strings.Trim(port, "0123456789") == "" {
+		domain = host
+	}
+	domain = strings.TrimSuffix(domain, ".")
+	if len(domain) > 4 && strings.EqualFold(domain[:4], "www.") && strings.Contains(domain[4:], ".") {
+		domain = domain[4:]
+	}
+	switch {
+	case domain == "":
+		return "", fmt.Errorf("%w: the domain is empty", ErrInvalidInput)
+	case strings.Contains(domain, "@"):
+		return "", fmt.Errorf("%w: the domain is an e-mail address: give what follows the @, or use Person", ErrInvalidInput)
+	}
+	ascii, err := idna.Lookup.ToASCII(domain)
+	if err != nil || strings.ContainsAny(ascii, " \t\r\n:") {
+		return "", fmt.Errorf("%w: the domain is not one: it should be like \"tesla.com\"", ErrInvalidInput)
+	}
+	return ascii, nil
+}
+
+// clean checks the query and brings it into the one form in which it is asked for.
+func (q PersonQuery) clean() (PersonQuery, error) {
+	for _, text := range []*string{&q.Email, &q.FirstName, &q.LastName, &q.AccountName, &q.WebsiteURL} {
+		*text = strings.TrimSpace(*text)
+	}
+	q.Email = strings.ToLower(q.Email)
+	if q.Email != "" {
+		if at := strings.LastIndex(q.Email, "@"); at <= 0 || at == len(q.Email)-1 || strings.ContainsAny(q.Email, " \t\r\n") {
+			return q, fmt.Errorf("%w: the e-mail address is not one: it should be like \"elon@tesla.com\"", ErrInvalidInput)
+		}
+		return q, nil
+	}
+	if (q.FirstName == "" && q.LastName == "") || (q.AccountName == "" && q.WebsiteURL == "") {
+		return q, fmt.Errorf("%w: give an e-mail, or else a name and the company's name or website", ErrInvalidInput)
+	}
+	return q, nil
+}

@@ -1,0 +1,437 @@
+package growthgenius
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Sentinels for [errors.Is]. Each says what kind of failure an error is; [errors.AsType] with
+// [*APIError], [*DecodeError] or [*OutcomeUnknownError] tells the details.
+//
+// The API documents no errors: the meaning of each status is that of HTTP.
+var (
+	// ErrInvalidInput is a mistake in the arguments of a call, found before anything was sent.
+	ErrInvalidInput = errors.New("invalid input")
+
+	ErrBadRequest   = errors.New("bad request")       // 400
+	ErrUnauthorized = errors.New("unauthorized")      // 401: the API key is wrong or missing
+	ErrForbidden    = errors.New("forbidden")         // 403
+	ErrNotFound     = errors.New("not found")         // 404: no such record, or nobody found
+	ErrConflict     = errors.New("conflict")          // 409
+	ErrValidation   = errors.New("validation failed") // 422
+	ErrRateLimited  = errors.New("rate limited")      // 429, taken to mean "not processed"
+	ErrServer       = errors.New("server error")      // any 5xx
+
+	// ErrPending is a lookup the API has queued (202, inferred): ask again later.
+	ErrPending = errors.New("pending")
+	// ErrRedirected is an answer that points elsewhere. Redirects are never followed: the
+	// API key and the body would go with them.
+	ErrRedirected = errors.New("redirected")
+	// ErrDecode is an answer that is not what the call should get. See [*DecodeError].
+	ErrDecode = errors.New("unexpected answer")
+	// ErrResponseTooLarge is an answer over the bound of [WithMaxResponseBytes].
+	ErrResponseTooLarge = errors.New("response too large")
+	// ErrOutcomeUnknown is a create that may or may not have happened. See [*OutcomeUnknownError].
+	ErrOutcomeUnknown = errors.New("outcome unknown")
+)
+
+var statusErrors = map[int]error{
+	http.StatusAccepted:            ErrPending,
+	http.StatusBadRequest:          ErrBadRequest,
+	http.StatusUnauthorized:        ErrUnauthorized,
+	http.StatusForbidden:           ErrForbidden,
+	http.StatusNotFound:            ErrNotFound,
+	http.StatusConflict:            ErrConflict,
+	http.StatusUnprocessableEntity: ErrValidation,
+	http.StatusTooManyRequests:     ErrRateLimited,
+}
+
+// APIError is an answer of the API that is not a success.
+type APIError struct {
+	StatusCode int
+	Method     string // Such as "GET".
+	Route      string // The route's template, such as "/contacts/{id}": no ids and no query.
+
+	Message string              // What the API says, or the first words of a page that is no JSON.
+	Code    string              // The API's code for the error, where it gives one.
+	Fields  map[string][]string // What is wrong with which field; nil where it does not say.
+
+	RequestID  string        // Of the answer's X-Request-Id header; "" where there is none.
+	RetryAfter time.Duration // How long the API asks to wait; 0 where it does not say.
+	Body       []byte        // The answer's first 4 KiB.
+}
+
+// Error says the method, the route, the status and the API's own words.
+func (e *APIError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "growthgenius: %s %s: %d %s", e.Method, e.Route, e.StatusCode, cmp.Or(http.StatusText(e.StatusCode), "(no standard status)"))
+	if e.Code != "" {
+		fmt.Fprintf(&b, " (%s)", e.Code)
+	}
+	if e.Message != "" {
+		b.WriteString(": " + e.Message)
+	}
+	for _, field := range slices.Sorted(maps.Keys(e.Fields)) {
+		fmt.Fprintf(&b, "; %s: %s", field, strings.Join(e.Fields[field], ", "))
+	}
+	if e.RetryAfter > 0 {
+		fmt.Fprintf(&b, "; retry after %s", e.RetryAfter)
+	}
+	if e.RequestID != "" {
+		fmt.Fprintf(&b, " [request %s]", e.RequestID)
+	}
+	return b.String()
+}
+
+// Is reports whether target is the sentinel of the error's status.
+func (e *APIError) Is(target error) bool {
+	switch {
+	case e.StatusCode >= 500:
+		return target == ErrServer
+	case 300 <= e.StatusCode && e.StatusCode < 400:
+		return target == ErrRedirected
+	default:
+		err, ok := statusErrors[e.StatusCode]
+		return ok && target == err
+	}
+}
+
+// DecodeError is a success of HTTP whose body is not what the call should get: a page of
+// HTML, an empty body, broken JSON, another record than the one asked for. It matches
+// [ErrDecode].
+type DecodeError struct {
+	StatusCode int
+	Method     string
+	Route      string
+	Reason     string // What is wrong with the answer.
+	RequestID  string
+	Body       []byte // The answer's first 4 KiB.
+}
+
+// Error says what came instead of an answer, with its first bytes.
+func (e *DecodeError) Error() string {
+	s := fmt.Sprintf("growthgenius: %s %s: unexpected answer (status %d): %s", e.Method, e.Route, e.StatusCode, e.Reason)
+	if e.RequestID != "" {
+		s += " [request " + e.RequestID + "]"
+	}
+	if len(e.Body) == 0 {
+		return s
+	}
+	return s + ": " + strconv.Quote(firstWords(e.Body))
+}
+
+// Is reports whether target is [ErrDecode].
+func (e *DecodeError) Is(target error) bool { return target == ErrDecode }
+
+// OutcomeUnknownError is a create that may or may not have happened: no answer came, or
+// one that does not tell. Creating again might create twice, so look first.
+//
+// It matches [ErrOutcomeUnknown], and the error of the caller's context where that ended
+// the call, and nothing else: a 503 in Last must not look like [ErrServer] to a loop that
+// tries again on those.
+type OutcomeUnknownError struct {
+	Last error // What came of the last attempt, for people to read.
+
+	ctxErr error
+}
+
+// Error says that the outcome is unknown, and why.
+func (e *OutcomeUnknownError) Error() string {
+	return fmt.Sprintf("growthgenius: outcome unknown, the record may have been created: %v", e.Last)
+}
+
+// Unwrap returns [ErrOutcomeUnknown] and, where the caller's context ended the call, its error.
+func (e *OutcomeUnknownError) Unwrap() []error {
+	if e.ctxErr == nil {
+		return []error{ErrOutcomeUnknown}
+	}
+	return []error{ErrOutcomeUnknown, e.ctxErr}
+}
+
+// callError is a call that got no answer.
+type callError struct {
+	method, route string
+	err           error
+}
+
+func (e *callError) Error() string {
+	return fmt.Sprintf("growthgenius: %s %s: %v", e.method, e.route, e.err)
+}
+
+func (e *callError) Unwrap() error { return e.err }
+
+// joined is err with the caller's context error beside it.
+type joined struct{ err, ctxErr error }
+
+func (e *joined) Error() string   { return e.err.Error() + " (" + e.ctxErr.Error() + ")" }
+func (e *joined) Unwrap() []error { return []error{e.err, e.ctxErr} }
+
+// withContextError makes sure that err tells how the caller's context ended.
+func withContextError(err, ctxErr error) error {
+	if ctxErr == nil || errors.Is(err, ctxErr) {
+		return err
+	}
+	return &joined{err, ctxErr}
+}
+
+// timeoutError is an attempt that ran out of its own time. It is not the caller's
+// deadline, so it does not match [context.DeadlineExceeded].
+type timeoutError struct{ after time.Duration }
+
+func (e timeoutError) Error() string {
+	if e.after <= 0 {
+		return "no complete answer in time"
+	}
+	return fmt.Sprintf("no complete answer within %s", e.after)
+}
+func (timeoutError) Timeout() bool   { return true }
+func (timeoutError) Temporary() bool { return true }
+
+// redactor keeps the API key out of errors: whatever quotes it loses it.
+type redactor struct{ secret func() string }
+
+const redacted = "[redacted]"
+
+func (r redactor) text(s string) string { return strings.ReplaceAll(s, r.secret(), redacted) }
+
+func (r redactor) bytes(b []byte) []byte {
+	return bytes.ReplaceAll(b, []byte(r.secret()), []byte(redacted))
+}
+
+// err returns err itself unless it quotes the key; then only its words are left, without
+// the key, so that nothing in its chain can be printed.
+func (r redactor) err(err error) error {
+	if err == nil || !strings.Contains(fmt.Sprintf("%v %+v %#v", err, err, err), r.secret()) {
+		return err
+	}
+	return errors.New(r.text(err.Error()))
+}
+
+const maxErrorBody = 4 << 10
+
+// newAPIError reads whatever the API says about an error: its error bodies are not
+// documented, so every usual shape is tried.
+func newAPIError(method, route string, res *response, now time.Time, r redactor) *APIError {
+	e := &APIError{
+		StatusCode: res.status,
+		Method:     method,
+		Route:      route,
+		RequestID:  r.text(requestID(res.header)),
+	}
+	e.RetryAfter, _ = retryAfter(res.header, now)
+	if e.Is(ErrRedirected) {
+		e.Message = "redirects are not followed, the API key would go with them"
+		if to, err := url.Parse(res.header.Get("Location")); err == nil && to.Host != "" {
+			e.Message += " (to " + printable(r.text(to.Scheme+"://"+to.Host)) + ")"
+		}
+	}
+	body := r.bytes(res.body)
+	e.Body = bytes.Clone(body[:min(len(body), maxErrorBody)])
+	var doc map[string]any
+	if kindOf(body) == kindObject && unmarshalJSON(body, &doc) == nil {
+		e.read(doc)
+	}
+	if e.Message == "" && e.Fields == nil {
+		switch kindOf(body) {
+		case kindObject: // of no known shape; Body has it
+		case kindText:
+			_ = unmarshalJSON(body, &e.Message)
+		default:
+			e.Message = firstWords(plainText(body))
+		}
+	}
+	// A key that was escaped in the JSON shows only now.
+	e.Message, e.Code = r.text(e.Message), r.text(e.Code)
+	for field, problems := range e.Fields {
+		delete(e.Fields, field)
+		for i := range problems {
+			problems[i] = r.text(problems[i])
+		}
+		e.Fields[r.text(field)] = problems
+	}
+	return e
+}
+
+// read takes what it knows from an error body that is an object.
+func (e *APIError) read(doc map[string]any) {
+	for _, key := range []string{"code", "type", "error_code"} {
+		if e.Code == "" {
+			e.Code = scalar(doc[key])
+		}
+	}
+	for _, key := range []string{"message", "error_message", "error_description", "detail", "title"} {
+		if e.Message == "" {
+			e.Message = scalar(doc[key])
+		}
+	}
+	for _, key := range []string{"error", "errors"} {
+		switch v := doc[key].(type) {
+		case map[string]any:
+			if key == "error" {
+				e.read(v)
+				continue
+			}
+			for field, problem := range v {
+				e.field(field, problem)
+			}
+		case []any:
+			e.list(v)
+		default:
+			if text := scalar(v); text != "" {
+				if e.Message != "" && e.Code == "" {
+					e.Code = text // {"error":"invalid_grant","error_description":"..."}
+				} else if e.Message == "" {
+					e.Message = text
+				}
+			}
+		}
+	}
+}
+
+// list reads {"errors":[...]}: texts, or objects that may name their field.
+func (e *APIError) list(items []any) {
+	var texts []string
+	for _, item := range items {
+		object, ok := item.(map[string]any)
+		if !ok {
+			texts = append(texts, scalar(item))
+			continue
+		}
+		var one APIError
+		one.read(object)
+		if field := scalar(object["field"]); field != "" {
+			e.field(field, one.Message)
+			continue
+		}
+		if e.Code == "" {
+			e.Code = one.Code
+		}
+		texts = append(texts, one.Message)
+	}
+	texts = slices.DeleteFunc(texts, func(s string) bool { return s == "" })
+	if e.Message == "" {
+		e.Message = strings.Join(texts, "; ")
+	}
+}
+
+// field adds a problem, or a list of them, to Fields.
+func (e *APIError) field(name string, problem any) {
+	if e.Fields == nil {
+		e.Fields = map[string][]string{}
+	}
+	problems, ok := problem.([]any)
+	if !ok {
+		problems = []any{problem}
+	}
+	for _, p := range problems {
+		text := scalar(p)
+		if object, ok := p.(map[string]any); ok {
+			var one APIError
+			one.read(object)
+			text = one.Message
+		}
+		if text != "" {
+			e.Fields[name] = append(e.Fields[name], text)
+		}
+	}
+}
+
+// scalar is the text of a JSON text, number or boolean, and "" for anything else.
+func scalar(v any) string {
+	switch v := v.(type) {
+	case string:
+		return printable(v)
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	case bool:
+		return strconv.FormatBool(v)
+	default:
+		return ""
+	}
+}
+
+// plainText is the text of a page: of HTML the tags, scripts and styles are left out.
+func plainText(body []byte) []byte {
+	body = body[:min(len(body), 64<<10)]
+	lower := bytes.ToLower(body)
+	if !bytes.Contains(lower, []byte("<html")) && !bytes.Contains(lower, []byte("<!doctype")) {
+		return body
+	}
+	var out []byte
+	for len(body) > 0 {
+		open := bytes.IndexByte(body, '<')
+		if open < 0 {
+			return append(out, body...)
+		}
+		out = append(append(out, body[:open]...), ' ')
+		body, lower = body[open:], lower[open:]
+		end := []byte(">")
+		for _, tag := range []string{"script", "style"} {
+			if bytes.HasPrefix(lower, []byte("<"+tag)) {
+				end = []byte("</" + tag + ">")
+			}
+		}
+		n := bytes.Index(lower, end)
+		if n < 0 {
+			return out
+		}
+		body, lower = body[n+len(end):], lower[n+len(end):]
+	}
+	return out
+}
+
+const maxFirstWords = 200
+
+// firstWords is the beginning of a body in one printable line.
+func firstWords(body []byte) string {
+	words := strings.Join(strings.Fields(printable(string(body[:min(len(body), 4*maxFirstWords)]))), " ")
+	if len(words) <= maxFirstWords {
+		return words
+	}
+	cut := maxFirstWords
+	for cut > 0 && !utf8.RuneStart(words[cut]) {
+		cut--
+	}
+	return words[:cut] + "…"
+}
+
+// printable replaces what could garble a terminal or a log.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\t' || unicode.IsPrint(r):
+			return r
+		case unicode.IsSpace(r):
+			return ' '
+		default:
+			return utf8.RuneError
+		}
+	}, s)
+}
+
+// requestID is the answer's own name for the request, under the usual headers.
+func requestID(h http.Header) string {
+	for _, name := range []string{"X-Request-Id", "X-Correlation-Id", "Request-Id"} {
+		if id := h.Get(name); id != "" {
+			return printable(id[:min(len(id), 128)])
+		}
+	}
+	return ""
+}
+
+// isContextError reports whether err is one of the two errors a context ends with.
+func isContextError(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}

@@ -1,0 +1,301 @@
+package growthgenius
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"net/http"
+	"net/textproto"
+	"strings"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// Option sets up a client. See [NewClient].
+type Option func(*config) error
+
+type config struct {
+	baseURL        string
+	userID         ID
+	httpClient     http.Client
+	limiter        Limiter
+	retry          RetryPolicy
+	attemptTimeout time.Duration
+	maxBytes       int64
+	logger         *slog.Logger
+	userAgent      string
+	strict         bool
+	personPath     string
+}
+
+const (
+	defaultAttemptTimeout   = 30 * time.Second
+	defaultMaxResponseBytes = 64 << 20
+)
+
+func defaultConfig() config {
+	return config{
+		baseURL:        DefaultBaseURL,
+		attemptTimeout: defaultAttemptTimeout,
+		maxBytes:       defaultMaxResponseBytes,
+		personPath:     defaultPersonPath,
+	}
+}
+
+// WithUserID sets the acting user: the user_id in the query of every call but
+// [UsersService.List], which the API asks for (documented). It is not the UserID of a
+// record. [Client.ForUser] and [AsUser] set another one.
+func WithUserID(id ID) Option {
+	return func(c *config) error {
+		if id == "" {
+			return errors.New("WithUserID: the id is empty")
+		}
+		c.userID = id
+		return nil
+	}
+}
+
+// WithBaseURL points the client elsewhere than [DefaultBaseURL]. It must be https; plain
+// http is accepted for loopback addresses only, since the API key goes with each request.
+func WithBaseURL(base string) Option {
+	return func(c *config) error {
+		c.baseURL = base
+		return nil
+	}
+}
+
+// WithHTTPClient makes the client use the Transport, the Timeout (for each attempt) and
+// the Jar of hc. Redirects are never followed, whatever hc.CheckRedirect says, and its
+// idle connections are never closed. hc is not modified, and later changes to it are not
+// seen. A nil Transport means the SDK's own.
+func WithHTTPClient(hc *http.Client) Option {
+	return func(c *config) error {
+		if hc == nil {
+			return errors.New("WithHTTPClient: the client is nil")
+		}
+		c.httpClient = *hc
+		return nil
+	}
+}
+
+// WithRateLimit sends at most perSecond requests a second on average, and at most burst
+// at once. Retries count. The API documents no limits, so none is set by default.
+func WithRateLimit(perSecond float64, burst int) Option {
+	return func(c *config) error {
+		if !(perSecond > 0) || math.IsInf(perSecond, 1) || burst < 1 {
+			return fmt.Errorf("WithRateLimit(%v, %d): both must be positive", perSecond, burst)
+		}
+		c.limiter = rate.NewLimiter(rate.Limit(perSecond), burst)
+		return nil
+	}
+}
+
+// WithLimiter waits for l before each attempt of each call. A [*rate.Limiter] is one.
+func WithLimiter(l Limiter) Option {
+	return func(c *config) error {
+		if l == nil {
+			return errors.New("WithLimiter: the limiter is nil")
+		}
+		c.limiter = l
+		return nil
+	}
+}
+
+// WithRetry changes how often and how patiently calls are tried again. A zero field
+// means its default.
+func WithRetry(policy RetryPolicy) Option {
+	return func(c *config) error {
+		if err := policy.check(); err != nil {
+			return err
+		}
+		c.retry = policy
+		return nil
+	}
+}
+
+// WithAttemptTimeout bounds each attempt of a call, from the connection to the last byte
+// of the body. The default is 30 seconds. The whole call is bounded by its context.
+func WithAttemptTimeout(d time.Duration) Option {
+	return func(c *config) error {
+		if d <= 0 {
+			return fmt.Errorf("WithAttemptTimeout(%s): it must be positive", d)
+		}
+		c.attemptTimeout = d
+		return nil
+	}
+}
+
+// WithMaxResponseBytes bounds each answer, counted after decompression. A larger one
+// fails with [ErrResponseTooLarge]. The default is 64 MiB.
+func WithMaxResponseBytes(n int64) Option {
+	return func(c *config) error {
+		if n <= 0 {
+			return fmt.Errorf("WithMaxResponseBytes(%d): it must be positive", n)
+		}
+		c.maxBytes = n
+		return nil
+	}
+}
+
+// WithLogger logs to l: a debug record for each attempt, and a warning for each retry and
+// for each field of an answer that is not as the reference says (once per field). Records
+// carry the route's template, never ids, a query, a body or the key. Without a logger
+// nothing is logged.
+func WithLogger(l *slog.Logger) Option {
+	return func(c *config) error {
+		if l == nil {
+			return errors.New("WithLogger: the logger is nil")
+		}
+		c.logger = l
+		return nil
+	}
+}
+
+// WithUserAgent names your program to the API, before the SDK's own name:
+// "acme-sync/1.2 growthgenius-go/0.1.0".
+func WithUserAgent(product string) Option {
+	return func(c *config) error {
+		if err := checkHeaderValue(product); err != nil {
+			return fmt.Errorf("WithUserAgent: %w", err)
+		}
+		c.userAgent = product
+		return nil
+	}
+}
+
+// WithStrictDecoding makes an answer with unknown fields or fields of unexpected types
+// fail with [ErrDecode], where it is otherwise decoded and the oddity kept in Extra. It is
+// meant for tests. A create that happened still is no plain failure: it is an
+// [*OutcomeUnknownError] then.
+func WithStrictDecoding() Option {
+	return func(c *config) error {
+		c.strict = true
+		return nil
+	}
+}
+
+// WithPersonPath sets the path of the person lookup, which the reference does not give.
+// The default is "/people/find" (inferred).
+func WithPersonPath(path string) Option {
+	return func(c *config) error {
+		if err := checkPath(path); err != nil {
+			return fmt.Errorf("WithPersonPath: %w", err)
+		}
+		c.personPath = path
+		return nil
+	}
+}
+
+// RequestOption changes one call.
+type RequestOption func(*callOptions)
+
+type callOptions struct {
+	asUser  *ID
+	capture *ResponseInfo
+	noRetry bool
+	header  http.Header
+	err     error // the first mistake in an option
+}
+
+func applyOptions(opts []RequestOption) callOptions {
+	var o callOptions
+	for _, opt := range opts {
+		if opt != nil {
+			opt(&o)
+		}
+	}
+	return o
+}
+
+// AsUser makes one call act on behalf of another user.
+func AsUser(id ID) RequestOption {
+	return func(o *callOptions) { o.asUser = &id }
+}
+
+// CaptureResponse writes to info what the answer said besides its record. It is written
+// once, before the call returns, and stays as it was where no answer came.
+func CaptureResponse(info *ResponseInfo) RequestOption {
+	return func(o *callOptions) { o.capture = info }
+}
+
+// ResponseInfo is what an answer said besides its record. See [CaptureResponse].
+type ResponseInfo struct {
+	StatusCode int
+	Header     http.Header
+	RequestID  string        // Of the X-Request-Id header; "" where there is none.
+	Attempts   int           // How many requests the call has sent, the last one included.
+	Duration   time.Duration // Of the whole call, waits included.
+}
+
+// NoRetry sends a call once.
+func NoRetry() RequestOption {
+	return func(o *callOptions) { o.noRetry = true }
+}
+
+// WithHeader adds a header to a call. The headers that carry the key, frame the message
+// or would make net/http send a create twice (Idempotency-Key) are refused.
+func WithHeader(key, value string) RequestOption {
+	return func(o *callOptions) {
+		key = textproto.CanonicalMIMEHeaderKey(strings.TrimSpace(key))
+		if err := checkHeader(key, value); err != nil {
+			if o.err == nil {
+				o.err = err
+			}
+			return
+		}
+		if o.header == nil {
+			o.header = http.Header{}
+		}
+		o.header.Add(key, value)
+	}
+}
+
+// ownHeaders are set by the SDK or by net/http and by nobody else.
+var ownHeaders = map[string]string{
+	"Authorization":     "it carries the API key given to NewClient",
+	"Host":              "it would send the API key elsewhere: use WithBaseURL",
+	"Idempotency-Key":   "net/http would send creates twice for it, and the API does not know it",
+	"X-Idempotency-Key": "net/http would send creates twice for it, and the API does not know it",
+	"Accept":            "the SDK reads JSON only",
+	"Accept-Encoding":   "net/http decompresses only what it asked for itself",
+	"Content-Type":      "the SDK sends JSON only",
+	"Content-Encoding":  "the SDK does not compress",
+	"Content-Length":    "it follows from the body",
+	"Transfer-Encoding": "it follows from the body",
+	"Connection":        "it belongs to the transport",
+	"Proxy-Connection":  "it belongs to the transport",
+	"Keep-Alive":        "it belongs to the transport",
+	"Te":                "it belongs to the transport",
+	"Trailer":           "it belongs to the transport",
+	"Upgrade":           "it belongs to the transport",
+	"Expect":            "it belongs to the transport",
+}
+
+func checkHeader(key, value string) error {
+	if why, ours := ownHeaders[key]; ours {
+		return fmt.Errorf("WithHeader may not set %s: %s", key, why)
+	}
+	if key == "" {
+		return errors.New("WithHeader: the header's name is empty")
+	}
+	for _, r := range key {
+		if r <= ' ' || r > '~' || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r) {
+			return fmt.Errorf("WithHeader: %q is no header name", key)
+		}
+	}
+	if err := checkHeaderValue(value); err != nil {
+		return fmt.Errorf("WithHeader: %s: %w", key, err)
+	}
+	return nil
+}
+
+func checkHeaderValue(value string) error {
+	for i := range len(value) {
+		if c := value[i]; (c < ' ' && c != '\t') || c == 0x7f {
+			return errors.New("the value has a control character")
+		}
+	}
+	return nil
+}

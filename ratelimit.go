@@ -1,0 +1,41 @@
+package growthgenius
+
+import (
+	"context"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// Limiter decides when the next request may be sent. Wait blocks until then or until the
+// context ends. [*rate.Limiter] is a Limiter.
+type Limiter interface {
+	Wait(ctx context.Context) error
+}
+
+// ThrottleAware is implemented by a [Limiter] that wants to be told of every 429.
+// retryAfter is what the API asked for, or 0 where it did not say.
+type ThrottleAware interface {
+	Throttled(retryAfter time.Duration)
+}
+
+var _ Limiter = (*rate.Limiter)(nil)
+
+// waitForTurn waits for the limiter. A *rate.Limiter refuses at once to wait past a
+// deadline, in words of its own: that is the caller's deadline all the same.
+func (c *core) waitForTurn(ctx context.Context) error {
+	if c.limiter == nil {
+		return ctx.Err()
+	}
+	err := c.limiter.Wait(ctx)
+	if err == nil {
+		return nil
+	}
+	ctxErr := ctx.Err()
+	if _, deadline := ctx.Deadline(); ctxErr == nil && deadline {
+		if _, ok := c.limiter.(*rate.Limiter); ok {
+			ctxErr = context.DeadlineExceeded
+		}
+	}
+	return withContextError(err, ctxErr)
+}

@@ -1,0 +1,475 @@
+package growthgenius
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/go-querystring/query"
+	"github.com/hashicorp/go-retryablehttp"
+)
+
+// This file is the one path every call takes: build (newRequest), send (send.go), decode.
+
+// endpoint is what a method of a service says about its call.
+type endpoint struct {
+	method    string
+	route     string      // the path's template: "/contacts/{id}"
+	id        *ID         // fills {id}; the answer must have it too
+	wantID    ID          // the id the answer must have, where the path has none
+	query     any         // nil, url.Values or a struct with url tags
+	body      any         // nil or a value for JSON
+	envelope  envelope    // around the body of the request and the records of the answer
+	class     replayClass // what may be sent again; by default as the method says
+	anonymous bool        // no user_id
+	lookup    bool        // 202 means "ask again later"
+	raw       bool        // of Client.Do: the route is a path, the body is for encoding/json
+}
+
+// refuse is the error of a call that is not sent.
+func (e endpoint) refuse(err error) error { return &callError{e.method, e.route, err} }
+
+// resource is a record with an id, of which the API answers with the one asked for.
+type resource interface {
+	record
+	identity() ID
+}
+
+// resourceOf lets type inference find the pointer type of a resource.
+type resourceOf[T any] interface {
+	*T
+	resource
+}
+
+// one makes a call that is answered with one record.
+func one[T any, P resourceOf[T]](ctx context.Context, c *Client, e endpoint, opts []RequestOption) (*T, error) {
+	res, err := c.send(ctx, e, opts)
+	if err != nil {
+		return nil, err
+	}
+	return decodeOne[T, P](ctx, c, e, res)
+}
+
+// create makes a call that brings a record into being. An answer that does not tell which
+// leaves the outcome open: the record may well be there.
+func create[T any, P resourceOf[T]](ctx context.Context, c *Client, e endpoint, opts []RequestOption) (*T, error) {
+	v, err := one[T, P](ctx, c, e, opts)
+	if errors.Is(err, ErrDecode) {
+		return nil, &OutcomeUnknownError{Last: err}
+	}
+	return v, err
+}
+
+// many makes a call that is answered with a list.
+func many[T any, P resourceOf[T]](ctx context.Context, c *Client, e endpoint, opts []RequestOption) ([]T, error) {
+	if list, ok := e.query.(ListOptions); ok {
+		var err error
+		if e.query, err = list.query(time.Now()); err != nil {
+			return nil, e.refuse(err)
+		}
+	}
+	res, err := c.send(ctx, e, opts)
+	if err != nil {
+		return nil, err
+	}
+	return decodeMany[T, P](ctx, c, e, res)
+}
+
+// remove makes a call whose answer says nothing but that it was done.
+func remove(ctx context.Context, c *Client, e endpoint, opts []RequestOption) error {
+	_, err := c.send(ctx, e, opts)
+	return err
+}
+
+// bare makes a call that is answered with a record without an envelope.
+func bare[T any, P interface {
+	*T
+	record
+	anonymous() bool
+}](ctx context.Context, c *Client, e endpoint, opts []RequestOption) (*T, error) {
+	v := new(T)
+	err := c.whole(ctx, e, P(v), opts, func() error {
+		if P(v).anonymous() {
+			return errors.New("the record has no id, no name and no website")
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
+// page makes a call that is answered with a page of search results.
+func page(ctx context.Context, c *Client, e endpoint, opts []RequestOption) (*ContactPage, error) {
+	p := new(ContactPage)
+	err := c.whole(ctx, e, p, opts, func() error {
+		if p.Contacts == nil {
+			return errors.New(`the answer has no list of "contacts"`)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// do makes a call whose answer is the caller's own business.
+func do(ctx context.Context, c *Client, e endpoint, out any, opts []RequestOption) error {
+	if err := checkPath(e.route); err != nil {
+		return e.refuse(err)
+	}
+	res, err := c.send(ctx, e, opts)
+	if err != nil || out == nil {
+		return err
+	}
+	if len(res.body) == 0 {
+		err = e.undecodable(c.core, res, errors.New("the body is empty"))
+	} else if err = unmarshalForeign(res.body, out); err != nil {
+		err = e.undecodable(c.core, res, err)
+	}
+	if err != nil && e.class.of(e.method) == replayUnsent {
+		return &OutcomeUnknownError{Last: err}
+	}
+	return err
+}
+
+// whole decodes the whole answer into v, which must then pass the check.
+func (c *Client) whole(ctx context.Context, e endpoint, v record, opts []RequestOption, check func() error) error {
+	res, err := c.send(ctx, e, opts)
+	if err != nil {
+		return err
+	}
+	if k := kindOf(res.body); k != kindObject {
+		return e.undecodable(c.core, res, fmt.Errorf("the answer is %s, not an object", k))
+	}
+	if err := unmarshalRecord(res.body, v); err != nil {
+		return e.undecodable(c.core, res, err)
+	}
+	if err := check(); err != nil {
+		return e.undecodable(c.core, res, err)
+	}
+	return c.core.inspect(ctx, e, res, v)
+}
+
+func decodeOne[T any, P resourceOf[T]](ctx context.Context, c *Client, e endpoint, res *response) (*T, error) {
+	found, err := decodeMany[T, P](ctx, c, e, res)
+	if err != nil {
+		return nil, err
+	}
+	want := e.wantID
+	if e.id != nil {
+		want = *e.id
+	}
+	if want == "" && len(found) == 1 && P(&found[0]).identity() != "" {
+		return &found[0], nil
+	}
+	for i := range found {
+		if want != "" && P(&found[i]).identity() == want {
+			return &found[i], nil
+		}
+	}
+	switch {
+	case len(found) == 0:
+		err = fmt.Errorf("the list under %s is empty", e.envelope)
+	case len(found) > 1:
+		err = fmt.Errorf("the answer has %d records, none of them the one asked for", len(found))
+	case P(&found[0]).identity() == "":
+		err = errors.New("the record has no id")
+	default:
+		err = errors.New("the answer is another record than the one asked for")
+	}
+	return nil, e.undecodable(c.core, res, err)
+}
+
+func decodeMany[T any, P resourceOf[T]](ctx context.Context, c *Client, e endpoint, res *response) ([]T, error) {
+	found := []T{}
+	next := func() record {
+		found = append(found, *new(T))
+		return P(&found[len(found)-1])
+	}
+	var strays []oddity
+	stray := func(name string, k kind) {
+		strays = append(strays, oddity{record: "the answer", field: name, unknown: true, kind: k})
+	}
+	if err := newElements(res.body, e.envelope, stray).each(next, func() bool { return true }); err != nil {
+		return nil, e.undecodable(c.core, res, err)
+	}
+	return found, c.core.inspect(ctx, e, res, &found, strays...)
+}
+
+// inspect logs each way in which an answer differs from the reference, once, or with
+// strict decoding makes it an error. v is a pointer to the decoded record or records.
+func (c *core) inspect(ctx context.Context, e endpoint, res *response, v any, strays ...oddity) error {
+	if c.logger == nil && !c.strict {
+		return nil
+	}
+	found := strays
+	eachOddity(reflect.ValueOf(v), func(o oddity) { found = append(found, o) })
+	if c.strict && len(found) > 0 {
+		texts := make([]string, len(found))
+		for i, o := range found {
+			texts[i] = o.String()
+		}
+		slices.Sort(texts)
+		return e.undecodable(c, res, fmt.Errorf("strict decoding: %s", strings.Join(slices.Compact(texts), "; ")))
+	}
+	for _, o := range found {
+		if c.oddities.first(o) {
+			c.warn(ctx, e, o)
+		}
+	}
+	return nil
+}
+
+// undecodable is the error of an answer that cannot be used.
+func (e endpoint) undecodable(c *core, res *response, reason error) error {
+	r := c.redact
+	text := r.text(reason.Error())
+	if len(res.body) == 0 {
+		text = "the body is empty"
+	} else if k := kindOf(res.body); k == kindInvalid {
+		text = "the body is not JSON"
+		if strings.HasPrefix(strings.TrimSpace(string(res.body[:min(len(res.body), 64)])), "<") {
+			text = "the body is HTML or XML, not JSON"
+		}
+	}
+	body := r.bytes(res.body)
+	return &DecodeError{
+		StatusCode: res.status, Method: e.method, Route: e.route, Reason: text,
+		RequestID: r.text(requestID(res.header)), Body: slices.Clone(body[:min(len(body), maxErrorBody)]),
+	}
+}
+
+// send builds the request, sends it and returns a successful answer.
+func (c *Client) send(ctx context.Context, e endpoint, opts []RequestOption) (*response, error) {
+	o := applyOptions(opts)
+	req, err := c.newRequest(ctx, e, &o)
+	if err != nil {
+		return nil, e.refuse(err)
+	}
+	s := &sender{core: c.core, method: e.method, route: e.route, class: e.class.of(e.method), noRetry: o.noRetry}
+	res, err := s.send(req)
+	if err == nil && o.capture != nil {
+		*o.capture = res.info
+	}
+	if err == nil && res.status < 300 && !(e.lookup && res.status == http.StatusAccepted) {
+		return res, nil
+	}
+	if e.method == http.MethodDelete && s.ambiguous && err == nil && res.status == http.StatusNotFound {
+		return res, nil // an earlier attempt of this very call has deleted it
+	}
+	if err == nil {
+		api := newAPIError(e.method, e.route, res, time.Now(), c.core.redact)
+		if err = api; s.verdict.why != "" {
+			err = fmt.Errorf("%w; %s", api, s.verdict.why)
+		}
+		if s.class.replayable(s.last) { // then a context that has ended is why it was not tried again
+			err = withContextError(err, ctx.Err())
+		}
+	}
+	if s.class == replayUnsent && s.ambiguous {
+		return nil, &OutcomeUnknownError{Last: err, ctxErr: ctx.Err()}
+	}
+	return nil, err
+}
+
+// newRequest builds the request of a call, or says what is wrong with it.
+func (c *Client) newRequest(ctx context.Context, e endpoint, o *callOptions) (*retryablehttp.Request, error) {
+	if o.err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInvalidInput, o.err)
+	}
+	path := e.route
+	if e.id != nil {
+		segment, err := escapeID(*e.id)
+		if err != nil {
+			return nil, err
+		}
+		path = strings.Replace(path, "{id}", segment, 1)
+	}
+	values, err := encodeQuery(e.query)
+	if err != nil {
+		return nil, err
+	}
+	if !e.anonymous {
+		id, err := c.actAs(o)
+		if err != nil {
+			return nil, err
+		}
+		if values.Has("user_id") {
+			return nil, fmt.Errorf("%w: the query has a user_id: use AsUser", ErrInvalidInput)
+		}
+		values.Set("user_id", string(id))
+	}
+	body, err := e.encodeBody()
+	if err != nil {
+		return nil, err
+	}
+	plain, err := url.PathUnescape(path)
+	if err != nil {
+		return nil, fmt.Errorf("%w: the path cannot be parsed", ErrInvalidInput)
+	}
+	u := *c.core.base
+	u.RawPath = u.EscapedPath() + path
+	u.Path += plain
+	u.RawQuery = values.Encode()
+	header := http.Header{}
+	if o.header != nil {
+		header = o.header.Clone()
+	}
+	header["Accept"] = []string{"application/json"}
+	if header.Get("User-Agent") == "" {
+		header["User-Agent"] = []string{c.core.userAgent}
+	}
+	c.core.authorize(header)
+	req := (&http.Request{
+		Method: e.method, URL: &u, Host: u.Host, Header: header,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+	}).WithContext(context.WithValue(ctx, routeKey{}, e.route))
+	retryable := &retryablehttp.Request{Request: req}
+	if body != nil {
+		header["Content-Type"] = []string{"application/json"}
+		err = retryable.SetBody(body)
+	}
+	return retryable, err
+}
+
+type routeKey struct{}
+
+// RouteFromContext returns the template of the route that the request with this context
+// belongs to, such as "/contacts/{id}". A RoundTripper given to [WithHTTPClient] can name
+// its spans and metrics by it.
+func RouteFromContext(ctx context.Context) (route string, ok bool) {
+	route, ok = ctx.Value(routeKey{}).(string)
+	return route, ok
+}
+
+// actingUser returns the acting user of a call with these options.
+func (c *Client) actingUser(opts []RequestOption) (ID, error) {
+	o := applyOptions(opts)
+	return c.actAs(&o)
+}
+
+func (c *Client) actAs(o *callOptions) (ID, error) {
+	id := c.userID
+	if o.asUser != nil {
+		id = *o.asUser
+	}
+	if id == "" {
+		return "", fmt.Errorf("%w: no acting user: the API wants a user_id with this call; "+
+			"give WithUserID to NewClient, or use Client.ForUser or AsUser (Users.List tells the ids)", ErrInvalidInput)
+	}
+	return id, nil
+}
+
+// escapeID makes an id one segment of a path, or says why it cannot be.
+func escapeID(id ID) (string, error) {
+	switch id {
+	case "":
+		return "", fmt.Errorf("%w: the id is empty", ErrInvalidInput)
+	case ".", "..":
+		return "", fmt.Errorf("%w: the id %q would change the path", ErrInvalidInput, string(id))
+	}
+	return url.PathEscape(string(id)), nil
+}
+
+// checkPath refuses paths that could leave the API: the key would go with them.
+func checkPath(path string) error {
+	switch {
+	case !strings.HasPrefix(path, "/"):
+		return fmt.Errorf("%w: the path must start with a slash and be relative to the base URL", ErrInvalidInput)
+	case strings.HasPrefix(path, "//"):
+		return fmt.Errorf("%w: a path that starts with // names another host", ErrInvalidInput)
+	case strings.ContainsAny(path, "?#"):
+		return fmt.Errorf("%w: the path may have no query or fragment: use the query argument", ErrInvalidInput)
+	}
+	for segment := range strings.SplitSeq(path, "/") {
+		text, err := url.PathUnescape(segment)
+		if err != nil {
+			return fmt.Errorf("%w: the path is not escaped rightly: use url.PathEscape on each segment", ErrInvalidInput)
+		}
+		if text == "." || text == ".." {
+			return fmt.Errorf("%w: the path may have no segment %q", ErrInvalidInput, text)
+		}
+		if strings.ContainsFunc(segment, func(r rune) bool { return r <= ' ' || r == '\\' || r == 0x7f }) {
+			return fmt.Errorf("%w: the path has a blank, a backslash or a control character: use url.PathEscape on each segment", ErrInvalidInput)
+		}
+	}
+	return nil
+}
+
+func encodeQuery(q any) (url.Values, error) {
+	switch q := q.(type) {
+	case nil:
+		return url.Values{}, nil
+	case url.Values:
+		values := make(url.Values, len(q)+1)
+		for key, list := range q {
+			values[key] = slices.Clone(list)
+		}
+		return values, nil
+	default:
+		values, err := query.Values(q)
+		if err != nil {
+			return nil, fmt.Errorf("%w: the query: %w", ErrInvalidInput, err)
+		}
+		return values, nil
+	}
+}
+
+// encodeBody encodes the body, in the envelope of a single record where there is one.
+func (e endpoint) encodeBody() ([]byte, error) {
+	if e.body == nil {
+		return nil, nil
+	}
+	encode := marshalJSON
+	if e.raw {
+		encode = marshalForeign
+	}
+	body, err := encode(e.body)
+	if err != nil {
+		if cause := inputError(err); cause != nil {
+			return nil, cause
+		}
+		return nil, fmt.Errorf("%w: the body cannot be encoded: %w", ErrInvalidInput, err)
+	}
+	if e.envelope.singular == "" {
+		return body, nil
+	}
+	if string(body) == "{}" {
+		return nil, fmt.Errorf("%w: no field is set: use Set or Null on at least one", ErrInvalidInput)
+	}
+	return slices.Concat([]byte(`{"`+e.envelope.singular+`":`), body, []byte("}")), nil
+}
+
+// listQuery is ListOptions as sent.
+type listQuery struct {
+	From string `url:"from"`
+	To   string `url:"to"`
+}
+
+// listTime is RFC 3339 in UTC with milliseconds: the reference says <datetime> only.
+const listTime = "2006-01-02T15:04:05.000Z"
+
+// query bounds the list on both sides and rounds outwards.
+func (l ListOptions) query(now time.Time) (listQuery, error) {
+	from, to := l.From, l.To
+	if from.IsZero() {
+		from = time.Unix(0, 0)
+	}
+	if to.IsZero() {
+		to = now.Add(24 * time.Hour)
+	}
+	if from.After(to) {
+		return listQuery{}, fmt.Errorf("%w: From (%s) is after To (%s)", ErrInvalidInput, from.Format(time.RFC3339), to.Format(time.RFC3339))
+	}
+	to = to.Add(time.Millisecond - time.Nanosecond)
+	return listQuery{From: from.UTC().Format(listTime), To: to.UTC().Format(listTime)}, nil
+}

@@ -1,0 +1,163 @@
+package growthgeniustest
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/growthgenius/growthgenius-go"
+)
+
+// Page sizes of a search: the documented answer has 25 a page, an early draft of the reference allowed 200 (inferred).
+const (
+	defaultPerPage = 25
+	maxPerPage     = 200
+)
+
+type searchRequest struct {
+	Keywords  string `json:"q_keywords"`
+	SortBy    string `json:"sort_by_field"`
+	Ascending bool   `json:"sort_ascending"`
+	Page      *int   `json:"page"`
+	PerPage   *int   `json:"per_page"`
+	// contact_stage_ids is taken and has no effect: no call tells which stages there are.
+}
+
+type breadcrumb struct {
+	Label       string `json:"label"`
+	Field       string `json:"signal_field_name"`
+	Value       string `json:"value"`
+	DisplayName string `json:"display_name"`
+}
+
+type searchPagination struct {
+	Page         int `json:"page"`
+	PerPage      int `json:"per_page"`
+	TotalEntries int `json:"total_entries"`
+	TotalPages   int `json:"total_pages"`
+}
+
+// searchContacts answers one page: matches of every keyword, sorted, reachable up to the partial results limit.
+func (s *Server) searchContacts(c *call) answer {
+	var req searchRequest
+	if err := json.Unmarshal(c.body, &req); err != nil {
+		return failure(http.StatusUnprocessableEntity, "the body is not a search")
+	}
+	page, perPage := 1, defaultPerPage
+	for name, in := range map[string]struct{ given, to *int }{"page": {req.Page, &page}, "per_page": {req.PerPage, &perPage}} {
+		if in.given == nil {
+			continue
+		}
+		if *in.given < 1 {
+			return invalid(name, "must be greater than or equal to 1")
+		}
+		*in.to = *in.given
+	}
+	perPage = min(perPage, maxPerPage)
+
+	words := strings.FieldsFunc(strings.ToLower(req.Keywords), func(r rune) bool { return r == ',' || r == ' ' })
+	var found []*row
+	for _, r := range s.contacts.visible(s.lagged(s.cfg.searchLag)) {
+		if matches(r.fields, words) {
+			found = append(found, r)
+		}
+	}
+	if !sortRows(found, req.SortBy, req.Ascending) {
+		return invalid("sort_by_field", "is not a known field")
+	}
+	total := len(found)
+	found = found[:min(total, s.cfg.partialLimit)]
+	pages := (len(found) + perPage - 1) / perPage
+
+	var items [][]byte
+	if page <= pages {
+		for _, r := range found[(page-1)*perPage : min(page*perPage, len(found))] {
+			items = append(items, s.searchItem(r))
+		}
+	}
+	crumbs := []breadcrumb{}
+	if req.Keywords != "" {
+		crumbs = append(crumbs, breadcrumb{"Contains Keywords", "q_keywords", req.Keywords, req.Keywords})
+	}
+	rest := mustJSON(struct {
+		Breadcrumbs    []breadcrumb     `json:"breadcrumbs"`
+		Partial        bool             `json:"partial_results_only"`
+		DisableEU      bool             `json:"disable_eu_prospecting"`
+		Limit          int              `json:"partial_results_limit"`
+		Pagination     searchPagination `json:"pagination"`
+		NumFetchResult *int             `json:"num_fetch_result"`
+	}{crumbs, total > s.cfg.partialLimit, false, s.cfg.partialLimit, searchPagination{page, perPage, total, pages}, nil})
+	body := list(s.contacts, items, !s.cfg.flatSearchItems)
+	return jsonAnswer(http.StatusOK, append(body, []byte(","), rest[1:])...)
+}
+
+// matches tells whether each word is in the name, e-mail, title or company.
+func matches(fields record, words []string) bool {
+	if len(words) == 0 {
+		return true
+	}
+	var text strings.Builder
+	for _, name := range []string{"full_name", "name", "first_name", "last_name", "email", "title", "company_name"} {
+		text.WriteString(strings.ToLower(fields.text(name)))
+		text.WriteByte('\n')
+	}
+	for _, word := range words {
+		if !strings.Contains(text.String(), word) {
+			return false
+		}
+	}
+	return true
+}
+
+// sortRows sorts by one of the known fields, equal ones by age; no field leaves the order of creation.
+// The dates of activity, opens and clicks are not kept: the time of the last update stands for them.
+func sortRows(rows []*row, field string, ascending bool) bool {
+	var key func(*row) time.Time
+	switch field {
+	case "":
+		return true
+	case "contact_created_at":
+		key = func(r *row) time.Time { return r.created }
+	case "contact_updated_at", "contact_last_activity_date", "contact_email_last_opened_at", "contact_email_last_clicked_at":
+		key = func(r *row) time.Time { return r.updated }
+	default:
+		return false
+	}
+	if !ascending {
+		slices.Reverse(rows)
+	}
+	slices.SortStableFunc(rows, func(a, b *row) int {
+		if ascending {
+			return key(a).Compare(key(b))
+		}
+		return key(b).Compare(key(a))
+	})
+	return true
+}
+
+// searchItem is a contact as searches show it: the documented sample's fields under its UUID id, fist_name included.
+func (s *Server) searchItem(r *row) []byte {
+	id := growthgenius.ID(r.searchID)
+	if s.cfg.integerSearchIDs {
+		id = r.id
+	}
+	if s.cfg.fullSearchRecords {
+		return s.contacts.renderedAs(r, string(id))
+	}
+	value := func(name string) json.RawMessage {
+		if v, ok := r.fields[name]; ok {
+			return v
+		}
+		return null
+	}
+	return mustJSON(struct {
+		ID        growthgenius.ID `json:"id"`
+		FullName  json.RawMessage `json:"full_name"`
+		FirstName json.RawMessage `json:"fist_name"`
+		LastName  json.RawMessage `json:"last_name"`
+		Email     json.RawMessage `json:"email"`
+		Elision   string          `json:"//"`
+	}{id, value("full_name"), value("first_name"), value("last_name"), value("email"), "..."})
+}

@@ -1,0 +1,142 @@
+package growthgeniustest_test
+
+import (
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/growthgenius/growthgenius-go"
+	"github.com/growthgenius/growthgenius-go/growthgeniustest"
+)
+
+func TestWrongRecord(t *testing.T) {
+	t.Parallel()
+	w := newWire(t)
+	w.srv.Inject(growthgeniustest.Fault{Effect: growthgeniustest.WrongRecord})
+	stranger := at(t, w.call(200, "POST", "/contacts", steve), "contact")
+	equal(t, "with no other row", at(t, stranger, "email"), nil)
+	sameKeys(t, "stranger", stranger, at(t, sample(t, "contact.json"), "contact"))
+
+	w.srv.AddMessages(growthgenius.Message{ID: "7"}, growthgenius.Message{ID: "8"})
+	equal(t, "get", at(t, w.call(200, "GET", "/messages/7", ""), "message", "id"), 8.0)
+	equal(t, "update", at(t, w.call(200, "PATCH", "/messages/8", hello), "message", "id"), 7.0)
+	equal(t, "updated all the same", w.srv.Messages()[1].RenderedCopy, "Hey Louis")
+	equal(t, "lists stay", len(at(t, w.call(200, "GET", "/messages"+everything, ""), "messages").([]any)), 2)
+	equal(t, "lookups stay", at(t, w.call(200, "GET", "/companies/find?domain=tesla.com", ""), "contact", "company_name"), "Tesla")
+	w.call(404, "GET", "/messages/9", "")
+	w.call(200, "DELETE", "/messages/8", "")
+	equal(t, "deleted", len(w.srv.Messages()), 1)
+
+	equal(t, "effects have names", []string{growthgeniustest.WrongRecord.String(), growthgeniustest.Effect(99).String()},
+		[]string{"WrongRecord", "Effect(99)"})
+}
+
+func TestCloseDropsWhatIsToCome(t *testing.T) {
+	t.Parallel()
+	w := newWire(t)
+	w.srv.Inject(growthgeniustest.Fault{Status: 504, Commit: true, CommitDelay: time.Hour, Times: 1}, growthgeniustest.Fault{Delay: time.Hour})
+	w.call(504, "POST", "/contacts", steve)
+	done := make(chan error, 1)
+	go func() {
+		_, _, _, err := post(w)
+		done <- err
+	}()
+	for len(w.srv.Requests()) < 2 {
+		time.Sleep(time.Millisecond)
+	}
+	w.srv.Close()
+	w.srv.Settle()
+	w.srv.Close()
+	if err := <-done; err == nil {
+		t.Error("a delayed answer came although the server closed")
+	}
+	equal(t, "late commits dropped", len(w.srv.Contacts()), len(w.srv.Ledger()))
+	if _, err := w.send("GET", "/users", ""); err == nil {
+		t.Error("a closed server answers")
+	}
+}
+
+// Many clients at once: every create has a row and a ledger entry of its own.
+func TestConcurrency(t *testing.T) {
+	t.Parallel()
+	w := newWire(t, growthgeniustest.WithListLag(time.Millisecond))
+	var wg sync.WaitGroup
+	for range 16 {
+		wg.Go(func() {
+			for range 10 {
+				if status, _, _, err := post(w); status != 200 {
+					t.Errorf("%d %v", status, err)
+				}
+				for _, path := range []string{"/contacts" + everything, "/users"} {
+					res, err := w.send("GET", path, "")
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					_ = res.Body.Close()
+				}
+				w.srv.Inject(growthgeniustest.Fault{Method: "PUT", Status: 500, Times: 1})
+				_ = w.srv.Requests()
+			}
+		})
+	}
+	wg.Wait()
+	ids := map[growthgenius.ID]bool{}
+	for _, entry := range w.srv.Ledger() {
+		ids[entry.ID] = true
+	}
+	equal(t, "rows", []int{len(ids), len(w.srv.Contacts())}, []int{160, 160})
+}
+
+func TestClient(t *testing.T) {
+	t.Parallel()
+	srv := growthgeniustest.NewServer(t)
+	created, err := srv.Client(growthgenius.WithUserID("2")).Contacts.Create(t.Context(), growthgenius.ContactInput{Email: growthgenius.Set("a@example.com")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "given options win", created.UserID, growthgenius.ID("2"))
+	defer func() {
+		if recover() == nil {
+			t.Error("a refused option went unnoticed")
+		}
+	}()
+	srv.Client(growthgenius.WithBaseURL("http://example.com"))
+}
+
+// failingTB is a test that cannot go on.
+type failingTB struct {
+	*testing.T
+	failed bool
+}
+
+func (f *failingTB) Fatalf(string, ...any) { f.failed = true }
+
+func TestBadOption(t *testing.T) {
+	t.Parallel()
+	for _, key := range []string{"", "a\nb", " a"} {
+		tb := &failingTB{T: t}
+		if srv := growthgeniustest.NewServer(tb, growthgeniustest.WithAPIKey(key)); srv != nil || !tb.failed {
+			t.Errorf("a server took the key %q, which no client can send", key)
+		}
+	}
+}
+
+func TestDripIsGivenUp(t *testing.T) {
+	t.Parallel()
+	w := newWire(t)
+	w.srv.Inject(growthgeniustest.Fault{Drip: time.Hour})
+	req, err := http.NewRequestWithContext(t.Context(), "GET", w.srv.URL()+"/users", strings.NewReader(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", w.srv.APIKey())
+	res, err := w.client.Do(req) // the headers are there at once
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	w.srv.Close() // waits for the handler, which has noticed
+}

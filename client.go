@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"reflect"
 	"strings"
 	"sync"
 	"time"
@@ -78,7 +79,7 @@ func NewClient(apiKey string, opts ...Option) (*Client, error) {
 	c := &core{
 		base:           base,
 		authorize:      func(h http.Header) { h["Authorization"] = []string{apiKey} },
-		redact:         redactor{func() string { return apiKey }},
+		redact:         newRedactor(apiKey),
 		transport:      cfg.httpClient.Transport,
 		httpTimeout:    cfg.httpClient.Timeout,
 		cookies:        cfg.httpClient.Jar,
@@ -153,7 +154,40 @@ func (c *Client) String() string {
 // 429, and a failure that leaves its outcome open is an [*OutcomeUnknownError].
 func (c *Client) Do(ctx context.Context, method, path string, query, body, out any, opts ...RequestOption) error {
 	e := endpoint{method: strings.ToUpper(method), route: path, query: query, body: body, anonymous: path == "/users", raw: true}
+	if err := checkDo(e.method, path, out); err != nil {
+		return e.refuse(err)
+	}
 	return do(ctx, c, e, out, opts)
+}
+
+// checkDo refuses what could only fail once it has been sent.
+func checkDo(method, path string, out any) error {
+	if method == "" || strings.ContainsFunc(method, func(r rune) bool { return r < 'A' || r > 'Z' }) {
+		return fmt.Errorf("%w: the method %q is none: it should be like http.MethodGet", ErrInvalidInput, method)
+	}
+	if v := reflect.ValueOf(out); out != nil && (v.Kind() != reflect.Pointer || v.IsNil()) {
+		return fmt.Errorf("%w: out is a %T: it must be a pointer that is not nil, or nil for no decoding", ErrInvalidInput, out)
+	}
+	return checkRawPath(path)
+}
+
+// checkRawPath is checkPath for paths that are sent as they are. What net/url would
+// escape again is refused, since it would undo the escapes beside it on the way, and so
+// are dots that only show once a server has unescaped the path.
+func checkRawPath(path string) error {
+	if err := checkPath(path); err != nil {
+		return err
+	}
+	plain, err := url.PathUnescape(path)
+	if err != nil || (&url.URL{Path: plain, RawPath: path}).EscapedPath() != path {
+		return fmt.Errorf("%w: the path is not escaped rightly: use url.PathEscape on each segment", ErrInvalidInput)
+	}
+	for segment := range strings.SplitSeq(strings.ReplaceAll(plain, `\`, "/"), "/") {
+		if segment == "." || segment == ".." {
+			return fmt.Errorf("%w: the path may have no segment %q, nor an escaped one", ErrInvalidInput, segment)
+		}
+	}
+	return nil
 }
 
 func checkAPIKey(key string) error {
@@ -176,7 +210,7 @@ func parseBaseURL(text string) (*url.URL, error) {
 		return nil, errors.New("the base URL cannot be parsed") // the text may carry a secret
 	}
 	switch {
-	case u.Scheme != "https" && u.Scheme != "http", u.Host == "", u.Opaque != "":
+	case u.Scheme != "https" && u.Scheme != "http", u.Hostname() == "", u.Opaque != "":
 		return nil, fmt.Errorf("the base URL must be like %s", DefaultBaseURL)
 	case u.User != nil, u.RawQuery != "", u.ForceQuery, u.Fragment != "":
 		return nil, errors.New("the base URL must have no user, query or fragment")
@@ -217,7 +251,12 @@ func (c *core) warn(ctx context.Context, e endpoint, o oddity) {
 	if c.logger == nil {
 		return
 	}
-	c.logger.LogAttrs(ctx, slog.LevelWarn, "growthgenius: "+o.String()+"; its value is kept",
+	o.field = clip(c.redact.text(o.field), maxFieldName)
+	fate := "; its value is kept"
+	if o.record == envelopeRecord {
+		fate = "; it is ignored"
+	}
+	c.logger.LogAttrs(ctx, slog.LevelWarn, "growthgenius: "+o.String()+fate,
 		slog.String("method", e.method), slog.String("route", e.route),
 		slog.String("record", o.record), slog.String("field", o.field))
 }
@@ -228,11 +267,14 @@ type seenSet struct {
 	seen map[oddity]struct{}
 }
 
-const maxSeen = 1000
+const (
+	maxSeen      = 1000
+	maxFieldName = 100 // bytes; an answer could name a field with megabytes
+)
 
 // first reports whether o is new. A full set knows everything.
 func (s *seenSet) first(o oddity) bool {
-	o.kind = ""
+	o.kind, o.field = "", strings.Clone(clip(o.field, maxFieldName))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, ok := s.seen[o]; ok || len(s.seen) >= maxSeen {

@@ -61,7 +61,7 @@ type (
 
 func (c *Company) finish() {
 	if c.anonymous() {
-		unwrap("company", c.Extra, c)
+		unwrap("company", c)
 	}
 	if c.Contact == nil || !c.anonymous() {
 		return

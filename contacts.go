@@ -277,16 +277,17 @@ func (c *Contact) Phones() []string {
 func (c *Contact) fields() any { return (*contactFields)(c) }
 
 func (c *Contact) finish() {
+	if c.ID == "" {
+		unwrap("contact", c)
+	}
 	dropNull(&c.LabelNames, &c.Lists, &c.UnstructuredData)
-	if len(c.Extra) == 0 {
-		return
-	}
-	if c.ID == "" && unwrap("contact", c.Extra, c) {
-		return
-	}
 	// The search sample misspells first_name.
+	raw, misspelt := c.Extra["fist_name"]
+	if _, odd := c.Extra["first_name"]; odd || !misspelt {
+		return
+	}
 	var name string
-	if raw, ok := c.Extra["fist_name"]; ok && unmarshalJSON(raw, &name) == nil && (c.FirstName == "" || c.FirstName == name) {
+	if unmarshalJSON(raw, &name) == nil && (c.FirstName == "" || c.FirstName == name) {
 		c.FirstName = name
 		forget(&c.Extra, "fist_name")
 	}
@@ -313,9 +314,9 @@ func (a ContactAccount) MarshalJSON() ([]byte, error) {
 }
 
 // UnmarshalJSON reads an input back: an absent field is unset, null is Null. Keys that
-// are no field's go to Extra.
+// are no field's go to Extra, their numbers as [json.Number].
 func (in *ContactInput) UnmarshalJSON(data []byte) error {
-	return unmarshalJSON(data, (*contactInputFields)(in))
+	return unmarshalInput(data, (*contactInputFields)(in))
 }
 
 // MarshalJSON encodes the fields that are set or null, and Extra. A key in Extra that is

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"reflect"
 	"strconv"
@@ -36,7 +37,8 @@ var (
 	// name is no reason to lose a page. (A decoder can also go on after a field of an
 	// odd type only if it does not watch for repeated names.)
 	decodeOptions = jsonv2.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-	encodeOptions = jsonv2.JoinOptions(jsonv2.Deterministic(true), jsontext.AllowInvalidUTF8(true))
+	// What was kept raw was read with these allowances and is written with them too.
+	encodeOptions = jsonv2.JoinOptions(jsonv2.Deterministic(true), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 )
 
 func marshalJSON(v any) ([]byte, error)      { return jsonv2.Marshal(v, encodeOptions) }
@@ -164,18 +166,32 @@ func unmarshalRecord(data []byte, r record) error {
 	if kindOf(data) == kindNull {
 		return nil
 	}
-	fields := r.fields()
-	reflect.ValueOf(fields).Elem().SetZero()
-	if err := unmarshalJSON(data, fields); err != nil {
-		if !isSemantic(err) {
-			return err
-		}
-		if err := unmarshalByField(data, fields); err != nil {
-			return err
-		}
+	if err := unmarshalFields(data, r.fields()); err != nil {
+		return err
 	}
 	r.finish()
 	return nil
+}
+
+// unmarshalFields decodes one record into its twin, the fast way where that works.
+func unmarshalFields(data []byte, fields any) error {
+	reflect.ValueOf(fields).Elem().SetZero()
+	err := unmarshalJSON(data, fields)
+	if isSemantic(err) {
+		err = unmarshalByField(data, fields)
+	}
+	return withoutNames(err)
+}
+
+// withoutNames drops the JSON pointer from a complaint about broken JSON. It is made of
+// names in the answer, which may be anything, the beginning of the API key included.
+func withoutNames(err error) error {
+	if broken, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
+		plain := *broken
+		plain.JSONPointer = ""
+		return &plain
+	}
+	return err
 }
 
 // isSemantic reports whether err is about the meaning of valid JSON, not its syntax.
@@ -214,10 +230,28 @@ func unmarshalByField(data []byte, fields any) error {
 		}
 		extra[name] = bytes.Clone(raw)
 	}
+	if err := endOfInput(dec); err != nil {
+		return err
+	}
 	if len(extra) > 0 {
 		v.Field(s.extra).Set(reflect.ValueOf(extra))
 	}
 	return nil
+}
+
+// endOfInput reads the end of the outermost object, after which nothing may follow.
+func endOfInput(dec *jsontext.Decoder) error {
+	if _, err := dec.ReadToken(); err != nil {
+		return err
+	}
+	switch _, err := dec.ReadToken(); {
+	case err == io.EOF: //nolint:errorlint // the decoder documents io.EOF itself
+		return nil
+	case err != nil:
+		return err
+	default:
+		return errors.New("something follows the JSON value")
+	}
 }
 
 // fill decodes raw into field and reports whether it was of the expected type. Where it
@@ -291,7 +325,7 @@ func wholeNumber(text string) (int64, bool) {
 		return n, text[0] != '+'
 	}
 	f, err := strconv.ParseFloat(text, 64)
-	if err != nil || kindOf([]byte(text)) != kindNumber || f != math.Trunc(f) || math.Abs(f) > 1<<53 {
+	if err != nil || kindOf([]byte(text)) != kindNumber || strings.ContainsAny(text, "xX_") || f != math.Trunc(f) || math.Abs(f) > 1<<53 {
 		return 0, false
 	}
 	return int64(f), true
@@ -311,28 +345,63 @@ func marshalRecord(fields any) ([]byte, error) {
 	return marshalJSON(fields)
 }
 
-// marshalInput is the MarshalJSON of every input: fields points to its twin.
+// marshalInput is the MarshalJSON of every input: fields points to the twin of a copy.
 func marshalInput(fields any) ([]byte, error) {
 	v := reflect.ValueOf(fields).Elem()
-	extra := v.FieldByName("Extra").Interface().(map[string]any)
-	if err := checkExtra(v.Type(), extra); err != nil {
+	slot := v.FieldByName("Extra")
+	extra, err := encodeExtra(v.Type(), slot.Interface().(map[string]any))
+	if err != nil {
 		return nil, err
 	}
+	slot.Set(reflect.ValueOf(extra))
 	return marshalJSON(fields)
 }
 
-// checkExtra refuses keys of an input's Extra that are the names of its fields.
-func checkExtra(input reflect.Type, extra map[string]any) error {
+// unmarshalInput is the UnmarshalJSON of every input: fields points to its twin. Numbers
+// in Extra become json.Number, since a float64 would round large ones.
+func unmarshalInput(data []byte, fields any) error {
+	if err := unmarshalJSON(data, fields); err != nil {
+		return err
+	}
+	extra := reflect.ValueOf(fields).Elem().FieldByName("Extra").Interface().(map[string]any)
 	if len(extra) == 0 {
 		return nil
 	}
-	s := schemaOf(input)
+	var raw map[string]json.RawMessage
+	if err := unmarshalJSON(data, &raw); err != nil {
+		return err
+	}
 	for name := range extra {
-		if i, known := s.index[name]; known {
-			return fmt.Errorf("%w: Extra has %q, which is the field %s: set it there", ErrInvalidInput, name, input.Field(i).Name)
+		if _, ok := raw[name]; !ok {
+			continue // it was there before
 		}
+		dec := json.NewDecoder(bytes.NewReader(raw[name]))
+		dec.UseNumber()
+		var exact any
+		if err := dec.Decode(&exact); err != nil {
+			return err
+		}
+		extra[name] = exact
 	}
 	return nil
+}
+
+// encodeExtra encodes the values of an input's Extra, which are the caller's own. Keys
+// that are the names of the input's fields are refused.
+func encodeExtra(input reflect.Type, extra map[string]any) (map[string]any, error) {
+	s := schemaOf(input)
+	encoded := make(map[string]any, len(extra))
+	for name, value := range extra {
+		if i, known := s.index[name]; known {
+			return nil, fmt.Errorf("%w: Extra has %q, which is the field %s: set it there", ErrInvalidInput, name, input.Field(i).Name)
+		}
+		raw, err := marshalForeign(value)
+		if err != nil {
+			return nil, fmt.Errorf("%w: Extra[%q] cannot be encoded: %w", ErrInvalidInput, name, err)
+		}
+		encoded[name] = json.RawMessage(raw)
+	}
+	return encoded, nil
 }
 
 // dropNull empties raw values that are null, which is what absent ones are.
@@ -352,32 +421,55 @@ func forget(extra *map[string]json.RawMessage, name string) {
 	}
 }
 
-// unwrap returns the record inside {"contact": {...}}, where a record stands in such a
-// wrapper although it need not, and the wrapper's other keys. r is empty then: it found
-// no field of its own. It reports whether there was a wrapper.
-func unwrap(name string, extra map[string]json.RawMessage, r record) bool {
-	inner := extra[name]
-	if kindOf(inner) != kindObject {
-		return false
+// unwrap replaces r by the record inside it, where r is a wrapper it need not have, such
+// as {"contact": {...}}. The wrapper's other keys are kept in the record; where the record
+// has one of them as well r stays as it is, so that neither is lost. Only one wrapper is
+// taken off: there never are more, and each costs a pass over all that is inside.
+func unwrap(name string, r record) {
+	outer := reflect.ValueOf(r.fields()).Elem()
+	s := schemaOf(outer.Type())
+	beside := outer.Field(s.extra).Interface().(map[string]json.RawMessage)
+	if kindOf(beside[name]) != kindObject {
+		return
 	}
-	if unmarshalRecord(inner, r) != nil {
-		return false
+	inner := reflect.New(outer.Type()).Elem()
+	if unmarshalFields(beside[name], inner.Addr().Interface()) != nil {
+		return
 	}
-	v := reflect.ValueOf(r.fields()).Elem()
-	slot := v.Field(schemaOf(v.Type()).extra)
-	for key, raw := range extra {
+	extra := inner.Field(s.extra).Interface().(map[string]json.RawMessage)
+	has := func(key string) bool {
+		_, ok := extra[key]
+		i, known := s.index[key]
+		return ok || (known && !inner.Field(i).IsZero())
+	}
+	all := maps.Clone(extra)
+	for key, raw := range beside {
 		if key == name {
 			continue
 		}
-		if slot.IsNil() {
-			slot.Set(reflect.MakeMap(slot.Type()))
+		if has(key) {
+			return
 		}
-		if at := reflect.ValueOf(key); !slot.MapIndex(at).IsValid() {
-			slot.SetMapIndex(at, reflect.ValueOf(raw))
+		if all == nil {
+			all = map[string]json.RawMessage{}
 		}
+		all[key] = raw
 	}
-	return true
+	for key, i := range s.index {
+		if outer.Field(i).IsZero() {
+			continue
+		}
+		if has(key) {
+			return
+		}
+		inner.Field(i).Set(outer.Field(i))
+	}
+	inner.Field(s.extra).Set(reflect.ValueOf(all))
+	outer.Set(inner)
 }
+
+// envelopeRecord is the record of an oddity in the envelope around the records.
+const envelopeRecord = "the answer"
 
 // oddity is a field that was not as the reference describes it.
 type oddity struct {
@@ -388,6 +480,7 @@ type oddity struct {
 }
 
 func (o oddity) String() string {
+	o.field = printable(o.field)
 	if o.unknown {
 		return fmt.Sprintf("%s.%s is unknown (%s)", o.record, o.field, o.kind)
 	}
@@ -451,6 +544,10 @@ func newElements(body []byte, env envelope, stray func(string, kind)) *elements 
 // each decodes one element after the other into what next returns, and calls yield after
 // each, until yield returns false.
 func (e *elements) each(next func() record, yield func() bool) error {
+	return withoutNames(e.read(next, yield))
+}
+
+func (e *elements) read(next func() record, yield func() bool) error {
 	if k := e.dec.PeekKind(); k != '{' {
 		if _, err := e.dec.ReadToken(); err != nil {
 			return err
@@ -482,15 +579,12 @@ func (e *elements) each(next func() record, yield func() bool) error {
 			return fmt.Errorf("%q is %s", name, k)
 		}
 		found = true
-		if more, err := e.value(k, next, yield); err != nil || !more {
+		if more, err := e.value(name, k, next, yield); err != nil || !more {
 			return err
 		}
 	}
-	if _, err := e.dec.ReadToken(); err != nil {
+	if err := endOfInput(e.dec); err != nil {
 		return err
-	}
-	if _, err := e.dec.ReadToken(); err != io.EOF { //nolint:errorlint // the decoder documents io.EOF itself
-		return errors.New("something follows the answer's JSON value")
 	}
 	if !found {
 		return fmt.Errorf("the answer has no %s", e.env)
@@ -499,7 +593,7 @@ func (e *elements) each(next func() record, yield func() bool) error {
 }
 
 // value decodes what stands under the envelope's name: a list of elements, or one alone.
-func (e *elements) value(k kind, next func() record, yield func() bool) (more bool, err error) {
+func (e *elements) value(name string, k kind, next func() record, yield func() bool) (more bool, err error) {
 	if k == kindObject {
 		if err := e.element(next()); err != nil {
 			return false, err
@@ -510,6 +604,13 @@ func (e *elements) value(k kind, next func() record, yield func() bool) (more bo
 		return false, err
 	}
 	for e.dec.PeekKind() != ']' {
+		if e.dec.PeekKind() == 'n' { // nobody: not worth failing the others
+			if _, err := e.dec.ReadToken(); err != nil {
+				return false, err
+			}
+			e.stray(name+"[]", kindNull)
+			continue
+		}
 		if err := e.element(next()); err != nil {
 			return false, err
 		}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/net/idna"
 )
@@ -68,18 +70,15 @@ func (s *EnrichmentService) Person(ctx context.Context, q PersonQuery, opts ...R
 // path, port, "www." and a dot at the end.
 func cleanDomain(text string) (string, error) {
 	domain := strings.TrimSpace(text)
-	if _, after, found := strings.Cut(domain, "://"); found {
+	if scheme, after, found := strings.Cut(domain, "://"); found && !strings.ContainsAny(scheme, "./?#") {
 		domain = after
 	}
+	domain = strings.TrimPrefix(domain, "//")
 	if i := strings.IndexAny(domain, "/?#"); i >= 0 {
 		domain = domain[:i]
 	}
 	if host, port, found := strings.Cut(domain, ":"); found && strings.Trim(port, "0123456789") == "" {
 		domain = host
-	}
-	domain = strings.TrimSuffix(domain, ".")
-	if len(domain) > 4 && strings.EqualFold(domain[:4], "www.") && strings.Contains(domain[4:], ".") {
-		domain = domain[4:]
 	}
 	switch {
 	case domain == "":
@@ -88,7 +87,15 @@ func cleanDomain(text string) (string, error) {
 		return "", fmt.Errorf("%w: the domain is an e-mail address: give what follows the @, or use Person", ErrInvalidInput)
 	}
 	ascii, err := idna.Lookup.ToASCII(domain)
-	if err != nil || strings.ContainsAny(ascii, " \t\r\n:") {
+	ascii = strings.TrimSuffix(ascii, ".")
+	for { // "www.com" itself is a domain
+		rest, found := strings.CutPrefix(ascii, "www.")
+		if !found || !strings.Contains(rest, ".") {
+			break
+		}
+		ascii = rest
+	}
+	if err != nil || !utf8.ValidString(domain) || slices.Contains(strings.Split(ascii, "."), "") || strings.ContainsAny(ascii, " \t\r\n:") {
 		return "", fmt.Errorf("%w: the domain is not one: it should be like \"tesla.com\"", ErrInvalidInput)
 	}
 	return ascii, nil

@@ -9,9 +9,11 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -122,7 +124,7 @@ type DecodeError struct {
 
 // Error says what came instead of an answer, with its first bytes.
 func (e *DecodeError) Error() string {
-	s := fmt.Sprintf("growthgenius: %s %s: unexpected answer (status %d): %s", e.Method, e.Route, e.StatusCode, e.Reason)
+	s := fmt.Sprintf("growthgenius: %s %s: unexpected answer (status %d): %s", e.Method, e.Route, e.StatusCode, clip(e.Reason, 4*maxFirstWords))
 	if e.RequestID != "" {
 		s += " [request " + e.RequestID + "]"
 	}
@@ -199,27 +201,89 @@ func (e timeoutError) Error() string {
 func (timeoutError) Timeout() bool   { return true }
 func (timeoutError) Temporary() bool { return true }
 
-// redactor keeps the API key out of errors: whatever quotes it loses it.
-type redactor struct{ secret func() string }
+// redactor keeps the API key out of errors: whatever quotes it loses it. It finds the key
+// in the escapes of JSON, URLs and HTML too, since that is how a server or a proxy that
+// echoes a request writes it. It holds functions only, so that nothing can print the key.
+type redactor struct {
+	replace func([]byte) []byte // returns b itself where there is nothing to redact
+	longest int                 // bytes that the key takes when it is escaped, at most
+}
 
 const redacted = "[redacted]"
 
-func (r redactor) text(s string) string { return strings.ReplaceAll(s, r.secret(), redacted) }
-
-func (r redactor) bytes(b []byte) []byte {
-	return bytes.ReplaceAll(b, []byte(r.secret()), []byte(redacted))
+func newRedactor(key string) redactor {
+	// Most clients never see an error that could quote the key.
+	pattern := sync.OnceValue(func() *regexp.Regexp {
+		var b strings.Builder
+		for i := range len(key) {
+			c := key[i]
+			fmt.Fprintf(&b, `(?:\\*%s|\\+u00(?i:%02x)|%%(?:25)*(?i:%02x)|&#0{0,4}%d;|&#[xX]0{0,4}(?i:%x);`,
+				regexp.QuoteMeta(key[i:i+1]), c, c, c, c)
+			if name, ok := escapeNames[c]; ok {
+				b.WriteString("|" + name)
+			}
+			b.WriteString(")")
+		}
+		return regexp.MustCompile(b.String())
+	})
+	return redactor{
+		replace: func(b []byte) []byte {
+			if !bytes.ContainsAny(b, `\%&~`) && !bytes.Contains(b, []byte(key)) {
+				return b // no escapes: no need for the slow way
+			}
+			return pattern().ReplaceAllLiteral(b, []byte(redacted))
+		},
+		longest: 12 * len(key),
+	}
 }
 
-// err returns err itself unless it quotes the key; then only its words are left, without
-// the key, so that nothing in its chain can be printed.
+// escapeNames are the escapes of single characters in HTML and in JSON pointers.
+var escapeNames = map[byte]string{'"': "&quot;", '\'': "&apos;", '&': "&amp;", '<': "&lt;", '>': "&gt;", '/': "~1", '~': "~0"}
+
+func (r redactor) text(s string) string { return string(r.replace([]byte(s))) }
+
+// bytes redacts the beginning of a body: at least as much of it as errors keep. What
+// follows is cut off, so that half a key at the end is not left over.
+func (r redactor) bytes(b []byte) []byte {
+	most := maxErrorBody + 2*r.longest
+	if len(b) <= most {
+		return r.replace(b)
+	}
+	b = r.replace(b[:most])
+	return b[:max(0, len(b)-r.longest)]
+}
+
+// err returns err itself unless it, or an error in it, quotes the key; then only its words
+// are left, without the key, so that nothing in its chain can be printed.
 func (r redactor) err(err error) error {
-	if err == nil || !strings.Contains(fmt.Sprintf("%v %+v %#v", err, err, err), r.secret()) {
+	if err == nil || !r.quotedBy(err) {
 		return err
 	}
 	return errors.New(r.text(err.Error()))
 }
 
-const maxErrorBody = 4 << 10
+func (r redactor) quotedBy(err error) bool {
+	if err == nil {
+		return false
+	}
+	if words := fmt.Sprintf("%v %+v %#v", err, err, err); r.text(words) != words {
+		return true
+	}
+	switch e := err.(type) { //nolint:errorlint // each link is looked at
+	case interface{ Unwrap() error }:
+		return r.quotedBy(e.Unwrap())
+	case interface{ Unwrap() []error }:
+		return slices.ContainsFunc(e.Unwrap(), r.quotedBy)
+	default:
+		return false
+	}
+}
+
+const (
+	maxErrorBody = 4 << 10
+	// maxErrorJSON bounds what is decoded of an error, and so what its texts can hold.
+	maxErrorJSON = 64 << 10
+)
 
 // newAPIError reads whatever the API says about an error: its error bodies are not
 // documented, so every usual shape is tried.
@@ -239,29 +303,47 @@ func newAPIError(method, route string, res *response, now time.Time, r redactor)
 	}
 	body := r.bytes(res.body)
 	e.Body = bytes.Clone(body[:min(len(body), maxErrorBody)])
-	var doc map[string]any
-	if kindOf(body) == kindObject && unmarshalJSON(body, &doc) == nil {
-		e.read(doc)
-	}
-	if e.Message == "" && e.Fields == nil {
-		switch kindOf(body) {
-		case kindObject: // of no known shape; Body has it
-		case kindText:
-			_ = unmarshalJSON(body, &e.Message)
-		default:
-			e.Message = firstWords(plainText(body))
-		}
+	if !e.decode(res.body) && e.Message == "" {
+		e.Message = firstWords(plainText(body))
 	}
 	// A key that was escaped in the JSON shows only now.
-	e.Message, e.Code = r.text(e.Message), r.text(e.Code)
-	for field, problems := range e.Fields {
-		delete(e.Fields, field)
-		for i := range problems {
-			problems[i] = r.text(problems[i])
+	e.Message, e.Code = clip(r.text(e.Message), maxErrorBody), clip(r.text(e.Code), maxErrorBody)
+	if len(e.Fields) > 0 {
+		fields := make(map[string][]string, len(e.Fields))
+		for name, problems := range e.Fields {
+			for i := range problems {
+				problems[i] = r.text(problems[i])
+			}
+			fields[r.text(name)] = problems
 		}
-		e.Fields[r.text(field)] = problems
+		e.Fields = fields
 	}
 	return e
+}
+
+// decode reads a body that is JSON, and reports whether it was an object or text.
+func (e *APIError) decode(body []byte) bool {
+	if len(body) > maxErrorJSON {
+		return false
+	}
+	switch kindOf(body) {
+	case kindObject:
+		var doc map[string]any
+		if unmarshalJSON(body, &doc) != nil {
+			return false
+		}
+		e.read(doc)
+		return true
+	case kindText:
+		var text string
+		if unmarshalJSON(body, &text) != nil {
+			return false
+		}
+		e.Message = cmp.Or(e.Message, printable(text))
+		return true
+	default:
+		return false
+	}
 }
 
 // read takes what it knows from an error body that is an object.
@@ -289,12 +371,14 @@ func (e *APIError) read(doc map[string]any) {
 		case []any:
 			e.list(v)
 		default:
-			if text := scalar(v); text != "" {
-				if e.Message != "" && e.Code == "" {
-					e.Code = text // {"error":"invalid_grant","error_description":"..."}
-				} else if e.Message == "" {
-					e.Message = text
-				}
+			text, isText := v.(string)
+			if text = printable(text); !isText || text == "" {
+				continue // {"error":true,"message":"..."} has no code
+			}
+			if e.Message != "" && e.Code == "" {
+				e.Code = text // {"error":"invalid_grant","error_description":"..."}
+			} else if e.Message == "" {
+				e.Message = text
 			}
 		}
 	}
@@ -328,9 +412,6 @@ func (e *APIError) list(items []any) {
 
 // field adds a problem, or a list of them, to Fields.
 func (e *APIError) field(name string, problem any) {
-	if e.Fields == nil {
-		e.Fields = map[string][]string{}
-	}
 	problems, ok := problem.([]any)
 	if !ok {
 		problems = []any{problem}
@@ -342,9 +423,14 @@ func (e *APIError) field(name string, problem any) {
 			one.read(object)
 			text = one.Message
 		}
-		if text != "" {
-			e.Fields[name] = append(e.Fields[name], text)
+		if text == "" {
+			continue
 		}
+		if e.Fields == nil {
+			e.Fields = map[string][]string{}
+		}
+		name = printable(name)
+		e.Fields[name] = append(e.Fields[name], text)
 	}
 }
 
@@ -364,8 +450,7 @@ func scalar(v any) string {
 
 // plainText is the text of a page: of HTML the tags, scripts and styles are left out.
 func plainText(body []byte) []byte {
-	body = body[:min(len(body), 64<<10)]
-	lower := bytes.ToLower(body)
+	lower := asciiLower(body)
 	if !bytes.Contains(lower, []byte("<html")) && !bytes.Contains(lower, []byte("<!doctype")) {
 		return body
 	}
@@ -392,19 +477,34 @@ func plainText(body []byte) []byte {
 	return out
 }
 
+// asciiLower keeps the length of what it maps, unlike bytes.ToLower.
+func asciiLower(b []byte) []byte {
+	lower := bytes.Clone(b)
+	for i, c := range lower {
+		if 'A' <= c && c <= 'Z' {
+			lower[i] = c + 'a' - 'A'
+		}
+	}
+	return lower
+}
+
 const maxFirstWords = 200
 
 // firstWords is the beginning of a body in one printable line.
 func firstWords(body []byte) string {
 	words := strings.Join(strings.Fields(printable(string(body[:min(len(body), 4*maxFirstWords)]))), " ")
-	if len(words) <= maxFirstWords {
-		return words
+	return clip(words, maxFirstWords)
+}
+
+// clip cuts a text that is longer than n bytes, between characters.
+func clip(s string, n int) string {
+	if len(s) <= n {
+		return s
 	}
-	cut := maxFirstWords
-	for cut > 0 && !utf8.RuneStart(words[cut]) {
-		cut--
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
 	}
-	return words[:cut] + "…"
+	return s[:n] + "…"
 }
 
 // printable replaces what could garble a terminal or a log.
@@ -424,8 +524,8 @@ func printable(s string) string {
 // requestID is the answer's own name for the request, under the usual headers.
 func requestID(h http.Header) string {
 	for _, name := range []string{"X-Request-Id", "X-Correlation-Id", "Request-Id"} {
-		if id := h.Get(name); id != "" {
-			return printable(id[:min(len(id), 128)])
+		if id := h.Get(name); id != "" && len(id) <= 128 { // cut short it would name nothing
+			return printable(id)
 		}
 	}
 	return ""

@@ -59,7 +59,7 @@ func (id *ID) UnmarshalJSON(data []byte) error {
 		return nil
 	case kindText:
 		// Nearly every text id is plain, and then needs no decoder.
-		if text := data[1 : len(data)-1]; isPlainText(text) {
+		if text := data[1:max(1, len(data)-1)]; len(data) > 1 && isPlainText(text) {
 			*id = ID(text)
 			return nil
 		}

@@ -94,7 +94,7 @@ func (m *Message) fields() any { return (*messageFields)(m) }
 
 func (m *Message) finish() {
 	if m.ID == "" {
-		unwrap("message", m.Extra, m)
+		unwrap("message", m)
 	}
 }
 
@@ -108,9 +108,9 @@ func (m *Message) UnmarshalJSON(data []byte) error { return unmarshalRecord(data
 func (m Message) MarshalJSON() ([]byte, error) { return marshalRecord((*messageFields)(&m)) }
 
 // UnmarshalJSON reads an input back: an absent field is unset, null is Null. Keys that
-// are no field's go to Extra.
+// are no field's go to Extra, their numbers as [json.Number].
 func (in *MessageInput) UnmarshalJSON(data []byte) error {
-	return unmarshalJSON(data, (*messageInputFields)(in))
+	return unmarshalInput(data, (*messageInputFields)(in))
 }
 
 // MarshalJSON encodes the fields that are set or null, and Extra. A key in Extra that is

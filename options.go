@@ -134,7 +134,7 @@ func WithMaxResponseBytes(n int64) Option {
 		if n <= 0 {
 			return fmt.Errorf("WithMaxResponseBytes(%d): it must be positive", n)
 		}
-		c.maxBytes = n
+		c.maxBytes = min(n, math.MaxInt64-1) // one more is read to see that it is too much
 		return nil
 	}
 }
@@ -180,7 +180,7 @@ func WithStrictDecoding() Option {
 // The default is "/people/find" (inferred).
 func WithPersonPath(path string) Option {
 	return func(c *config) error {
-		if err := checkPath(path); err != nil {
+		if err := checkRawPath(path); err != nil {
 			return fmt.Errorf("WithPersonPath: %w", err)
 		}
 		c.personPath = path

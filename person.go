@@ -261,10 +261,10 @@ type (
 )
 
 func (p *Person) finish() {
-	dropNull(&p.StreetAddresses, &p.Certifications, &p.Languages)
 	if p.anonymous() {
-		unwrap("person", p.Extra, p)
+		unwrap("person", p)
 	}
+	dropNull(&p.StreetAddresses, &p.Certifications, &p.Languages)
 }
 
 // anonymous reports whether nothing says who this is.

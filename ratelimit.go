@@ -2,6 +2,7 @@ package growthgenius
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -21,21 +22,24 @@ type ThrottleAware interface {
 
 var _ Limiter = (*rate.Limiter)(nil)
 
-// waitForTurn waits for the limiter. A *rate.Limiter refuses at once to wait past a
-// deadline, in words of its own: that is the caller's deadline all the same.
+// waitForTurn waits for the limiter, if there is one.
 func (c *core) waitForTurn(ctx context.Context) error {
 	if c.limiter == nil {
 		return ctx.Err()
 	}
-	err := c.limiter.Wait(ctx)
-	if err == nil {
-		return nil
+	if err := c.limiter.Wait(ctx); err != nil {
+		return waitError(ctx, err)
 	}
+	return nil
+}
+
+// waitError makes sure that a wait that the context ended says so. A limiter may refuse
+// at once to wait past a deadline, in words of its own: that is the caller's deadline
+// all the same.
+func waitError(ctx context.Context, err error) error {
 	ctxErr := ctx.Err()
-	if _, deadline := ctx.Deadline(); ctxErr == nil && deadline {
-		if _, ok := c.limiter.(*rate.Limiter); ok {
-			ctxErr = context.DeadlineExceeded
-		}
+	if _, deadline := ctx.Deadline(); ctxErr == nil && deadline && !errors.Is(err, context.Canceled) {
+		ctxErr = context.DeadlineExceeded
 	}
 	return withContextError(err, ctxErr)
 }

@@ -22,7 +22,6 @@ type endpoint struct {
 	method    string
 	route     string      // the path's template: "/contacts/{id}"
 	id        *ID         // fills {id}; the answer must have it too
-	wantID    ID          // the id the answer must have, where the path has none
 	query     any         // nil, url.Values or a struct with url tags
 	body      any         // nil or a value for JSON
 	envelope  envelope    // around the body of the request and the records of the answer
@@ -164,7 +163,7 @@ func decodeOne[T any, P resourceOf[T]](ctx context.Context, c *Client, e endpoin
 	if err != nil {
 		return nil, err
 	}
-	want := e.wantID
+	var want ID
 	if e.id != nil {
 		want = *e.id
 	}
@@ -202,7 +201,10 @@ func decodeMany[T any, P resourceOf[T]](ctx context.Context, c *Client, e endpoi
 	if err := newElements(res.body, e.envelope, stray).each(next, func() bool { return true }); err != nil {
 		return nil, e.undecodable(c.core, res, err)
 	}
-	return found, c.core.inspect(ctx, e, res, &found, strays...)
+	if err := c.core.inspect(ctx, e, res, &found, strays...); err != nil {
+		return nil, err
+	}
+	return found, nil
 }
 
 // inspect logs each way in which an answer differs from the reference, once, or with
@@ -256,7 +258,7 @@ func (c *Client) send(ctx context.Context, e endpoint, opts []RequestOption) (*r
 		return nil, e.refuse(err)
 	}
 	s := &sender{core: c.core, method: e.method, route: e.route, class: e.class.of(e.method), noRetry: o.noRetry}
-	res, err := s.send(req)
+	res, err := s.send(req) //nolint:contextcheck // the request carries it
 	if err == nil && o.capture != nil {
 		*o.capture = res.info
 	}

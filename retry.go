@@ -167,7 +167,7 @@ func retryAfter(h http.Header, now time.Time) (time.Duration, bool) {
 		if seconds > uint64(forever/time.Second) {
 			return forever, true
 		}
-		return time.Duration(seconds) * time.Second, true //nolint:gosec // bounded above
+		return time.Duration(seconds) * time.Second, true
 	} else if errors.Is(err, strconv.ErrRange) {
 		return forever, true
 	}

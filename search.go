@@ -111,9 +111,11 @@ func (s *ContactsService) Search(ctx context.Context, search SearchOptions, opts
 		return nil, e.refuse(fmt.Errorf("%w: Page is %d and PerPage %d, neither may be negative (pages count from 1, 0 leaves it to the API)",
 			ErrInvalidInput, search.Page, search.PerPage))
 	}
-	if err := checkExtra(reflect.TypeFor[SearchOptions](), search.Extra); err != nil {
+	extra, err := encodeExtra(reflect.TypeFor[SearchOptions](), search.Extra)
+	if err != nil {
 		return nil, e.refuse(err)
 	}
+	search.Extra = extra
 	body := searchBody{SearchOptions: search}
 	if search.SortByField != "" {
 		body.SortAscending = Set(search.SortAscending)

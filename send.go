@@ -133,7 +133,7 @@ func (s *sender) RoundTrip(req *http.Request) (*http.Response, error) {
 		GetConn: func(string) { sought.Store(true) },
 		GotConn: func(httptrace.GotConnInfo) { got.Store(true) },
 	})
-	res, err := s.core.transport.RoundTrip(req.WithContext(ctx)) //nolint:bodyclose // closed by readBody
+	res, err := s.core.transport.RoundTrip(req.WithContext(ctx))
 	if err == nil {
 		s.last = attempt{res: &response{status: res.StatusCode, header: res.Header}}
 		if s.last.res.body, err = readBody(res, s.core.maxBytes); err == nil {

@@ -55,21 +55,34 @@ func (s *UsersService) Current(ctx context.Context, opts ...RequestOption) (*Use
 	if err != nil {
 		return nil, err
 	}
+	if u := withID(users, id); u != nil {
+		return u, nil
+	}
+	e := endpoint{method: http.MethodGet, route: "/users/", envelope: userEnvelope}
+	if users, err = many[User](ctx, s.client, e, opts); err != nil {
+		return nil, err
+	}
+	if u := withID(users, id); u != nil {
+		return u, nil
+	}
+	return nil, e.refuse(fmt.Errorf("%w: the API knows no user with the acting id", ErrNotFound))
+}
+
+// withID returns the user with the id, or nil.
+func withID(users []User, id ID) *User {
 	for i := range users {
 		if users[i].ID == id {
-			return &users[i], nil
+			return &users[i]
 		}
 	}
-	return one[User](ctx, s.client, endpoint{
-		method: http.MethodGet, route: "/users/", envelope: userEnvelope, wantID: id,
-	}, opts)
+	return nil
 }
 
 func (u *User) fields() any { return (*userFields)(u) }
 
 func (u *User) finish() {
 	if u.ID == "" {
-		unwrap("user", u.Extra, u)
+		unwrap("user", u)
 	}
 }
 

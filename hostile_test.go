@@ -1,0 +1,189 @@
+package growthgenius
+
+import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+)
+
+// zeros is a source of as many zero bytes as one likes.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}
+
+// newServer starts a server and returns a client of it that leaves no connection behind.
+func newServer(t *testing.T, h http.HandlerFunc, opts ...Option) (*Client, *httptest.Server) {
+	t.Helper()
+	srv := httptest.NewServer(h)
+	t.Cleanup(srv.Close)
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	base := []Option{WithBaseURL(srv.URL), WithHTTPClient(&http.Client{Transport: transport})}
+	return newTestClient(t, append(base, opts...)...), srv
+}
+
+// TestGzipBomb is not parallel: it measures what the process allocates.
+func TestGzipBomb(t *testing.T) { //nolint:paralleltest // see above
+	const limit = 1 << 20
+	served := make(chan int64, 100)
+	c, _ := newServer(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Accept-Encoding") != "gzip" {
+			t.Error("the client does not take gzip")
+		}
+		w.Header().Set("Content-Encoding", "gzip")
+		if strings.HasSuffix(r.URL.Path, "/9") {
+			w.WriteHeader(http.StatusBadRequest)
+		}
+		zip, err := gzip.NewWriterLevel(w, gzip.BestSpeed)
+		if err != nil {
+			t.Error(err)
+		}
+		n, _ := io.Copy(zip, io.LimitReader(zeros{}, 10<<30)) // until the client hangs up
+		served <- n
+	}, WithMaxResponseBytes(limit))
+	for _, id := range []ID{"1", "9"} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := c.Contacts.Get(t.Context(), id)
+		runtime.ReadMemStats(&after)
+		onlyIs(t, err, ErrResponseTooLarge)
+		if err != nil && !strings.Contains(err.Error(), "WithMaxResponseBytes") {
+			t.Errorf("%v", err)
+		}
+		if got := after.TotalAlloc - before.TotalAlloc; got > 32*limit {
+			t.Errorf("%d MiB were allocated for a limit of %d MiB", got>>20, limit>>20)
+		}
+		if n := <-served; n > 1<<30 {
+			t.Errorf("%d bytes were read of a bomb", n)
+		}
+	}
+}
+
+// TestResponseLimit: the bound is exact, and counts what is left after decompression.
+func TestResponseLimit(t *testing.T) {
+	t.Parallel()
+	body := `{"contact":{"id":1,"name":"` + strings.Repeat("x", 1000) + `"}}`
+	for _, tt := range []struct {
+		limit int64
+		ok    bool
+	}{{int64(len(body)), true}, {int64(len(body)) - 1, false}, {1, false}, {1<<63 - 1, true}} {
+		for _, zipped := range []bool{false, true} {
+			c, _ := newServer(t, func(w http.ResponseWriter, _ *http.Request) {
+				var out io.Writer = w
+				if zipped {
+					w.Header().Set("Content-Encoding", "gzip")
+					zip := gzip.NewWriter(w)
+					defer func() { _ = zip.Close() }()
+					out = zip
+				}
+				_, _ = io.WriteString(out, body)
+			}, WithMaxResponseBytes(tt.limit))
+			contact, err := c.Contacts.Get(t.Context(), "1")
+			if tt.ok && (err != nil || len(contact.Name) != 1000) {
+				t.Errorf("limit %d, gzip %v: %v", tt.limit, zipped, err)
+			}
+			if !tt.ok {
+				onlyIs(t, err, ErrResponseTooLarge)
+			}
+		}
+	}
+}
+
+// TestLargeErrorBody: an error keeps little of it, in Body and in every text.
+func TestLargeErrorBody(t *testing.T) {
+	t.Parallel()
+	const size = 5 << 20
+	huge, long := strings.Repeat("long ", size/5), strings.Repeat("long ", size/50)
+	for _, body := range []string{
+		huge, `{"message":"` + huge + `"}`, "<html>" + huge, `{"message":"` + long + `"}`, `{"error":{"code":"` + long + `"}}`, `{"errors":["` + long + `"]}`, `{"errors":{"email":["` + long + `"]}}`,
+		"<html>" + strings.Repeat("<", size/10), `{"errors":[` + strings.Repeat("5,", size/20) + "5]}", strings.Repeat("\xff", size/10),
+		`{"message":"` + long[:60<<10] + `"}`,
+	} {
+		for _, status := range []int{200, 400} {
+			api := newMockAPI(t).on("GET", "/contacts/1", status, body)
+			_, err := api.client().Contacts.Get(t.Context(), "1")
+			kept := 0
+			if e, ok := errors.AsType[*APIError](err); ok {
+				kept = len(e.Body) + len(e.Message) + len(e.Code) + len(fmt.Sprint(e.Fields))
+			} else if e, ok := errors.AsType[*DecodeError](err); ok {
+				kept = len(e.Body) + len(e.Reason)
+			}
+			if kept == 0 || kept > 4*maxErrorBody || len(err.Error()) > 3*maxErrorBody {
+				t.Errorf("%d %.40q: %d bytes are kept, the text has %d", status, body, kept, len(err.Error()))
+			}
+		}
+	}
+}
+
+// TestDeepNesting: neither a crash nor a long wait, wherever the brackets stand.
+func TestDeepNesting(t *testing.T) {
+	t.Parallel()
+	const deep = 1_000_000
+	for i, body := range []string{
+		strings.Repeat("[", deep), strings.Repeat(`{"a":`, deep), `{"contact":` + strings.Repeat("[", deep),
+		`{"contact":{"id":1,"x":` + strings.Repeat("[", deep) + strings.Repeat("]", deep) + `}}`,
+		`{"contact":{"id":1,"lists":` + strings.Repeat(`{"a":`, deep) + "1" + strings.Repeat("}", deep) + `}}`,
+		`{"contact":{"id":1,"title":` + strings.Repeat(`[`, deep) + strings.Repeat("]", deep) + `}}`,
+		strings.Repeat(`{"contact":`, deep) + `{"id":1}` + strings.Repeat("}", deep),
+	} {
+		api := newMockAPI(t).on("GET", "/contacts/1", 200, body)
+		c := api.client()
+		_, err := c.Contacts.Get(t.Context(), "1")
+		onlyIs(t, err, ErrDecode)
+		if i > 1 {
+			continue
+		}
+		api.on("GET", "/contacts/2", 400, body).on("GET", "/new", 200, body)
+		_, err = c.Contacts.Get(t.Context(), "2")
+		onlyIs(t, err, ErrBadRequest)
+		var out any
+		onlyIs(t, c.Do(t.Context(), "GET", "/new", nil, nil, &out), ErrDecode)
+	}
+}
+
+// TestNestedWrappers: taking off each of many wrappers would take the square of them.
+func TestNestedWrappers(t *testing.T) {
+	t.Parallel()
+	const deep = 9000
+	var cost [2]time.Duration
+	for i, key := range []string{"other", "contact"} { // unknown keys are the measure
+		data := []byte(strings.Repeat(`{"`+key+`":`, deep) + `{"id":1}` + strings.Repeat("}", deep))
+		begun := time.Now()
+		for range 3 {
+			var c Contact
+			if err := c.UnmarshalJSON(data); err != nil {
+				t.Fatal(err)
+			}
+			if c.ID != "" {
+				t.Errorf("%s: id %q", key, c.ID)
+			}
+		}
+		cost[i] = time.Since(begun)
+	}
+	if cost[1] > 100*cost[0]+100*time.Millisecond {
+		t.Errorf("%d wrappers take %s, unknown keys %s", deep, cost[1], cost[0])
+	}
+}
+
+// TestUnmarshalersTakeAnything: called directly, with what no JSON library passes on.
+func TestUnmarshalersTakeAnything(t *testing.T) {
+	t.Parallel()
+	for _, data := range []string{"", " ", `"`, `"a`, `{`, `{"id`, `{"id":`, `[`, "nul", "5x", "\x00", `{"id":1}{}`, "\xef\xbb\xbf{}"} {
+		for _, v := range []interface{ UnmarshalJSON([]byte) error }{
+			new(ID), new(Contact), new(Company), new(ContactPage), new(ContactInput), new(MessageInput), new(Optional[string]), new(Optional[ID]),
+		} {
+			_ = v.UnmarshalJSON(bytes.Clone([]byte(data))) // it may not panic
+		}
+	}
+}

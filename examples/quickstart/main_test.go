@@ -1,0 +1,181 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/growthgenius/growthgenius-go/growthgeniustest"
+)
+
+var build = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "quickstart")
+	if err != nil {
+		return "", err
+	}
+	program := filepath.Join(dir, "quickstart")
+	if runtime.GOOS == "windows" {
+		program += ".exe"
+	}
+	out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput()
+	if err != nil {
+		return string(out), err
+	}
+	return program, nil
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if program, err := build(); err == nil {
+		_ = os.RemoveAll(filepath.Dir(program))
+	}
+	os.Exit(code)
+}
+
+// quickstart runs the program with the environment's GROWTHGENIUS_ variables replaced.
+func quickstart(t *testing.T, env []string, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	program, err := build()
+	if err != nil {
+		t.Fatalf("build: %v\n%s", err, program)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	var out, errOut strings.Builder
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Stdout, cmd.Stderr = &out, &errOut
+	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "GROWTHGENIUS_") }), env...)
+	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	return out.String(), errOut.String(), cmd.ProcessState.ExitCode()
+}
+
+func environment(srv *growthgeniustest.Server) []string {
+	return []string{"GROWTHGENIUS_API_KEY=" + srv.APIKey(), "GROWTHGENIUS_BASE_URL=" + srv.URL()}
+}
+
+func TestInMemory(t *testing.T) {
+	t.Parallel()
+	stdout, stderr, code := quickstart(t, nil)
+	if code != 0 || stderr != "" {
+		t.Fatalf("exit %d: %s", code, stderr)
+	}
+	want := `GROWTHGENIUS_API_KEY is not set: this is a server in memory.
+
+user       1: Okay Senior <dev@growthgenius.com>
+user       2: Sam Junior <sam@growthgenius.com>
+acting as  Okay Senior
+created    1102755: Quinn Starter, Trainee, phones [+1 555 0100]
+updated    1102755: Quinn Starter, Chief Executive, phones []
+search     "quinn" finds 1
+           Quinn Starter <quinn@example.com>
+last day   contacts updated: 1
+logged     393642: "Hi Quinn, shall we talk on Tuesday?"
+company    Tesla, automotive, 10001+ people
+person     elon musk, ceo at tesla
+deleted    message 393642
+deleted    contact 1102755
+`
+	if stdout != want {
+		t.Errorf("got:\n%s\nwant:\n%s", stdout, want)
+	}
+}
+
+func TestReadsOnlyWithoutWrite(t *testing.T) {
+	t.Parallel()
+	srv := growthgeniustest.NewServer(t)
+	stdout, stderr, code := quickstart(t, environment(srv))
+	if code != 0 {
+		t.Fatalf("exit %d: %s", code, stderr)
+	}
+	if !strings.Contains(stdout, "only reads were made") {
+		t.Errorf("it does not say that it only read:\n%s", stdout)
+	}
+	if n := len(srv.Ledger()); n != 0 {
+		t.Errorf("%d records were created", n)
+	}
+	for _, request := range srv.Requests() {
+		if request.Method != "GET" && request.Route != growthgeniustest.RouteSearch ||
+			request.Route == growthgeniustest.RouteCompany || request.Route == growthgeniustest.RoutePerson {
+			t.Errorf("%s %s was sent", request.Method, request.Route)
+		}
+	}
+}
+
+func TestWriteCleansUp(t *testing.T) {
+	t.Parallel()
+	for name, faults := range map[string][]growthgeniustest.Fault{
+		"all well":         nil,
+		"update refused":   {{Method: "PATCH", Status: 422}},
+		"search forbidden": {{Route: growthgeniustest.RouteSearch, Status: 403}},
+		"nobody known":     {{Route: growthgeniustest.RouteCompany, Status: 404}, {Route: growthgeniustest.RoutePerson, Status: 202}},
+		"lookup forbidden": {{Route: growthgeniustest.RouteCompany, Status: 403}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := growthgeniustest.NewServer(t)
+			srv.Inject(faults...)
+			stdout, stderr, code := quickstart(t, environment(srv), "-write")
+			if fails := faults != nil && name != "nobody known"; (code != 0) != fails || (stderr != "") != fails {
+				t.Errorf("exit %d: %s\n%s", code, stderr, stdout)
+			}
+			if len(srv.Ledger()) == 0 {
+				t.Error("nothing was created")
+			}
+			if n := len(srv.Contacts()) + len(srv.Messages()); n != 0 {
+				t.Errorf("%d records are left behind", n)
+			}
+		})
+	}
+}
+
+func TestUnknownOutcome(t *testing.T) {
+	t.Parallel()
+	srv := growthgeniustest.NewServer(t)
+	srv.Inject(
+		growthgeniustest.Fault{Method: "POST", Route: growthgeniustest.RouteContacts, Status: 400, Times: 1},
+		growthgeniustest.Fault{Method: "POST", Route: growthgeniustest.RouteContacts, Effect: growthgeniustest.Reset, Commit: true, Times: 1},
+		growthgeniustest.Fault{Method: "GET", Route: growthgeniustest.RouteContacts, Status: 403},
+	)
+	for _, want := range []string{"400 Bad Request", "look for quinn@example.com before you run this again"} {
+		_, stderr, code := quickstart(t, environment(srv), "-write")
+		if code != 1 || !strings.Contains(stderr, want) {
+			t.Errorf("exit %d: %s, want %q", code, stderr, want)
+		}
+	}
+	if n := len(srv.Ledger()); n != 1 {
+		t.Errorf("%d contacts were created, want 1", n)
+	}
+}
+
+func TestErrorsAreShown(t *testing.T) {
+	t.Parallel()
+	srv := growthgeniustest.NewServer(t)
+	for name, test := range map[string]struct {
+		env  []string
+		want string
+	}{
+		"wrong key":  {[]string{"GROWTHGENIUS_API_KEY=wrong-key", "GROWTHGENIUS_BASE_URL=" + srv.URL()}, "401 Unauthorized"},
+		"plain http": {[]string{"GROWTHGENIUS_API_KEY=wrong-key", "GROWTHGENIUS_BASE_URL=http://example.com"}, "plain http"},
+		"stranger":   {append(environment(srv), "GROWTHGENIUS_USER_ID=99"), "GET /users/"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			stdout, stderr, code := quickstart(t, test.env)
+			if code != 1 || !strings.HasPrefix(stderr, "quickstart: ") || !strings.Contains(stderr, test.want) {
+				t.Errorf("exit %d, want 1 and %q: %s", code, test.want, stderr)
+			}
+			if strings.Contains(stdout+stderr, "wrong-key") {
+				t.Errorf("the key is shown:\n%s%s", stdout, stderr)
+			}
+		})
+	}
+}

@@ -155,6 +155,7 @@ func (c *Client) String() string {
 func (c *Client) Do(ctx context.Context, method, path string, query, body, out any, opts ...RequestOption) error {
 	e := endpoint{method: strings.ToUpper(method), route: path, query: query, body: body, anonymous: path == "/users", raw: true}
 	if err := checkDo(e.method, path, out); err != nil {
+		e.route = "(a path that is not sent)" // it may be anything, a URL with a key included
 		return e.refuse(err)
 	}
 	return do(ctx, c, e, out, opts)

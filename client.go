@@ -44,8 +44,14 @@ type core struct {
 	httpTimeout    time.Duration
 	cookies        http.CookieJar
 	limiter        Limiter
+	pause          serverPause
 	retry          RetryPolicy
 	budget         *retryBudget
+	readBack       ReadBackPolicy
+	markerField    string
+	creates        *creates
+	clock          serverClock
+	upserts        upserts
 	attemptTimeout time.Duration
 	maxBytes       int64
 	logger         *slog.Logger
@@ -86,6 +92,9 @@ func NewClient(apiKey string, opts ...Option) (*Client, error) {
 		limiter:        cfg.limiter,
 		retry:          cfg.retry.withDefaults(),
 		budget:         newRetryBudget(),
+		readBack:       cfg.readBack,
+		markerField:    cfg.markerField,
+		creates:        newCreates(),
 		attemptTimeout: cfg.attemptTimeout,
 		maxBytes:       cfg.maxBytes,
 		logger:         cfg.logger,

@@ -247,7 +247,7 @@ func (s *ContactsService) Update(ctx context.Context, id ID, in ContactInput, op
 // Delete deletes the contact. What the API answers is not documented: any 2xx is
 // success, whatever its body. [ErrNotFound] means there was no such contact.
 func (s *ContactsService) Delete(ctx context.Context, id ID, opts ...RequestOption) error {
-	return remove(ctx, s.client, endpoint{method: http.MethodDelete, route: "/contacts/{id}", id: &id}, opts)
+	return remove(ctx, s.client, endpoint{method: http.MethodDelete, route: "/contacts/{id}", id: &id, envelope: contactEnvelope}, opts)
 }
 
 // List returns the contacts updated between two times. The API does not page this list,
@@ -256,6 +256,15 @@ func (s *ContactsService) List(ctx context.Context, list ListOptions, opts ...Re
 	return many[Contact](ctx, s.client, endpoint{
 		method: http.MethodGet, route: "/contacts", query: list, envelope: contactEnvelope,
 	}, opts)
+}
+
+// Resolve finds out what became of a create, by the token that [OnAttempt] or an
+// [*OutcomeUnknownError] gave: it returns the contact that was created, or [ErrNotFound]
+// where a complete list does not have it, so that creating it again is safe, or an
+// [*OutcomeUnknownError] where that still cannot be told. It waits until the settle
+// window of the attempt has passed, and reads as the user who created.
+func (s *ContactsService) Resolve(ctx context.Context, a Attempt, opts ...RequestOption) (*Contact, error) {
+	return resolve[Contact](ctx, s.client, endpoint{method: http.MethodGet, route: "/contacts", envelope: contactEnvelope}, a, opts)
 }
 
 // Phones returns the telephone numbers that hold one: without blanks around them, each

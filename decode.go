@@ -468,6 +468,9 @@ func unwrap(name string, r record) {
 	outer.Set(inner)
 }
 
+// commentKey stands in the reference's own search sample, for "and so on".
+const commentKey = "//"
+
 // envelopeRecord is the record of an oddity in the envelope around the records.
 const envelopeRecord = "the answer"
 
@@ -505,6 +508,9 @@ func eachOddity(v reflect.Value, report func(oddity)) {
 	s := schemaOf(v.Type())
 	if extra := v.Field(s.extra); extra.Len() > 0 {
 		for name, raw := range extra.Interface().(map[string]json.RawMessage) {
+			if name == commentKey {
+				continue
+			}
 			_, known := s.index[name]
 			report(oddity{record: s.name, field: name, unknown: !known, kind: kindOf(raw)})
 		}

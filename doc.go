@@ -52,9 +52,16 @@
 //
 // The API does not deduplicate and has no idempotency keys, so a create that was sent
 // twice is two records. It is therefore sent again only if it provably never left, or
-// was refused with 429. Where its outcome cannot be told, the error is an
-// [*OutcomeUnknownError], which matches [ErrOutcomeUnknown] and none of the errors that
-// loops tend to try again on.
+// was refused with 429. Where the answer is lost the record is looked for in the list of
+// recent updates; see [ReadBackPolicy]. Found, it is the result. Where its outcome cannot
+// be told, the error is an [*OutcomeUnknownError], which matches [ErrOutcomeUnknown] and
+// none of the errors that loops tend to try again on; [ContactsService.Resolve] settles
+// its [Attempt] later. [WithMarkerField] makes that exact, whoever else creates.
+//
+// # Rate
+//
+// The API documents no limits. Requests are not held back until the first 429; from then
+// on they are paced at the rate the API turns out to take. [WithRateLimit] fixes a rate.
 //
 // # Testing
 //

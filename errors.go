@@ -45,6 +45,10 @@ var (
 	ErrDecode = errors.New("unexpected answer")
 	// ErrResponseTooLarge is an answer over the bound of [WithMaxResponseBytes].
 	ErrResponseTooLarge = errors.New("response too large")
+	// ErrMultipleMatches is an upsert that several contacts match. See [*MultipleMatchesError].
+	ErrMultipleMatches = errors.New("multiple matches")
+	// ErrPartialResults is a search that the API stopped short.
+	ErrPartialResults = errors.New("partial results")
 	// ErrOutcomeUnknown is a create that may or may not have happened. See [*OutcomeUnknownError].
 	ErrOutcomeUnknown = errors.New("outcome unknown")
 )
@@ -120,6 +124,8 @@ type DecodeError struct {
 	Reason     string // What is wrong with the answer.
 	RequestID  string
 	Body       []byte // The answer's first 4 KiB.
+
+	strict bool // it is only strict decoding that refused the answer
 }
 
 // Error says what came instead of an answer, with its first bytes.
@@ -138,13 +144,18 @@ func (e *DecodeError) Error() string {
 func (e *DecodeError) Is(target error) bool { return target == ErrDecode }
 
 // OutcomeUnknownError is a create that may or may not have happened: no answer came, or
-// one that does not tell. Creating again might create twice, so look first.
+// one that does not tell, and the list of records did not show it while it was looked for.
+// Creating again might create twice: [ContactsService.Resolve] or [MessagesService.Resolve]
+// tells, with the Attempt, what became of it.
 //
 // It matches [ErrOutcomeUnknown], and the error of the caller's context where that ended
 // the call, and nothing else: a 503 in Last must not look like [ErrServer] to a loop that
 // tries again on those.
 type OutcomeUnknownError struct {
-	Last error // What came of the last attempt, for people to read.
+	// Attempt is the token of the create, for Resolve; empty for a raw [Client.Do].
+	Attempt Attempt
+	// Last is what came of the last attempt, for people to read.
+	Last error
 
 	ctxErr error
 }

@@ -337,7 +337,7 @@ func ExampleOutcomeUnknownError() {
 		log.Fatal(err)
 	}
 	defer srv.Close()
-	client := srv.Client()
+	client := srv.Client(growthgenius.WithReadBack(growthgenius.ReadBackPolicy{Settle: 100 * time.Millisecond}))
 
 	// The contact is created, but the answer never comes.
 	srv.Inject(growthgeniustest.Fault{
@@ -345,26 +345,26 @@ func ExampleOutcomeUnknownError() {
 	})
 	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
 	defer cancel()
-	began := time.Now()
 	_, err = client.Contacts.Create(ctx, growthgenius.ContactInput{Email: growthgenius.Set("tony@example.com")})
-	if !errors.Is(err, growthgenius.ErrOutcomeUnknown) {
+	unknown, ok := errors.AsType[*growthgenius.OutcomeUnknownError](err)
+	if !ok {
 		log.Fatal(err)
 	}
 	fmt.Println("out of time:", errors.Is(err, context.DeadlineExceeded))
 
-	// So look for it first.
-	updated, err := client.Contacts.List(context.Background(), growthgenius.ListOptions{From: began.Add(-time.Minute)})
-	if err != nil {
+	// The token can be stored and asked for later, by another process too.
+	contact, err := client.Contacts.Resolve(context.Background(), unknown.Attempt)
+	switch {
+	case err == nil:
+		fmt.Println("it was created:", contact.ID)
+	case errors.Is(err, growthgenius.ErrNotFound):
+		fmt.Println("it was not: creating it again is safe")
+	default:
 		log.Fatal(err)
-	}
-	for _, contact := range updated {
-		if contact.Email == "tony@example.com" {
-			fmt.Println("it is there:", contact.ID)
-		}
 	}
 	// Output:
 	// out of time: true
-	// it is there: 1102755
+	// it was created: 1102755
 }
 
 func ExampleOptional() {

@@ -103,7 +103,7 @@ func (m *mockAPI) client(opts ...Option) *Client {
 
 func newTestClient(t testing.TB, opts ...Option) *Client {
 	t.Helper()
-	c, err := NewClient(testKey, append([]Option{WithUserID("1"), WithRetry(RetryPolicy{MaxAttempts: 1})}, opts...)...)
+	c, err := NewClient(testKey, append([]Option{WithUserID("1"), WithRetry(RetryPolicy{MaxAttempts: 1}), WithReadBack(ReadBackPolicy{Disabled: true})}, opts...)...)
 	if err != nil {
 		t.Fatal(err)
 	}

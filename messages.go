@@ -79,7 +79,7 @@ func (s *MessagesService) Update(ctx context.Context, id ID, in MessageInput, op
 // Delete deletes the message. The answer the reference shows is a leftover of another
 // call, so any 2xx is success, whatever its body. [ErrNotFound] means there was none.
 func (s *MessagesService) Delete(ctx context.Context, id ID, opts ...RequestOption) error {
-	return remove(ctx, s.client, endpoint{method: http.MethodDelete, route: "/messages/{id}", id: &id}, opts)
+	return remove(ctx, s.client, endpoint{method: http.MethodDelete, route: "/messages/{id}", id: &id, envelope: messageEnvelope}, opts)
 }
 
 // List returns the messages updated between two times. The API does not page this list,
@@ -88,6 +88,15 @@ func (s *MessagesService) List(ctx context.Context, list ListOptions, opts ...Re
 	return many[Message](ctx, s.client, endpoint{
 		method: http.MethodGet, route: "/messages", query: list, envelope: messageEnvelope,
 	}, opts)
+}
+
+// Resolve finds out what became of a create, by the token that [OnAttempt] or an
+// [*OutcomeUnknownError] gave: it returns the message that was created, or [ErrNotFound]
+// where a complete list does not have it, so that creating it again is safe, or an
+// [*OutcomeUnknownError] where that still cannot be told. It waits until the settle
+// window of the attempt has passed, and reads as the user who created.
+func (s *MessagesService) Resolve(ctx context.Context, a Attempt, opts ...RequestOption) (*Message, error) {
+	return resolve[Message](ctx, s.client, endpoint{method: http.MethodGet, route: "/messages", envelope: messageEnvelope}, a, opts)
 }
 
 func (m *Message) fields() any { return (*messageFields)(m) }

@@ -22,6 +22,8 @@ type config struct {
 	httpClient     http.Client
 	limiter        Limiter
 	retry          RetryPolicy
+	readBack       ReadBackPolicy
+	markerField    string
 	attemptTimeout time.Duration
 	maxBytes       int64
 	logger         *slog.Logger
@@ -41,6 +43,8 @@ func defaultConfig() config {
 		attemptTimeout: defaultAttemptTimeout,
 		maxBytes:       defaultMaxResponseBytes,
 		personPath:     defaultPersonPath,
+		limiter:        newAdaptiveLimiter(),
+		readBack:       ReadBackPolicy{}.withDefaults(),
 	}
 }
 
@@ -81,7 +85,9 @@ func WithHTTPClient(hc *http.Client) Option {
 }
 
 // WithRateLimit sends at most perSecond requests a second on average, and at most burst
-// at once. Retries count. The API documents no limits, so none is set by default.
+// at once. Retries count. Without it the rate is adapted: requests are not held back until
+// the first 429, and then paced at what the API turns out to take. The API documents no
+// limits.
 func WithRateLimit(perSecond float64, burst int) Option {
 	return func(c *config) error {
 		if !(perSecond > 0) || math.IsInf(perSecond, 1) || burst < 1 {
@@ -111,6 +117,32 @@ func WithRetry(policy RetryPolicy) Option {
 			return err
 		}
 		c.retry = policy
+		return nil
+	}
+}
+
+// WithReadBack changes how long and how a create without a usable answer is looked for.
+// A zero field means its default.
+func WithReadBack(policy ReadBackPolicy) Option {
+	return func(c *config) error {
+		if policy.Settle < 0 || policy.ReplayAfter < 0 {
+			return fmt.Errorf("WithReadBack(%+v): no field may be negative", policy)
+		}
+		c.readBack = policy.withDefaults()
+		return nil
+	}
+}
+
+// WithMarkerField gives up one of the contact fields custom1 to custom9 for a marker:
+// each [ContactsService.Create] writes a unique text into it, by which the contact is
+// recognised should the answer be lost, whatever else is equal and whoever else creates.
+// A create that sets the field itself is an error; updates never touch it.
+func WithMarkerField(field string) Option {
+	return func(c *config) error {
+		if len(field) != len("custom1") || !strings.HasPrefix(field, "custom") || field[6] < '1' || field[6] > '9' {
+			return fmt.Errorf("WithMarkerField(%q): it must be one of custom1 to custom9", field)
+		}
+		c.markerField = field
 		return nil
 	}
 }
@@ -196,7 +228,12 @@ type callOptions struct {
 	capture *ResponseInfo
 	noRetry bool
 	header  http.Header
-	err     error // the first mistake in an option
+
+	onAttempt    func(Attempt) error
+	matchOldest  bool
+	matchCompany bool
+
+	err error // the first mistake in an option
 }
 
 func applyOptions(opts []RequestOption) callOptions {
@@ -229,9 +266,16 @@ type ResponseInfo struct {
 	Duration   time.Duration // Of the whole call, waits included.
 }
 
-// NoRetry sends a call once.
+// NoRetry sends a call once. A create without a usable answer is looked for all the same.
 func NoRetry() RequestOption {
 	return func(o *callOptions) { o.noRetry = true }
+}
+
+// OnAttempt hands over the token of a create before its first byte is sent, for a journal
+// that outlives the process; an error of fn stops the call. It is called once a call, and
+// by creates only.
+func OnAttempt(fn func(Attempt) error) RequestOption {
+	return func(o *callOptions) { o.onAttempt = fn }
 }
 
 // WithHeader adds a header to a call. The headers that carry the key, frame the message

@@ -3,6 +3,8 @@ package growthgenius
 import (
 	"context"
 	"errors"
+	"net/http"
+	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -22,15 +24,62 @@ type ThrottleAware interface {
 
 var _ Limiter = (*rate.Limiter)(nil)
 
-// waitForTurn waits for the limiter, if there is one.
+// noteAnswer tells the limiter, and the clock, of the head of an answer.
+func (c *core) noteAnswer(sent time.Time, res *http.Response) {
+	c.clock.observe(sent, time.Now(), res.Header.Get("Date"))
+	throttled := res.StatusCode == http.StatusTooManyRequests
+	asked, _ := retryAfter(res.Header, time.Now())
+	pause := asked
+	if pause > c.retry.MaxRetryAfter || !(throttled || res.StatusCode == http.StatusServiceUnavailable) {
+		pause = 0 // nobody waits that long: each call is told so
+	}
+	if l, ok := c.limiter.(*adaptiveLimiter); ok {
+		l.answered(sent, throttled, pause)
+		return
+	}
+	c.pause.begin(pause)
+	if l, ok := c.limiter.(ThrottleAware); ok && throttled {
+		l.Throttled(asked)
+	}
+}
+
+// waitForTurn waits out a pause the server asked for, and then for the limiter.
 func (c *core) waitForTurn(ctx context.Context) error {
-	if c.limiter == nil {
-		return ctx.Err()
+	for {
+		if d := c.pause.left(); d > 0 {
+			if err := sleep(ctx, d); err != nil {
+				return waitError(ctx, err)
+			}
+			continue
+		}
+		if err := c.limiter.Wait(ctx); err != nil {
+			return waitError(ctx, err)
+		}
+		if c.pause.left() <= 0 { // else it has begun meanwhile, and this turn is void
+			return nil
+		}
 	}
-	if err := c.limiter.Wait(ctx); err != nil {
-		return waitError(ctx, err)
+}
+
+// serverPause is how long the server asked everybody to wait. The adaptive limiter keeps
+// its own.
+type serverPause struct {
+	mu    sync.Mutex
+	until time.Time
+}
+
+func (p *serverPause) begin(d time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if until := time.Now().Add(d); d > 0 && until.After(p.until) {
+		p.until = until
 	}
-	return nil
+}
+
+func (p *serverPause) left() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return time.Until(p.until)
 }
 
 // waitError makes sure that a wait that the context ended says so. A limiter may refuse

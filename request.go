@@ -1,7 +1,9 @@
 package growthgenius
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -55,16 +57,6 @@ func one[T any, P resourceOf[T]](ctx context.Context, c *Client, e endpoint, opt
 	return decodeOne[T, P](ctx, c, e, res)
 }
 
-// create makes a call that brings a record into being. An answer that does not tell which
-// leaves the outcome open: the record may well be there.
-func create[T any, P resourceOf[T]](ctx context.Context, c *Client, e endpoint, opts []RequestOption) (*T, error) {
-	v, err := one[T, P](ctx, c, e, opts)
-	if errors.Is(err, ErrDecode) {
-		return nil, &OutcomeUnknownError{Last: err}
-	}
-	return v, err
-}
-
 // many makes a call that is answered with a list.
 func many[T any, P resourceOf[T]](ctx context.Context, c *Client, e endpoint, opts []RequestOption) ([]T, error) {
 	if list, ok := e.query.(ListOptions); ok {
@@ -82,8 +74,15 @@ func many[T any, P resourceOf[T]](ctx context.Context, c *Client, e endpoint, op
 
 // remove makes a call whose answer says nothing but that it was done.
 func remove(ctx context.Context, c *Client, e endpoint, opts []RequestOption) error {
-	_, err := c.send(ctx, e, opts)
-	return err
+	res, err := c.send(ctx, e, opts)
+	if err != nil {
+		return err
+	}
+	if body := bytes.TrimSpace(res.body); len(body) > 0 && body[0] == '<' { // a proxy's page: it says nothing of the record
+		return e.undecodable(c.core, res, errors.New("the body is HTML or XML"))
+	}
+	c.core.creates.deleted(e.envelope.singular, *e.id)
+	return nil
 }
 
 // bare makes a call that is answered with a record without an envelope.
@@ -109,6 +108,12 @@ func bare[T any, P interface {
 func page(ctx context.Context, c *Client, e endpoint, opts []RequestOption) (*ContactPage, error) {
 	p := new(ContactPage)
 	err := c.whole(ctx, e, p, opts, func() error {
+		// One contact may stand alone under the singular name.
+		var alone Contact
+		if raw := p.Extra["contact"]; p.Contacts == nil && kindOf(raw) == kindObject && alone.UnmarshalJSON(raw) == nil {
+			p.Contacts = []Contact{alone}
+			forget(&p.Extra, "contact")
+		}
 		if p.Contacts == nil {
 			return errors.New(`the answer has no list of "contacts"`)
 		}
@@ -221,7 +226,9 @@ func (c *core) inspect(ctx context.Context, e endpoint, res *response, v any, st
 			texts[i] = o.String()
 		}
 		slices.Sort(texts)
-		return e.undecodable(c, res, fmt.Errorf("strict decoding: %s", strings.Join(slices.Compact(texts), "; ")))
+		err := e.undecodable(c, res, fmt.Errorf("strict decoding: %s", strings.Join(slices.Compact(texts), "; ")))
+		err.strict = true
+		return err
 	}
 	for _, o := range found {
 		if c.oddities.first(o) {
@@ -232,7 +239,7 @@ func (c *core) inspect(ctx context.Context, e endpoint, res *response, v any, st
 }
 
 // undecodable is the error of an answer that cannot be used.
-func (e endpoint) undecodable(c *core, res *response, reason error) error {
+func (e endpoint) undecodable(c *core, res *response, reason error) *DecodeError {
 	r := c.redact
 	text := r.text(reason.Error())
 	if len(res.body) == 0 {
@@ -250,37 +257,55 @@ func (e endpoint) undecodable(c *core, res *response, reason error) error {
 	}
 }
 
+// exchanged is how a call went.
+type exchanged struct {
+	res       *response // a success
+	err       error
+	attempts  int
+	ambiguous bool // it may have been carried out although err says nothing of it
+}
+
 // send builds the request, sends it and returns a successful answer.
 func (c *Client) send(ctx context.Context, e endpoint, opts []RequestOption) (*response, error) {
 	o := applyOptions(opts)
-	req, err := c.newRequest(ctx, e, &o)
-	if err != nil {
-		return nil, e.refuse(err)
+	ex := c.exchange(ctx, e, &o, 0)
+	if ex.ambiguous && e.class.of(e.method) == replayUnsent {
+		return nil, &OutcomeUnknownError{Last: ex.err, ctxErr: ctx.Err()}
 	}
-	s := &sender{core: c.core, method: e.method, route: e.route, class: e.class.of(e.method), noRetry: o.noRetry}
+	return ex.res, ex.err
+}
+
+// exchange builds the request and sends it, after so many attempts before.
+func (c *Client) exchange(ctx context.Context, e endpoint, o *callOptions, before int) exchanged {
+	req, err := c.newRequest(ctx, e, o)
+	if err != nil {
+		return exchanged{err: e.refuse(err)}
+	}
+	s := &sender{core: c.core, method: e.method, route: e.route, class: e.class.of(e.method), noRetry: o.noRetry, before: before}
 	res, err := s.send(req) //nolint:contextcheck // the request carries it
-	if err == nil && o.capture != nil {
+	ex := exchanged{attempts: before + s.attempts, ambiguous: s.ambiguous}
+	if err != nil {
+		ex.err = err
+		return ex
+	}
+	if o.capture != nil {
 		*o.capture = res.info
 	}
-	if err == nil && res.status < 300 && !(e.lookup && res.status == http.StatusAccepted) {
-		return res, nil
+	switch {
+	case res.status < 300 && !(e.lookup && res.status == http.StatusAccepted),
+		// An earlier attempt of this very call has deleted it.
+		e.method == http.MethodDelete && s.ambiguous && res.status == http.StatusNotFound:
+		ex.res, ex.ambiguous = res, false
+		return ex
 	}
-	if e.method == http.MethodDelete && s.ambiguous && err == nil && res.status == http.StatusNotFound {
-		return res, nil // an earlier attempt of this very call has deleted it
+	ex.err = newAPIError(e.method, e.route, res, time.Now(), c.core.redact)
+	if s.verdict.why != "" {
+		ex.err = fmt.Errorf("%w; %s", ex.err, s.verdict.why)
 	}
-	if err == nil {
-		api := newAPIError(e.method, e.route, res, time.Now(), c.core.redact)
-		if err = api; s.verdict.why != "" {
-			err = fmt.Errorf("%w; %s", api, s.verdict.why)
-		}
-		if s.class.replayable(s.last) { // then a context that has ended is why it was not tried again
-			err = withContextError(err, ctx.Err())
-		}
+	if s.class.replayable(s.last) { // then a context that has ended is why it was not tried again
+		ex.err = withContextError(ex.err, ctx.Err())
 	}
-	if s.class == replayUnsent && s.ambiguous {
-		return nil, &OutcomeUnknownError{Last: err, ctxErr: ctx.Err()}
-	}
-	return nil, err
+	return ex
 }
 
 // newRequest builds the request of a call, or says what is wrong with it.
@@ -431,24 +456,38 @@ func (e endpoint) encodeBody() ([]byte, error) {
 	if e.body == nil {
 		return nil, nil
 	}
+	if e.envelope.singular != "" {
+		body, err := encodeInput(e.body)
+		if err != nil {
+			return nil, err
+		}
+		return slices.Concat([]byte(`{"`+e.envelope.singular+`":`), body, []byte("}")), nil
+	}
 	encode := marshalJSON
 	if e.raw {
 		encode = marshalForeign
 	}
 	body, err := encode(e.body)
-	if err != nil {
-		if cause := inputError(err); cause != nil {
-			return nil, cause
-		}
-		return nil, fmt.Errorf("%w: the body cannot be encoded: %w", ErrInvalidInput, err)
-	}
-	if e.envelope.singular == "" {
-		return body, nil
-	}
-	if string(body) == "{}" {
+	return body, bodyError(err)
+}
+
+// encodeInput encodes what a record is created or updated with.
+func encodeInput(in any) (json.RawMessage, error) {
+	body, err := marshalJSON(in)
+	if err == nil && string(body) == "{}" {
 		return nil, fmt.Errorf("%w: no field is set: use Set or Null on at least one", ErrInvalidInput)
 	}
-	return slices.Concat([]byte(`{"`+e.envelope.singular+`":`), body, []byte("}")), nil
+	return body, bodyError(err)
+}
+
+func bodyError(err error) error {
+	if err == nil {
+		return nil
+	}
+	if cause := inputError(err); cause != nil {
+		return cause
+	}
+	return fmt.Errorf("%w: the body cannot be encoded: %w", ErrInvalidInput, err)
 }
 
 // listQuery is ListOptions as sent.

@@ -41,6 +41,7 @@ type sender struct {
 	route   string
 	class   replayClass
 	noRetry bool
+	before  int // attempts of the call before this sender's
 	started time.Time
 	ctxErr  func() error // of the caller's context
 
@@ -94,7 +95,7 @@ func (s *sender) result(ctx context.Context, err error) (*response, error) {
 			StatusCode: last.res.status,
 			Header:     last.res.header,
 			RequestID:  requestID(last.res.header),
-			Attempts:   s.attempts,
+			Attempts:   s.before + s.attempts,
 			Duration:   time.Since(s.started),
 		}
 		return last.res, nil
@@ -136,6 +137,7 @@ func (s *sender) RoundTrip(req *http.Request) (*http.Response, error) {
 	res, err := s.core.transport.RoundTrip(req.WithContext(ctx))
 	if err == nil {
 		s.last = attempt{res: &response{status: res.StatusCode, header: res.Header}}
+		s.core.noteAnswer(begun, res)
 		if s.last.res.body, err = readBody(res, s.core.maxBytes); err == nil {
 			res.Body = http.NoBody
 			s.log(req.Context(), begun)
@@ -189,7 +191,7 @@ func (s *sender) checkRetry(ctx context.Context, _ *http.Response, err error) (b
 	if s.class.ambiguous(s.last) {
 		s.ambiguous = true
 	}
-	s.verdict = s.judge(ctx, s.attempts)
+	s.verdict = s.judge(ctx, s.before+s.attempts)
 	if s.verdict.again && s.core.logger != nil {
 		s.core.logger.LogAttrs(ctx, slog.LevelWarn, "growthgenius: trying again", append(s.attrs(),
 			slog.Duration("wait", s.verdict.wait))...)
@@ -214,7 +216,7 @@ func (s *sender) attrs() []slog.Attr {
 	attrs := []slog.Attr{
 		slog.String("method", s.method),
 		slog.String("route", s.route),
-		slog.Int("attempt", s.attempts),
+		slog.Int("attempt", s.before+s.attempts),
 	}
 	if s.last.res != nil {
 		return append(attrs, slog.Int("status", s.last.res.status))

@@ -1,0 +1,105 @@
+package growthgenius
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"reflect"
+	"time"
+)
+
+// Attempt is the token of one create: enough to find out later, also in another process
+// on another day, whether it happened. [OnAttempt] hands it over before anything is sent,
+// [OutcomeUnknownError] carries it, [ContactsService.Resolve] and
+// [MessagesService.Resolve] take it.
+//
+// It is stored as JSON, which holds the content of the create but never the API key.
+// Printed, it shows the resource and the time only.
+type Attempt struct {
+	t token
+}
+
+// token is an Attempt as stored.
+type token struct {
+	Version  int             `json:"version"`
+	Nonce    string          `json:"nonce"`    // tells attempts of equal content apart
+	Resource string          `json:"resource"` // "contact" or "message"
+	UserID   ID              `json:"user_id"`
+	Content  json.RawMessage `json:"content"` // the record as sent
+	Started  time.Time       `json:"started"` // by the clock of the machine that sent it
+	Ended    time.Time       `json:"ended,omitzero"`
+	// How far the server's clock was ahead of that machine's, in nanoseconds.
+	Ahead       *[2]time.Duration `json:"ahead,omitzero"`
+	MarkerField string            `json:"marker_field,omitzero"`
+	Marker      string            `json:"marker,omitzero"`
+	// Ids of equal records that are known to be the outcome of other creates.
+	Taken []ID `json:"taken,omitzero"`
+}
+
+const tokenVersion = 1
+
+// MarshalJSON writes the token for a journal.
+func (a Attempt) MarshalJSON() ([]byte, error) {
+	if a.t.Version == 0 {
+		return nil, errors.New("growthgenius: the Attempt is empty: it comes from OnAttempt or an OutcomeUnknownError")
+	}
+	return json.Marshal(a.t)
+}
+
+// UnmarshalJSON reads a token that MarshalJSON wrote, by this or an earlier version.
+func (a *Attempt) UnmarshalJSON(data []byte) error {
+	var t token
+	if err := json.Unmarshal(data, &t); err != nil {
+		return fmt.Errorf("growthgenius: this is no Attempt: %w", err)
+	}
+	if t.Version != tokenVersion {
+		return fmt.Errorf("growthgenius: an Attempt of version %d cannot be read, only %d", t.Version, tokenVersion)
+	}
+	if t.Resource == "" || t.UserID == "" || t.Started.IsZero() || kindOf(t.Content) != kindObject {
+		return errors.New("growthgenius: this is no Attempt: something is missing")
+	}
+	a.t = t
+	return nil
+}
+
+// String names the resource and the time.
+func (a Attempt) String() string {
+	if a.t.Version == 0 {
+		return "growthgenius.Attempt(none)"
+	}
+	return fmt.Sprintf("growthgenius.Attempt(%s, %s)", a.t.Resource, a.t.Started.UTC().Format(time.RFC3339))
+}
+
+// GoString is String: the content is nobody's business in a log.
+func (a Attempt) GoString() string { return a.String() }
+
+// LogValue is String.
+func (a Attempt) LogValue() slog.Value { return slog.StringValue(a.String()) }
+
+// newAttempt makes the token of a create, and puts the marker into its body.
+func (c *Client) newAttempt(e *endpoint, o *callOptions) (Attempt, error) {
+	userID, err := c.actAs(o)
+	if err != nil {
+		return Attempt{}, err
+	}
+	t := token{Version: tokenVersion, Nonce: rand.Text(), Resource: e.envelope.singular, UserID: userID, Started: time.Now().Round(0)}
+	if in, ok := e.body.(ContactInput); ok && c.core.markerField != "" {
+		field := reflect.ValueOf(&in).Elem().Field(schemaOf(reflect.TypeFor[ContactInput]()).index[c.core.markerField])
+		if !field.IsZero() {
+			return Attempt{}, fmt.Errorf("%w: %s is the marker field (WithMarkerField) and cannot be set", ErrInvalidInput, c.core.markerField)
+		}
+		t.MarkerField, t.Marker = c.core.markerField, "gg-"+rand.Text()
+		field.Set(reflect.ValueOf(Set(t.Marker)))
+		e.body = in
+	}
+	if t.Content, err = encodeInput(e.body); err != nil {
+		return Attempt{}, err
+	}
+	e.body = t.Content
+	if b := c.core.clock.bounds(); b.known {
+		t.Ahead = &[2]time.Duration{b.low, b.high}
+	}
+	return Attempt{t}, nil
+}

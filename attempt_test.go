@@ -1,0 +1,325 @@
+package growthgenius_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/growthgenius/growthgenius-go"
+	"github.com/growthgenius/growthgenius-go/growthgeniustest"
+)
+
+// keep stores the token of a create as a journal would: as JSON.
+func keep(t *testing.T, journal *[]byte) growthgenius.RequestOption {
+	t.Helper()
+	return growthgenius.OnAttempt(func(a growthgenius.Attempt) error {
+		var err error
+		*journal, err = json.Marshal(a)
+		return err
+	})
+}
+
+// reread is the token that a journal holds.
+func reread(t *testing.T, journal []byte) growthgenius.Attempt {
+	t.Helper()
+	var a growthgenius.Attempt
+	if err := json.Unmarshal(journal, &a); err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// TestOnAttemptComesFirst: nothing has been sent when it is called, it is called once,
+// and by creates only.
+func TestOnAttemptComesFirst(t *testing.T) {
+	t.Parallel()
+	srv := growthgeniustest.NewServer(t)
+	srv.Inject(growthgeniustest.Fault{Status: 429, Times: 2})
+	c := live(t, srv)
+	called := 0
+	on := growthgenius.OnAttempt(func(a growthgenius.Attempt) error {
+		called++
+		if n := len(srv.Requests()); n != 0 {
+			t.Errorf("%d requests were sent before OnAttempt", n)
+		}
+		if text, err := json.Marshal(a); err != nil || strings.Contains(string(text), srv.APIKey()) || !strings.Contains(string(text), "sjobs@apple.com") {
+			t.Errorf("%s %v", text, err)
+		}
+		return nil
+	})
+	if _, err := c.Contacts.Create(t.Context(), steve, on); err != nil || called != 1 || requests(srv, "POST", "/contacts") != 3 {
+		t.Errorf("%v, called %d times, %d POSTs", err, called, requests(srv, "POST", "/contacts"))
+	}
+	id, other := srv.Contacts()[0].ID, srv.AddContacts(growthgenius.Contact{Name: "x"})[0].ID
+	for name, call := range map[string]func() error{
+		"get":    func() error { return last(c.Contacts.Get(t.Context(), id, on)) },
+		"update": func() error { return last(c.Contacts.Update(t.Context(), id, steve, on)) },
+		"raw":    func() error { return c.Do(t.Context(), "POST", "/contacts/search", nil, struct{}{}, nil, on) },
+		"delete": func() error { return c.Contacts.Delete(t.Context(), other, on) },
+	} {
+		if err := call(); err != nil && name != "raw" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if called != 1 {
+		t.Error("OnAttempt is called by calls that create nothing")
+	}
+}
+
+// TestOnAttemptStopsTheCall: an error there, or the end of the process, sends nothing.
+func TestOnAttemptStopsTheCall(t *testing.T) {
+	t.Parallel()
+	srv := growthgeniustest.NewServer(t)
+	c := live(t, srv)
+	full := errors.New("the disk is full")
+	for name, create := range map[string]func(context.Context, ...growthgenius.RequestOption) error{
+		"contact": func(ctx context.Context, o ...growthgenius.RequestOption) error {
+			return last(c.Contacts.Create(ctx, steve, o...))
+		},
+		"message": func(ctx context.Context, o ...growthgenius.RequestOption) error {
+			return last(c.Messages.Create(ctx, louis, o...))
+		},
+	} {
+		err := create(t.Context(), growthgenius.OnAttempt(func(growthgenius.Attempt) error { return full }))
+		if !errors.Is(err, full) || errors.Is(err, growthgenius.ErrOutcomeUnknown) {
+			t.Errorf("%s: %v", name, err)
+		}
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s: a panic of OnAttempt got lost", name)
+				}
+			}()
+			_ = create(t.Context(), growthgenius.OnAttempt(func(growthgenius.Attempt) error { panic("power cut") }))
+		}()
+		// A call that is refused has no attempt.
+		for _, o := range []growthgenius.RequestOption{growthgenius.AsUser(""), growthgenius.WithHeader("Authorization", "x")} {
+			err := create(t.Context(), o, growthgenius.OnAttempt(func(growthgenius.Attempt) error {
+				t.Errorf("%s: an attempt of a refused call", name)
+				return nil
+			}))
+			if !errors.Is(err, growthgenius.ErrInvalidInput) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+	if n := len(srv.Requests()); n != 0 {
+		t.Errorf("%d requests", n)
+	}
+}
+
+// TestResolve: the token tells created and absent apart, by this client or another one
+// that has only its JSON, at once or another day.
+func TestResolve(t *testing.T) {
+	t.Parallel()
+	for name, later := range map[string]time.Duration{"at once": 0, "in an hour": time.Hour, "another day": 50 * time.Hour} {
+		for _, created := range []bool{true, false} {
+			for _, same := range []bool{true, false} {
+				t.Run(fmt.Sprintf("%s, created %v, same client %v", name, created, same), func(t *testing.T) {
+					t.Parallel()
+					bubble(t, func(t *testing.T, srv *timeless) {
+						srv.Inject(growthgeniustest.Fault{Method: "POST", Effect: growthgeniustest.Reset, Commit: created, Times: 2})
+						c := srv.client(growthgenius.WithReadBack(growthgenius.ReadBackPolicy{Disabled: true}))
+						var contact, message []byte
+						_, err := c.Contacts.Create(t.Context(), steve, keep(t, &contact))
+						unknown(t, err)
+						unknown(t, last(c.Messages.Create(t.Context(), louis, keep(t, &message))))
+						time.Sleep(later)
+						if !same {
+							c = srv.client().ForUser("7") // the token knows its user
+						}
+						begun := time.Now()
+						found, err := c.Contacts.Resolve(t.Context(), reread(t, contact))
+						if created && (err != nil || found.ID != srv.Contacts()[0].ID) {
+							t.Errorf("%+v %v", found, err)
+						}
+						if !created && (!errors.Is(err, growthgenius.ErrNotFound) || errors.Is(err, growthgenius.ErrOutcomeUnknown)) {
+							t.Error(err)
+						}
+						if waited := time.Since(begun); !created && later == 0 && waited < 4*time.Second || later > 0 && waited > 10*time.Second {
+							t.Errorf("resolved after %s", waited)
+						}
+						got, err := c.Messages.Resolve(t.Context(), reread(t, message))
+						if created && (err != nil || got.ID != srv.Messages()[0].ID) || !created && !errors.Is(err, growthgenius.ErrNotFound) {
+							t.Errorf("%+v %v", got, err)
+						}
+						if n := requests(srv.Server, "POST", "/contacts") + requests(srv.Server, "POST", "/messages"); n != 2 {
+							t.Errorf("%d POSTs", n)
+						}
+					})
+				})
+			}
+		}
+	}
+}
+
+// TestResolveOfTheErrorsToken: it settles the same, also through JSON.
+func TestResolveOfTheErrorsToken(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, srv *timeless) {
+		srv.Inject(growthgeniustest.Fault{Method: "POST", Status: 504, Commit: true, Times: 1}, growthgeniustest.Fault{Method: "GET", Status: 500})
+		c := srv.client()
+		token := unknown(t, last(c.Contacts.Create(t.Context(), steve))).Attempt
+		// While the list cannot be read nothing can be told, and the new error has a token too.
+		again := unknown(t, last(c.Contacts.Resolve(t.Context(), token))).Attempt
+		text, err := json.Marshal(again)
+		if err != nil {
+			t.Fatal(err)
+		}
+		srv.ClearFaults()
+		for _, c := range []*growthgenius.Client{c, srv.client()} {
+			got, err := c.Contacts.Resolve(t.Context(), reread(t, text))
+			if err != nil || got.ID != srv.Contacts()[0].ID {
+				t.Errorf("%+v %v", got, err)
+			}
+		}
+	})
+}
+
+// TestResolveCannotTell: a list that cannot be read, placed in time or trusted leaves the
+// outcome unknown.
+func TestResolveCannotTell(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		fault growthgeniustest.Fault
+		opts  []growthgeniustest.ServerOption
+	}{
+		"list fails":        {growthgeniustest.Fault{Method: "GET", Status: 500}, nil},
+		"list is cut short": {growthgeniustest.Fault{Method: "GET", Effect: growthgeniustest.Truncate}, nil},
+		"list is HTML":      {growthgeniustest.Fault{Method: "GET", Effect: growthgeniustest.HTMLPage}, nil},
+		"list is forbidden": {growthgeniustest.Fault{Method: "GET", Status: 403}, nil},
+		"list is an error":  {growthgeniustest.Fault{Method: "GET", Status: 200, Body: `{"error":"busy"}`}, nil},
+		"throttled":         {growthgeniustest.Fault{Method: "GET", Status: 429}, nil},
+		"no clock":          {growthgeniustest.Fault{Method: "DELETE"}, []growthgeniustest.ServerOption{growthgeniustest.WithNoDate()}},
+	} {
+		for _, created := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s, created %v", name, created), func(t *testing.T) {
+				t.Parallel()
+				bubble(t, func(t *testing.T, srv *timeless) {
+					srv.Inject(tt.fault, growthgeniustest.Fault{Method: "POST", Effect: growthgeniustest.Reset, Commit: created, Times: 1})
+					var journal []byte
+					c := srv.client(growthgenius.WithReadBack(growthgenius.ReadBackPolicy{ReplayAfter: time.Second}))
+					unknown(t, last(c.Contacts.Create(t.Context(), steve, keep(t, &journal))))
+					unknown(t, last(c.Contacts.Resolve(t.Context(), reread(t, journal))))
+					unknown(t, last(srv.client().Contacts.Resolve(t.Context(), reread(t, journal))))
+					if n := requests(srv.Server, "POST", "/contacts"); n != 1 {
+						t.Errorf("%d POSTs", n)
+					}
+				}, tt.opts...)
+			})
+		}
+	}
+}
+
+// TestResolveRefuses: a token of the other resource and an empty one, sending nothing.
+func TestResolveRefuses(t *testing.T) {
+	t.Parallel()
+	srv := growthgeniustest.NewServer(t)
+	c := live(t, srv)
+	stop := errors.New("stop")
+	token := func(create func(growthgenius.RequestOption) error) (a growthgenius.Attempt) {
+		_ = create(growthgenius.OnAttempt(func(got growthgenius.Attempt) error { a = got; return stop }))
+		return a
+	}
+	contact := token(func(o growthgenius.RequestOption) error { return last(c.Contacts.Create(t.Context(), steve, o)) })
+	message := token(func(o growthgenius.RequestOption) error { return last(c.Messages.Create(t.Context(), louis, o)) })
+	for name, err := range map[string]error{
+		"message to Contacts": last(c.Contacts.Resolve(t.Context(), message)),
+		"contact to Messages": last(c.Messages.Resolve(t.Context(), contact)),
+		"empty to Contacts":   last(c.Contacts.Resolve(t.Context(), growthgenius.Attempt{})),
+		"empty to Messages":   last(c.Messages.Resolve(t.Context(), growthgenius.Attempt{})),
+		"a bad option":        last(c.Contacts.Resolve(t.Context(), contact, growthgenius.WithHeader("Host", "x"))),
+	} {
+		if !errors.Is(err, growthgenius.ErrInvalidInput) || errors.Is(err, growthgenius.ErrOutcomeUnknown) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if n := len(srv.Requests()); n != 0 {
+		t.Errorf("%d requests", n)
+	}
+	if _, err := json.Marshal(growthgenius.Attempt{}); err == nil {
+		t.Error("an empty token was written")
+	}
+}
+
+// TestTokensThatAreNone: of another version, damaged, or something else altogether.
+func TestTokensThatAreNone(t *testing.T) {
+	t.Parallel()
+	srv := growthgeniustest.NewServer(t)
+	var journal []byte
+	if _, err := live(t, srv).Contacts.Create(t.Context(), steve, keep(t, &journal)); err != nil {
+		t.Fatal(err)
+	}
+	damage := func(field string, value any) string {
+		var doc map[string]any
+		if err := json.Unmarshal(journal, &doc); err != nil {
+			t.Fatal(err)
+		}
+		if doc[field] = value; value == nil {
+			delete(doc, field)
+		}
+		text, err := json.Marshal(doc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	for name, text := range map[string]string{
+		"version 2": damage("version", 2), "version 0": damage("version", 0), "no version": damage("version", nil), "odd version": damage("version", "x"),
+		"no resource": damage("resource", nil), "no user": damage("user_id", nil), "no content": damage("content", nil), "odd content": damage("content", "x"),
+		"no time": damage("started", nil), "null": "null", "empty": "{}", "array": "[]", "cut short": string(journal[:len(journal)-2]),
+	} {
+		var a growthgenius.Attempt
+		if err := json.Unmarshal([]byte(text), &a); err == nil {
+			t.Errorf("%s was read: %s", name, text)
+		}
+	}
+	if a := reread(t, []byte(damage("resource", "invoice"))); !errors.Is(last(live(t, srv).Contacts.Resolve(t.Context(), a)), growthgenius.ErrInvalidInput) {
+		t.Error("a resource of the future was resolved")
+	}
+	// What a later version adds does not hurt.
+	if a := reread(t, []byte(damage("colour", "red"))); !strings.Contains(a.String(), "contact") {
+		t.Error(a)
+	}
+}
+
+// TestTokensShowNothing: however they are printed, alone or in an error, and the key is
+// not even in what is stored.
+func TestTokensShowNothing(t *testing.T) {
+	t.Parallel()
+	srv := growthgeniustest.NewServer(t)
+	srv.Inject(growthgeniustest.Fault{Method: "POST", Effect: growthgeniustest.Reset})
+	c := live(t, srv, growthgenius.WithReadBack(growthgenius.ReadBackPolicy{Disabled: true}), growthgenius.WithMarkerField("custom9"))
+	failed := unknown(t, last(c.Contacts.Create(t.Context(), steve)))
+	a := failed.Attempt
+	var log bytes.Buffer
+	logger := slog.New(slog.NewMultiHandler(slog.NewTextHandler(&log, nil), slog.NewJSONHandler(&log, nil)))
+	logger.InfoContext(t.Context(), "x", slog.Any("attempt", a), slog.Any("pointer", &a), slog.Any("error", failed))
+	for _, text := range []string{
+		fmt.Sprintf("%v|%+v|%#v|%s|%q", a, a, a, a, a), fmt.Sprintf("%v|%+v|%#v", &a, &a, &a), fmt.Sprintf("%v %+v %s", failed, failed, failed),
+		fmt.Sprintf("%+v %#v", struct{ A growthgenius.Attempt }{a}, []growthgenius.Attempt{a}), log.String(),
+	} {
+		for _, private := range []string{"sjobs", "Steve", "CEO", "gg-", "user_id", srv.APIKey()} {
+			if strings.Contains(text, private) {
+				t.Errorf("%q is shown in %s", private, text)
+			}
+		}
+	}
+	year := fmt.Sprint(time.Now().UTC().Year())
+	if text := a.String(); !strings.Contains(text, "contact") || !strings.Contains(text, year) {
+		t.Error(text)
+	}
+	if strings.Count(log.String(), "growthgenius.Attempt(contact, "+year) < 4 {
+		t.Error(log.String())
+	}
+	stored, err := json.Marshal(a)
+	if err != nil || strings.Contains(string(stored), srv.APIKey()) || !strings.Contains(string(stored), "sjobs@apple.com") {
+		t.Errorf("%s %v", stored, err)
+	}
+}

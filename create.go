@@ -1,0 +1,149 @@
+package growthgenius
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"reflect"
+	"time"
+)
+
+// create makes a call that brings a record into being, and finds out what became of it.
+func create[T any, P resourceOf[T]](ctx context.Context, c *Client, e endpoint, opts []RequestOption) (*T, error) {
+	o := applyOptions(opts)
+	a, err := c.newAttempt(&e, &o)
+	if err != nil {
+		return nil, e.refuse(err)
+	}
+	if _, err := c.newRequest(ctx, e, &o); err != nil {
+		return nil, e.refuse(err)
+	}
+	p, err := c.core.creates.begin(a)
+	if err != nil {
+		return nil, e.refuse(err)
+	}
+	if o.onAttempt != nil {
+		if err := o.onAttempt(a); err != nil {
+			c.core.creates.drop(p)
+			return nil, e.refuse(fmt.Errorf("OnAttempt refused: %w", err))
+		}
+	}
+	for sent, spent := 0, 0; ; {
+		ex := c.exchange(ctx, e, &o, sent)
+		sent = ex.attempts
+		v, err := acceptCreated[T, P](ctx, c, e, p, ex)
+		if err == nil {
+			return v, nil
+		}
+		if !ex.ambiguous && !errors.Is(err, ErrDecode) {
+			c.core.creates.drop(p)
+			return nil, err
+		}
+		c.core.creates.land(p)
+		result, row, seen := inconclusive, rawRow(nil), []ID(nil)
+		if decode, ok := errors.AsType[*DecodeError](err); ctx.Err() == nil && !c.core.readBack.Disabled && !(ok && decode.strict) {
+			result, row, seen, _ = c.look(ctx, p, c.core.readBack.ReplayAfter > 0)
+		}
+		switch {
+		case result == found:
+			return fromRow[T, P](ctx, c, e, row)
+		case result == absent && c.core.readBack.ReplayAfter > 0 && !o.noRetry && sent < c.core.retry.MaxAttempts && ctx.Err() == nil && c.core.budget.take(&spent):
+			c.core.creates.fly(p)
+		default:
+			return nil, c.unknown(ctx, p, seen, err)
+		}
+	}
+}
+
+// acceptCreated is the record in the answer to a create, if that tells what was created.
+func acceptCreated[T any, P resourceOf[T]](ctx context.Context, c *Client, e endpoint, p *pending, ex exchanged) (*T, error) {
+	if ex.err != nil {
+		return nil, ex.err
+	}
+	v, err := decodeOne[T, P](ctx, c, e, ex.res)
+	if err != nil {
+		return nil, err
+	}
+	var row rawRow // as sent: the null of another record is not an absent field
+	_ = newElements(ex.res.body, e.envelope, func(string, kind) {}).each(func() record { return &row }, func() bool { return true })
+	if contradicts(p.token.Resource, p.content, row) || c.core.predates(row, p) || !c.core.creates.answered(p, P(v).identity()) {
+		return nil, e.undecodable(c.core, ex.res, errors.New("the answer is another record than the one created"))
+	}
+	return v, nil
+}
+
+// predates reports whether a record stood there before the create began.
+func (c *core) predates(row rawRow, p *pending) bool {
+	made := row.time("created_at")
+	return !made.IsZero() && c.clock.bounds().known && made.Add(time.Second).Before(c.serverStart(p).Add(-skewMargin))
+}
+
+// rowOf is a record's value of some fields, as JSON.
+func rowOf(r record, fields ...string) rawRow {
+	v := reflect.ValueOf(r.fields()).Elem()
+	s, row := schemaOf(v.Type()), rawRow{}
+	for _, name := range fields {
+		if i, ok := s.index[name]; ok {
+			if raw, err := marshalJSON(v.Field(i).Interface()); err == nil {
+				row[name] = raw
+			}
+		}
+	}
+	return row
+}
+
+// fromRow is the record of a row that a list showed.
+func fromRow[T any, P resourceOf[T]](ctx context.Context, c *Client, e endpoint, row rawRow) (*T, error) {
+	raw, err := marshalJSON(map[string]json.RawMessage(row))
+	v := new(T)
+	if err == nil {
+		err = unmarshalRecord(raw, P(v))
+	}
+	if err != nil { // it was decoded to be compared, so this cannot be
+		return nil, e.refuse(err)
+	}
+	_ = c.core.inspect(ctx, e, &response{}, v) // logs what is odd; the create has happened, so that fails nothing
+	return v, nil
+}
+
+// unknown is the error of a create that nothing could be found out about.
+func (c *Client) unknown(ctx context.Context, p *pending, seen []ID, last error) error {
+	if c.core.logger != nil {
+		c.core.logger.LogAttrs(ctx, slog.LevelWarn, "growthgenius: outcome unknown", slog.String("resource", p.token.Resource))
+	}
+	return &OutcomeUnknownError{Attempt: c.core.creates.park(p, seen), Last: last, ctxErr: ctx.Err()}
+}
+
+// resolve finds out what became of an earlier create.
+func resolve[T any, P resourceOf[T]](ctx context.Context, c *Client, e endpoint, a Attempt, opts []RequestOption) (*T, error) {
+	if o := applyOptions(opts); o.err != nil {
+		return nil, e.refuse(fmt.Errorf("%w: %w", ErrInvalidInput, o.err))
+	}
+	switch a.t.Resource {
+	case e.envelope.singular:
+	case "":
+		return nil, e.refuse(fmt.Errorf("%w: the Attempt is empty: it comes from OnAttempt or an OutcomeUnknownError", ErrInvalidInput))
+	default:
+		return nil, e.refuse(fmt.Errorf("%w: the Attempt is of a %s, not of a %s", ErrInvalidInput, a.t.Resource, e.envelope.singular))
+	}
+	if id, ok := c.core.creates.outcome(a.t); ok { // it was answered, or asked for before
+		return one[T, P](ctx, c.ForUser(a.t.UserID), endpoint{method: http.MethodGet, route: e.route + "/{id}", id: &id, envelope: e.envelope}, nil)
+	}
+	p, err := c.core.creates.adopt(a.t)
+	if err != nil {
+		return nil, e.refuse(fmt.Errorf("%w: the Attempt cannot be read: %w", ErrInvalidInput, err))
+	}
+	result, row, seen, err := c.look(ctx, p, true)
+	switch result {
+	case found:
+		return fromRow[T, P](ctx, c, e, row)
+	case absent:
+		c.core.creates.drop(p)
+		return nil, e.refuse(fmt.Errorf("%w: a complete list does not have it, so the create did not happen", ErrNotFound))
+	default:
+		return nil, c.unknown(ctx, p, seen, err)
+	}
+}

@@ -1,0 +1,154 @@
+package growthgenius
+
+import (
+	"encoding/json"
+	"reflect"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// rawRow is an element of a list before anybody knows whether it matters.
+type rawRow map[string]json.RawMessage //nolint:recvcheck // decoding needs a pointer
+
+func (r *rawRow) fields() any { return (*map[string]json.RawMessage)(r) }
+func (r *rawRow) finish() {
+	if _, ok := (*r)["id"]; ok || len(*r) != 1 {
+		return
+	}
+	for _, inner := range *r { // {"contact": {...}}
+		var row rawRow
+		if kindOf(inner) == kindObject && unmarshalJSON(inner, &row) == nil {
+			*r = row
+		}
+	}
+}
+
+func (r rawRow) id() ID {
+	var id ID
+	_ = unmarshalJSON(r["id"], &id)
+	return id
+}
+
+func (r rawRow) time(field string) time.Time {
+	t, _ := parseTime(r.text(field))
+	return t
+}
+
+func (r rawRow) text(field string) string { return scalarText(r[field]) }
+
+// likeness is how much a row looks like a record that was sent.
+type likeness int
+
+const (
+	unlike likeness = iota
+	near            // what tells records apart is the same, and something else is not
+	exact           // every field that was sent is the same, folded
+)
+
+// compare compares a row with the content of a create. Only the fields that were sent
+// count: the server fills the others.
+func compare(resource string, content, row rawRow) likeness {
+	differing := 0
+	for field, sent := range content {
+		if !sameValue(sent, row[field]) {
+			differing++
+		}
+	}
+	if differing == 0 {
+		return exact
+	}
+	alike := func(field string) bool {
+		sent := squash(content.text(field))
+		return sent != "" && sent == squash(row.text(field))
+	}
+	switch {
+	case resource == "message":
+		if alike("contact_id") && (alike("rendered_copy") || alike("sent_at")) {
+			return near
+		}
+	case content.text("email") != "":
+		if alike("email") {
+			return near
+		}
+	case differing == 1 && len(content) > 1:
+		return near
+	}
+	return unlike
+}
+
+// contradicts reports whether the answer to a create is about another record. The server
+// may fill and reformat fields, so only what tells records apart counts.
+func contradicts(resource string, content, answer rawRow) bool {
+	fields := []string{"email"}
+	if resource == "message" {
+		fields = []string{"contact_id"}
+	}
+	for _, field := range fields {
+		sent := squash(content.text(field))
+		if _, told := answer[field]; told && sent != "" && sent != squash(answer.text(field)) {
+			return true
+		}
+	}
+	return false
+}
+
+// sameValue compares two JSON values as a server may have rewritten one of them: null, ""
+// and absent are one, text is folded, times are compared to the millisecond, and a number
+// may have become text.
+func sameValue(a, b json.RawMessage) bool {
+	x, y := scalarText(a), scalarText(b)
+	if fold(x) != fold(y) {
+		s, ok1 := parseTime(x)
+		t, ok2 := parseTime(y)
+		return ok1 && ok2 && s.Truncate(time.Millisecond).Equal(t.Truncate(time.Millisecond))
+	}
+	if x != "" || y != "" {
+		return true
+	}
+	structured := func(raw json.RawMessage) any {
+		var v any
+		if k := kindOf(raw); k == kindObject || k == kindArray {
+			_ = unmarshalJSON(raw, &v)
+		}
+		return v
+	}
+	return reflect.DeepEqual(structured(a), structured(b))
+}
+
+// scalarText is the text of a JSON text, number or boolean, and "" for anything else.
+func scalarText(raw json.RawMessage) string {
+	switch kindOf(raw) {
+	case kindText:
+		var s string
+		_ = unmarshalJSON(raw, &s)
+		return s
+	case kindNumber, kindBool:
+		return string(raw)
+	default:
+		return ""
+	}
+}
+
+func parseTime(s string) (time.Time, bool) {
+	t, err := time.Parse(time.RFC3339Nano, s)
+	return t, err == nil
+}
+
+// fold takes off what servers change in texts: case, and blanks around and between words.
+func fold(s string) string { return strings.ToLower(strings.Join(strings.Fields(s), " ")) }
+
+// squash leaves the letters and digits of a text, and of an address drops a +tag.
+func squash(s string) string {
+	s = fold(s)
+	if local, domain, ok := strings.Cut(s, "@"); ok {
+		local, _, _ = strings.Cut(local, "+")
+		s = local + domain
+	}
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return r
+		}
+		return -1
+	}, s)
+}

@@ -1,0 +1,545 @@
+package growthgenius_test
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/growthgenius/growthgenius-go"
+	"github.com/growthgenius/growthgenius-go/growthgeniustest"
+)
+
+// fate is what a failed attempt means, whatever was asked for.
+type fate int
+
+const (
+	unsent    fate = iota // nothing left this machine: everything may be sent again
+	throttled             // the server says that it did nothing
+	ambiguous             // it may have been carried out: creates may not be sent again
+	refused               // the server's last word
+	redirect              // the same, but it does not say whether it was carried out
+	permanent             // nothing left this machine, and trying again cannot help
+)
+
+// failure is a way for a request to go wrong on a real connection.
+type failure struct {
+	name string
+	fate fate
+	is   error // what the error of a read is, where there is a sentinel
+
+	tls, http2, stranger bool                                                                           // how the server is set up; nobody knows a stranger's certificate
+	warm                 bool                                                                           // the connection has been used before
+	dial                 func(context.Context) (net.Conn, error)                                        // in place of a dial
+	accept               bool                                                                           // the connection is closed as it is accepted
+	handle               func(w http.ResponseWriter, r *http.Request, answer func(http.ResponseWriter)) // in place of the answer
+}
+
+// kind is a call of some replay class.
+type kind struct {
+	name   string
+	create bool
+	do     func(context.Context, *growthgenius.Client) error
+}
+
+var kinds = []kind{
+	{"get", false, func(ctx context.Context, c *growthgenius.Client) error { return last(c.Contacts.Get(ctx, "1")) }},
+	{"list", false, func(ctx context.Context, c *growthgenius.Client) error {
+		return last(c.Messages.List(ctx, growthgenius.ListOptions{}))
+	}},
+	{"search", false, func(ctx context.Context, c *growthgenius.Client) error {
+		return last(c.Contacts.Search(ctx, growthgenius.SearchOptions{Keywords: "x"}))
+	}},
+	{"enrichment", false, func(ctx context.Context, c *growthgenius.Client) error {
+		return last(c.Enrichment.Company(ctx, "tesla.com"))
+	}},
+	{"update", false, func(ctx context.Context, c *growthgenius.Client) error {
+		return last(c.Contacts.Update(ctx, "1", steve))
+	}},
+	{"delete", false, func(ctx context.Context, c *growthgenius.Client) error { return c.Messages.Delete(ctx, "1") }},
+	{"raw GET", false, func(ctx context.Context, c *growthgenius.Client) error { return c.Do(ctx, "GET", "/x", nil, nil, nil) }},
+	{"raw PATCH", false, func(ctx context.Context, c *growthgenius.Client) error {
+		return c.Do(ctx, "PATCH", "/x", nil, "body", nil)
+	}},
+	{"create contact", true, func(ctx context.Context, c *growthgenius.Client) error { return last(c.Contacts.Create(ctx, steve)) }},
+	{"create message", true, func(ctx context.Context, c *growthgenius.Client) error { return last(c.Messages.Create(ctx, louis)) }},
+	{"raw POST", true, func(ctx context.Context, c *growthgenius.Client) error {
+		return c.Do(ctx, "POST", "/x", nil, "body", nil)
+	}},
+}
+
+func last[T any](_ T, err error) error { return err }
+
+// genuine answers every call of kinds.
+func genuine(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case strings.HasSuffix(r.URL.Path, "/search"):
+		_, _ = io.WriteString(w, `{"contacts":[],"pagination":{"page":1,"total_pages":1}}`)
+	case strings.HasSuffix(r.URL.Path, "/find"):
+		_, _ = io.WriteString(w, `{"id":"a","name":"Tesla"}`)
+	case r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/messages"):
+		_, _ = io.WriteString(w, `{"messages":[]}`)
+	case strings.Contains(r.URL.Path, "/messages"):
+		_, _ = io.WriteString(w, `{"message":{"id":1}}`)
+	default:
+		_, _ = io.WriteString(w, `{"contact":{"id":1}}`)
+	}
+}
+
+func status(code int, is error) failure {
+	f := failure{name: fmt.Sprint(code), is: is, handle: func(w http.ResponseWriter, _ *http.Request, _ func(http.ResponseWriter)) {
+		if code/100 == 3 {
+			w.Header().Set("Location", "/elsewhere")
+		}
+		w.WriteHeader(code)
+	}}
+	switch {
+	case code == http.StatusTooManyRequests:
+		f.fate = throttled
+	case code == http.StatusRequestTimeout || code >= 500:
+		f.fate = ambiguous
+	case code < 400:
+		f.fate = redirect
+	default:
+		f.fate = refused
+	}
+	return f
+}
+
+var failures = []failure{
+	{name: "refused", fate: unsent, dial: func(ctx context.Context) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "tcp", "127.0.0.1:1")
+	}},
+	{name: "DNS failure", fate: unsent, dial: func(ctx context.Context) (net.Conn, error) {
+		nobody := &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
+			return nil, errors.New("no name server")
+		}}
+		return (&net.Dialer{Resolver: nobody}).DialContext(ctx, "tcp", "api.growthgenius.invalid:443")
+	}},
+	{name: "TLS handshake broken off", fate: unsent, tls: true, accept: true},
+	{name: "certificate", fate: permanent, tls: true, stranger: true},
+	{name: "accepted and closed", fate: ambiguous, accept: true},
+	{name: "closed before the body is read", fate: ambiguous, handle: func(http.ResponseWriter, *http.Request, func(http.ResponseWriter)) {
+		panic(http.ErrAbortHandler)
+	}},
+	{name: "reset after the body is read", fate: ambiguous, handle: func(w http.ResponseWriter, r *http.Request, _ func(http.ResponseWriter)) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			panic(err)
+		}
+		_ = conn.(*net.TCPConn).SetLinger(0)
+		_ = conn.Close()
+	}},
+	{name: "closed amid the head", fate: ambiguous, handle: func(w http.ResponseWriter, _ *http.Request, _ func(http.ResponseWriter)) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			panic(err)
+		}
+		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-")
+		_ = conn.Close()
+	}},
+	{name: "closed amid the body", fate: ambiguous, handle: func(w http.ResponseWriter, _ *http.Request, answer func(http.ResponseWriter)) {
+		w.Header().Set("Content-Length", "1000")
+		answer(w)
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	}},
+	{name: "chunks without an end", fate: ambiguous, handle: func(w http.ResponseWriter, _ *http.Request, answer func(http.ResponseWriter)) {
+		answer(w)
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	}},
+	{name: "kept connection closed", fate: ambiguous, warm: true, handle: func(http.ResponseWriter, *http.Request, func(http.ResponseWriter)) {
+		panic(http.ErrAbortHandler)
+	}},
+	{name: "HTTP/2 stream reset", fate: ambiguous, tls: true, http2: true, handle: func(_ http.ResponseWriter, r *http.Request, _ func(http.ResponseWriter)) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		panic(http.ErrAbortHandler)
+	}},
+	{name: "HTTP/2 stream reset amid the body", fate: ambiguous, tls: true, http2: true, handle: func(w http.ResponseWriter, _ *http.Request, answer func(http.ResponseWriter)) {
+		answer(w)
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	}},
+	hang("hang", false),
+	hang("hang amid the body", true),
+	status(301, growthgenius.ErrRedirected), status(302, growthgenius.ErrRedirected), status(303, growthgenius.ErrRedirected),
+	status(307, growthgenius.ErrRedirected), status(308, growthgenius.ErrRedirected),
+	status(400, growthgenius.ErrBadRequest), status(401, growthgenius.ErrUnauthorized), status(403, growthgenius.ErrForbidden),
+	status(404, growthgenius.ErrNotFound), status(405, nil), status(408, nil), status(409, growthgenius.ErrConflict), status(410, nil),
+	status(422, growthgenius.ErrValidation), status(425, nil), status(429, growthgenius.ErrRateLimited),
+	status(500, growthgenius.ErrServer), status(501, growthgenius.ErrServer), status(502, growthgenius.ErrServer),
+	status(503, growthgenius.ErrServer), status(504, growthgenius.ErrServer), status(507, growthgenius.ErrServer), status(599, growthgenius.ErrServer),
+}
+
+const attemptTimeout = time.Second // for the failures that take one
+
+func hang(name string, amid bool) failure {
+	return failure{name: name, fate: ambiguous, handle: func(w http.ResponseWriter, r *http.Request, answer func(http.ResponseWriter)) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		if amid {
+			answer(w)
+			_ = http.NewResponseController(w).Flush()
+		}
+		<-r.Context().Done()
+	}}
+}
+
+// front is a server that fails a number of times before it works.
+type front struct {
+	failure
+	left              atomic.Int64 // failures to come
+	inflicted, served atomic.Int64
+	warmed            atomic.Bool
+}
+
+func (f *front) fails() bool {
+	if f.warm && !f.warmed.Load() || f.left.Add(-1) < 0 {
+		return false
+	}
+	f.inflicted.Add(1)
+	return true
+}
+
+func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if f.handle != nil && f.fails() {
+		f.handle(w, r, func(w http.ResponseWriter) { genuine(w, r) })
+		return
+	}
+	f.served.Add(1)
+	genuine(w, r)
+}
+
+// closer closes connections as they are accepted.
+type closer struct {
+	net.Listener
+	f *front
+}
+
+func (l closer) Accept() (net.Conn, error) {
+	for {
+		conn, err := l.Listener.Accept()
+		if err != nil || !l.f.fails() {
+			return conn, err
+		}
+		_ = conn.Close()
+	}
+}
+
+// start gives a client of the server.
+func (f *front) start(t *testing.T, opts ...growthgenius.Option) *growthgenius.Client {
+	t.Helper()
+	srv := httptest.NewUnstartedServer(f)
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+	srv.EnableHTTP2 = f.http2
+	if f.accept {
+		srv.Listener = closer{srv.Listener, f}
+	}
+	roots := x509.NewCertPool()
+	if f.tls {
+		srv.StartTLS()
+		if !f.stranger {
+			roots.AddCert(srv.Certificate())
+		}
+	} else {
+		srv.Start()
+	}
+	transport := &http.Transport{
+		ForceAttemptHTTP2: f.http2,
+		TLSClientConfig:   &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			if f.stranger {
+				f.inflicted.Add(1)
+			}
+			if f.dial != nil && f.fails() {
+				return f.dial(ctx)
+			}
+			return (&net.Dialer{}).DialContext(ctx, network, addr)
+		},
+	}
+	t.Cleanup(func() {
+		transport.CloseIdleConnections()
+		srv.CloseClientConnections()
+		srv.Close()
+	})
+	c, err := growthgenius.NewClient("key", append([]growthgenius.Option{
+		growthgenius.WithBaseURL(srv.URL), growthgenius.WithUserID("1"), growthgenius.WithRetry(quick),
+		growthgenius.WithHTTPClient(&http.Client{Transport: transport}), growthgenius.WithReadBack(growthgenius.ReadBackPolicy{Disabled: true}),
+	}, opts...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f.warm {
+		if err := c.Do(t.Context(), "GET", "/warm", nil, nil, nil); err != nil {
+			t.Error(err)
+		}
+		f.served.Store(0)
+		f.warmed.Store(true)
+	}
+	return c
+}
+
+// TestReplayClasses is the table of what may be sent again: each kind of call against
+// each kind of failure, counted where the requests arrive. Read-back is off, so that a
+// create that may not be sent again ends as unknown.
+func TestReplayClasses(t *testing.T) {
+	t.Parallel()
+	for _, failure := range failures {
+		t.Run(failure.name, func(t *testing.T) {
+			t.Parallel()
+			var wg sync.WaitGroup
+			defer wg.Wait()
+			for _, kind := range kinds {
+				for _, always := range []bool{false, true} {
+					if always && failure.warm {
+						continue // net/http itself sends a GET again
+					}
+					f := &front{failure: failure}
+					f.left.Store(1)
+					if always {
+						f.left.Store(1 << 30)
+					}
+					opts := []growthgenius.Option{growthgenius.WithRetry(growthgenius.RetryPolicy{MaxAttempts: 3, MinBackoff: 1, MaxBackoff: 1})}
+					if strings.HasPrefix(failure.name, "hang") {
+						opts = append(opts, growthgenius.WithAttemptTimeout(attemptTimeout/2))
+						if always && kind.name != "get" && kind.name != "create contact" {
+							continue // they take their time
+						}
+					}
+					c := f.start(t, opts...)
+					wg.Go(func() { f.check(t, c, kind, always) })
+				}
+			}
+		})
+	}
+}
+
+func (f *front) check(t *testing.T, c *growthgenius.Client, k kind, always bool) {
+	t.Helper()
+	where := k.name
+	if always {
+		where += ", always"
+	}
+	replays := f.fate == unsent || f.fate == throttled || f.fate == ambiguous && !k.create
+	inflicted, served := int64(1), int64(0)
+	switch {
+	case replays && always:
+		inflicted = 3
+	case replays:
+		served = 1
+	}
+	err := k.do(t.Context(), c)
+	if f.inflicted.Load() != inflicted || f.served.Load() != served {
+		t.Errorf("%s: %d attempts failed and %d were served, want %d and %d (%v)", where, f.inflicted.Load(), f.served.Load(), inflicted, served, err)
+	}
+	if (err == nil) != (replays && !always) {
+		t.Errorf("%s: %v", where, err)
+	}
+	lost := k.create && (f.fate == ambiguous || f.fate == redirect)
+	if errors.Is(err, growthgenius.ErrOutcomeUnknown) != lost {
+		t.Errorf("%s: unknown is not %v: %v", where, lost, err)
+	}
+	if f.is != nil && err != nil && errors.Is(err, f.is) == lost {
+		t.Errorf("%s: %v is %v: %v", where, err, f.is, !lost)
+	}
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		t.Errorf("%s: %v looks like the end of the caller's context", where, err)
+	}
+	if e, ok := errors.AsType[*growthgenius.OutcomeUnknownError](err); ok {
+		if strings.HasPrefix(k.name, "raw") != (e.Attempt.String() == growthgenius.Attempt{}.String()) {
+			t.Errorf("%s: the token is %v", where, e.Attempt)
+		}
+	}
+}
+
+// TestCreateIsReadBack: each way to lose the answer to a create that was carried out, and
+// the list that tells, in one POST.
+func TestCreateIsReadBack(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]growthgeniustest.Fault{
+		"reset": {Effect: growthgeniustest.Reset}, "truncated": {Effect: growthgeniustest.Truncate}, "HTML": {Effect: growthgeniustest.HTMLPage},
+		"wrong record": {Effect: growthgeniustest.WrongRecord}, "408": {Status: 408}, "500": {Status: 500}, "502": {Status: 502}, "503": {Status: 503}, "504": {Status: 504},
+		"302": {Status: 302}, "307": {Status: 307}, "empty object": {Status: 200, Body: "{}"}, "no id": {Status: 201, Body: `{"contact":{"email":"sjobs@apple.com"}}`},
+		"an error at 200": {Status: 200, Body: `{"error":"try later"}`}, "null": {Status: 200, Body: `null`}, "half a body": {Status: 200, Body: `{"contact":{"id":`},
+		"204": {Status: 204}, "202": {Status: 202, Body: `{}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			fault.Method, fault.Commit, fault.Times = "POST", true, 2
+			bubble(t, func(t *testing.T, srv *timeless) {
+				srv.Inject(fault)
+				c := srv.client()
+				contact, err := c.Contacts.Create(t.Context(), steve)
+				if err != nil || contact.ID != srv.Contacts()[0].ID || contact.Title != "CEO" || contact.CreatedAt.IsZero() {
+					t.Errorf("%+v %v", contact, err)
+				}
+				message, err := c.Messages.Create(t.Context(), louis)
+				if err != nil || message.ID != srv.Messages()[0].ID || message.RenderedCopy != "Hey Louis" {
+					t.Errorf("%+v %v", message, err)
+				}
+				if n, m := requests(srv.Server, "POST", "/contacts"), requests(srv.Server, "POST", "/messages"); n != 1 || m != 1 {
+					t.Errorf("%d and %d POSTs", n, m)
+				}
+			})
+		})
+	}
+}
+
+// TestCreateThatDidNotHappen: absence is unknown, unless replaying was opted in to, and
+// then the create is sent until it is answered or out of attempts.
+func TestCreateThatDidNotHappen(t *testing.T) {
+	t.Parallel()
+	fault := growthgeniustest.Fault{Method: "POST", Status: 503}
+	for name, tt := range map[string]struct {
+		policy  growthgenius.ReadBackPolicy
+		faults  int
+		opts    []growthgenius.RequestOption
+		posts   int
+		created bool
+		waited  time.Duration // at least
+	}{
+		"default":                 {growthgenius.ReadBackPolicy{}, 1, nil, 1, false, 5 * time.Second},
+		"disabled":                {growthgenius.ReadBackPolicy{Disabled: true}, 1, nil, 1, false, 0},
+		"replay":                  {growthgenius.ReadBackPolicy{ReplayAfter: time.Second}, 1, nil, 2, true, 5 * time.Second},
+		"replay, settled sooner":  {growthgenius.ReadBackPolicy{Settle: time.Millisecond, ReplayAfter: 2 * time.Second}, 2, nil, 3, true, 4 * time.Second},
+		"replay, out of attempts": {growthgenius.ReadBackPolicy{Settle: time.Millisecond, ReplayAfter: time.Second}, 9, nil, 4, false, 4 * time.Second},
+		"replay, NoRetry":         {growthgenius.ReadBackPolicy{Settle: time.Millisecond, ReplayAfter: time.Second}, 1, []growthgenius.RequestOption{growthgenius.NoRetry()}, 1, false, time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(t *testing.T, srv *timeless) {
+				fault.Times = tt.faults
+				srv.Inject(fault)
+				begun := time.Now()
+				contact, err := srv.client(growthgenius.WithReadBack(tt.policy)).Contacts.Create(t.Context(), steve, tt.opts...)
+				if waited := time.Since(begun); waited < tt.waited || waited > 3*tt.waited+time.Second {
+					t.Errorf("waited %s", waited)
+				}
+				if posts := requests(srv.Server, "POST", "/contacts"); posts != tt.posts {
+					t.Errorf("%d POSTs", posts)
+				}
+				if !tt.created {
+					unknown(t, err)
+				} else if err != nil || len(srv.Contacts()) != 1 || contact.ID != srv.Contacts()[0].ID {
+					t.Errorf("%+v %v, %d rows", contact, err, len(srv.Contacts()))
+				}
+			})
+		})
+	}
+}
+
+// TestDeleteTwice: a 404 means "not found", unless this very call may have been what
+// deleted.
+func TestDeleteTwice(t *testing.T) {
+	t.Parallel()
+	lost := growthgeniustest.Fault{Effect: growthgeniustest.Reset, Commit: true}
+	for name, tt := range map[string]struct {
+		faults []growthgeniustest.Fault
+		there  bool
+		want   error
+		sent   int
+	}{
+		"deleted":                     {nil, true, nil, 1},
+		"never there":                 {nil, false, growthgenius.ErrNotFound, 1},
+		"answer lost":                 {[]growthgeniustest.Fault{lost}, true, nil, 2},
+		"answer lost, 429":            {[]growthgeniustest.Fault{lost, {Status: 429}}, true, nil, 3},
+		"two answers lost":            {[]growthgeniustest.Fault{lost, {Status: 503}}, true, nil, 3},
+		"500 after the fact":          {[]growthgeniustest.Fault{{Status: 500, Commit: true}}, true, nil, 2},
+		"408 after the fact":          {[]growthgeniustest.Fault{{Status: 408, Commit: true}}, true, nil, 2},
+		"answer cut short":            {[]growthgeniustest.Fault{{Effect: growthgeniustest.Truncate}}, true, nil, 2},
+		"never there, answer lost":    {[]growthgeniustest.Fault{{Effect: growthgeniustest.Reset}}, false, nil, 2}, // nobody can tell
+		"never there, refused first":  {[]growthgeniustest.Fault{{Effect: growthgeniustest.Refuse}}, false, growthgenius.ErrNotFound, 1},
+		"never there, 429 first":      {[]growthgeniustest.Fault{{Status: 429}}, false, growthgenius.ErrNotFound, 2},
+		"answer lost, then forbidden": {[]growthgeniustest.Fault{lost, {Status: 403}}, true, growthgenius.ErrForbidden, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := growthgeniustest.NewServer(t)
+			id := growthgenius.ID("77")
+			if tt.there {
+				id = srv.AddContacts(growthgenius.Contact{Email: "a@b.c"})[0].ID
+			}
+			for _, fault := range tt.faults {
+				fault.Times = 1
+				srv.Inject(fault)
+			}
+			if err := live(t, srv).Contacts.Delete(t.Context(), id); !errors.Is(err, tt.want) || (err == nil) != (tt.want == nil) {
+				t.Error(err)
+			}
+			if sent := requests(srv, "DELETE", "/contacts/{id}"); sent != tt.sent {
+				t.Errorf("%d requests", sent)
+			}
+			if len(srv.Contacts()) != 0 {
+				t.Error("it is still there")
+			}
+		})
+	}
+}
+
+// TestOnlyDeleteTakes404ForSuccess: a record that is gone was not read or updated.
+func TestOnlyDeleteTakes404ForSuccess(t *testing.T) {
+	t.Parallel()
+	srv := growthgeniustest.NewServer(t)
+	srv.Inject(growthgeniustest.Fault{Effect: growthgeniustest.Reset, Commit: true, Times: 1}, growthgeniustest.Fault{Skip: 1, Status: 503, Commit: true, Times: 1})
+	c := live(t, srv)
+	if _, err := c.Contacts.Get(t.Context(), "77"); !errors.Is(err, growthgenius.ErrNotFound) {
+		t.Error(err)
+	}
+	if _, err := c.Contacts.Update(t.Context(), "77", steve); !errors.Is(err, growthgenius.ErrNotFound) {
+		t.Error(err)
+	}
+}
+
+// TestSameBytesOnEveryAttempt: of the path, the query, the headers and the body.
+func TestSameBytesOnEveryAttempt(t *testing.T) {
+	t.Parallel()
+	for _, k := range kinds {
+		srv := growthgeniustest.NewServer(t)
+		srv.Inject(growthgeniustest.Fault{Status: 429, Times: 3})
+		err := k.do(t.Context(), live(t, srv, growthgenius.WithMarkerField("custom9")))
+		_, refusal := errors.AsType[*growthgenius.APIError](err)
+		if err != nil && !refusal {
+			t.Errorf("%s: %v", k.name, err)
+		}
+		sent := srv.Requests()
+		if len(sent) != 4 {
+			t.Errorf("%s: %d requests", k.name, len(sent))
+		}
+		for _, r := range sent[1:] {
+			first := sent[0]
+			if r.Method != first.Method || r.Path != first.Path || r.Query != first.Query || string(r.Body) != string(first.Body) || fmt.Sprint(r.Header) != fmt.Sprint(first.Header) {
+				t.Errorf("%s: first %+v\nthen %+v", k.name, first, r)
+			}
+		}
+	}
+}
+
+// TestAttemptTimeoutCoversTheBody: a body that drips ends in time, and not as the
+// caller's deadline.
+func TestAttemptTimeoutCoversTheBody(t *testing.T) {
+	t.Parallel()
+	srv := growthgeniustest.NewServer(t)
+	srv.Inject(growthgeniustest.Fault{Drip: 20 * time.Millisecond})
+	c := live(t, srv, growthgenius.WithAttemptTimeout(200*time.Millisecond), growthgenius.WithRetry(growthgenius.RetryPolicy{MaxAttempts: 2, MinBackoff: 1, MaxBackoff: 1}))
+	_, err := c.Users.List(t.Context())
+	if timeout, ok := errors.AsType[net.Error](err); !ok || !timeout.Timeout() || errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+	if sent := requests(srv, "GET", "/users"); sent != 2 {
+		t.Errorf("%d requests", sent)
+	}
+	_, err = c.Contacts.Create(t.Context(), steve, growthgenius.OnAttempt(func(growthgenius.Attempt) error { return nil }))
+	unknown(t, err)
+}

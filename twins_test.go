@@ -1,0 +1,418 @@
+package growthgenius_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/growthgenius/growthgenius-go"
+	"github.com/growthgenius/growthgenius-go/growthgeniustest"
+)
+
+// outcome is what a create was told.
+type outcome struct {
+	id  growthgenius.ID
+	err error
+}
+
+// audit holds what creates were told against what the server carried out: nobody is given
+// a row that is not of a create of his, no row is given twice, no create is carried out
+// twice, and whoever is told that his failed is right. It returns how many are unknown.
+func audit(t *testing.T, srv *timeless, resource string, sent int, outcomes []outcome) (unknowns int) {
+	t.Helper()
+	committed := map[growthgenius.ID]bool{}
+	for _, entry := range srv.Ledger() {
+		if entry.Resource == resource {
+			committed[entry.ID] = true
+		}
+	}
+	given := map[growthgenius.ID]int{}
+	for _, o := range outcomes {
+		switch {
+		case o.err == nil && !committed[o.id]:
+			t.Errorf("%s was handed out, which nobody created", o.id)
+		case o.err == nil:
+			if given[o.id]++; given[o.id] > 1 {
+				t.Errorf("%s was handed out %d times", o.id, given[o.id])
+			}
+		case errors.Is(o.err, growthgenius.ErrOutcomeUnknown):
+			unknowns++
+		default:
+			t.Errorf("a plain failure: %v", o.err)
+		}
+	}
+	if len(committed) > sent {
+		t.Errorf("%d rows for %d creates", len(committed), sent)
+	}
+	if missing := len(committed) - len(given); missing > unknowns {
+		t.Errorf("%d rows that nobody was told of, and %d unknown", missing, unknowns)
+	}
+	return unknowns
+}
+
+// createAll creates n equal contacts, or n equal messages, at once.
+func createAll(t *testing.T, c *growthgenius.Client, resource string, n int) []outcome {
+	t.Helper()
+	outcomes := make([]outcome, n)
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() {
+			o := &outcomes[i]
+			if resource == "contact" {
+				if contact, err := c.Contacts.Create(t.Context(), steve); err != nil {
+					o.err = err
+				} else {
+					o.id = contact.ID
+				}
+			} else if message, err := c.Messages.Create(t.Context(), louis); err != nil {
+				o.err = err
+			} else {
+				o.id = message.ID
+			}
+		})
+	}
+	wg.Wait()
+	return outcomes
+}
+
+// lostAnswers are ways to lose an answer; some creates are carried out and some are not.
+func lostAnswers() []growthgeniustest.Fault {
+	faults := []growthgeniustest.Fault{
+		{Effect: growthgeniustest.Reset, Commit: true, Probability: .2}, {Effect: growthgeniustest.Reset, Probability: .2},
+		{Status: 503, Commit: true, Probability: .2}, {Effect: growthgeniustest.HTMLPage, Commit: true, Probability: .2},
+	}
+	for i := range faults {
+		faults[i].Method = "POST"
+	}
+	return faults
+}
+
+var resourceNames = []string{"contact", "message"}
+
+// TestTwins: creates of equal content at once, some answers lost, get a row each or are
+// unknown, and then Resolve gives each its own.
+func TestTwins(t *testing.T) {
+	t.Parallel()
+	for _, resource := range resourceNames {
+		for seed := range uint64(6) {
+			t.Run(fmt.Sprint(resource, seed), func(t *testing.T) {
+				t.Parallel()
+				bubble(t, func(t *testing.T, srv *timeless) {
+					const twins = 16
+					srv.Inject(lostAnswers()...)
+					c := srv.client()
+					outcomes := createAll(t, c, resource, twins)
+					audit(t, srv, resource, twins, outcomes)
+					srv.ClearFaults()
+					absent := 0
+					for i, o := range outcomes {
+						e, ok := errors.AsType[*growthgenius.OutcomeUnknownError](o.err)
+						if !ok {
+							continue
+						}
+						outcomes[i] = resolved(t, c, resource, e.Attempt)
+						if errors.Is(outcomes[i].err, growthgenius.ErrNotFound) {
+							absent++
+							outcomes[i].err = growthgenius.ErrOutcomeUnknown // nothing to audit
+						}
+					}
+					audit(t, srv, resource, twins, outcomes)
+					if rows := len(srv.Ledger()); absent > twins-rows {
+						t.Errorf("%d were called absent, %d of %d are there", absent, rows, twins)
+					}
+				}, growthgeniustest.WithSeed(seed+1))
+			})
+		}
+	}
+}
+
+func resolved(t *testing.T, c *growthgenius.Client, resource string, a growthgenius.Attempt) outcome {
+	t.Helper()
+	if resource == "contact" {
+		contact, err := c.Contacts.Resolve(t.Context(), a)
+		if err != nil {
+			return outcome{err: err}
+		}
+		return outcome{id: contact.ID}
+	}
+	message, err := c.Messages.Resolve(t.Context(), a)
+	if err != nil {
+		return outcome{err: err}
+	}
+	return outcome{id: message.ID}
+}
+
+// TestMarkedTwins: with a marker even those of two clients that know nothing of each
+// other are told apart, and none is unknown.
+func TestMarkedTwins(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, srv *timeless) {
+		const twins = 16
+		for _, f := range lostAnswers() {
+			f.Commit = true
+			srv.Inject(f)
+		}
+		var outcomes []outcome
+		var mu sync.Mutex
+		var wg sync.WaitGroup
+		for range 2 {
+			c := srv.client(growthgenius.WithMarkerField("custom9"))
+			wg.Go(func() {
+				own := createAll(t, c, "contact", twins/2)
+				mu.Lock()
+				defer mu.Unlock()
+				outcomes = append(outcomes, own...)
+			})
+		}
+		wg.Wait()
+		if n := audit(t, srv, "contact", twins, outcomes); n != 0 {
+			t.Errorf("%d unknown", n)
+		}
+	})
+}
+
+// TestStrangers: rows that are not the outcome of a create are not handed out as it.
+func TestStrangers(t *testing.T) {
+	t.Parallel()
+	lost := growthgeniustest.Fault{Effect: growthgeniustest.Reset}
+	wrong := growthgeniustest.Fault{Effect: growthgeniustest.WrongRecord}
+	twin := growthgenius.Contact{Email: "sjobs@apple.com", FirstName: "Steve", Title: "CEO"}
+	for name, tt := range map[string]struct {
+		there     []growthgenius.Contact // a minute before
+		meanwhile func(*testing.T, *timeless)
+		fault     growthgeniustest.Fault
+		found     bool // its own row
+	}{
+		"a twin was there, nothing created":   {[]growthgenius.Contact{twin}, nil, lost, false},
+		"a twin was there, created":           {[]growthgenius.Contact{twin}, nil, committed(lost), true},
+		"three twins were there, created":     {[]growthgenius.Contact{twin, twin, twin}, nil, committed(lost), true},
+		"a twin in the answer":                {[]growthgenius.Contact{twin}, nil, wrong, true},
+		"another record in the answer":        {[]growthgenius.Contact{{Email: "x@y.z"}}, nil, wrong, true},
+		"an empty record in the answer":       {nil, nil, wrong, true},
+		"one without an e-mail in the answer": {[]growthgenius.Contact{{Name: "x"}}, nil, wrong, true},
+		"a twin was there and has just been edited": {[]growthgenius.Contact{twin}, func(t *testing.T, srv *timeless) {
+			t.Helper()
+			id := srv.Contacts()[0].ID
+			if _, err := srv.client().Contacts.Update(t.Context(), id, growthgenius.ContactInput{City: growthgenius.Set("Cupertino")}); err != nil {
+				t.Error(err)
+			}
+		}, lost, false},
+		"another client creates a twin meanwhile, nothing created": {nil, func(t *testing.T, srv *timeless) {
+			t.Helper()
+			similar := steve
+			similar.Title = growthgenius.Set("CFO") // a near match: not this call's, and not nothing
+			if _, err := srv.client().Contacts.Create(t.Context(), similar); err != nil {
+				t.Error(err)
+			}
+		}, lost, false},
+		"other clients create twins meanwhile, created": {nil, func(t *testing.T, srv *timeless) {
+			t.Helper()
+			createAll(t, srv.client(), "contact", 9) // nobody can tell them apart
+		}, committed(lost), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(t *testing.T, srv *timeless) {
+				old := map[growthgenius.ID]bool{}
+				for _, c := range tt.there {
+					old[srv.AddContacts(c)[0].ID] = true
+				}
+				time.Sleep(time.Minute)
+				c := srv.client()
+				tt.fault.Method, tt.fault.Times = "POST", 1
+				srv.Inject(tt.fault)
+				var contact *growthgenius.Contact
+				var err error
+				var wg sync.WaitGroup
+				wg.Go(func() { contact, err = c.Contacts.Create(t.Context(), steve) })
+				if tt.meanwhile != nil {
+					time.Sleep(300 * time.Millisecond)
+					tt.meanwhile(t, srv)
+				}
+				wg.Wait()
+				switch {
+				case tt.found && (err != nil || contact.ID != srv.Ledger()[0].ID):
+					t.Errorf("%+v %v", contact, err)
+				case !tt.found:
+					unknown(t, err)
+				case err == nil && old[contact.ID]:
+					t.Error("an old row was handed out")
+				}
+				if requests(srv.Server, "POST", "/contacts") > 1 && tt.meanwhile == nil {
+					t.Error("it was sent twice")
+				}
+			})
+		})
+	}
+}
+
+func committed(f growthgeniustest.Fault) growthgeniustest.Fault {
+	f.Commit = true
+	return f
+}
+
+// TestRowOfAnotherCall: a create that succeeded owns its row; an equal one whose request
+// got lost does not get it.
+func TestRowOfAnotherCall(t *testing.T) {
+	t.Parallel()
+	for _, resource := range resourceNames {
+		for _, firstIsLost := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s, first is lost %v", resource, firstIsLost), func(t *testing.T) {
+				t.Parallel()
+				bubble(t, func(t *testing.T, srv *timeless) {
+					c := srv.client()
+					fault := growthgeniustest.Fault{Method: "POST", Effect: growthgeniustest.Reset, Times: 1}
+					if !firstIsLost {
+						fault.Skip = 1
+					}
+					srv.Inject(fault)
+					var first, second []outcome
+					var wg sync.WaitGroup
+					wg.Go(func() { first = createAll(t, c, resource, 1) })
+					time.Sleep(500 * time.Millisecond)
+					wg.Go(func() { second = createAll(t, c, resource, 1) })
+					wg.Wait()
+					if n := audit(t, srv, resource, 2, append(first, second...)); n != 1 {
+						t.Errorf("%d unknown", n)
+					}
+					good, bad := second[0], first[0]
+					if !firstIsLost {
+						good, bad = bad, good
+					}
+					if good.err != nil || bad.err == nil {
+						t.Errorf("%v and %v", good, bad)
+					}
+					// Its token knows whose the row is, also in another process.
+					e := unknown(t, bad.err)
+					if o := resolved(t, srv.client(), resource, throughJSON(t, e.Attempt)); o.err == nil {
+						t.Errorf("the row of another call was handed out by Resolve: %v", o)
+					}
+				})
+			})
+		}
+	}
+}
+
+func throughJSON(t *testing.T, a growthgenius.Attempt) growthgenius.Attempt {
+	t.Helper()
+	text, err := json.Marshal(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return reread(t, text)
+}
+
+// TestAwkwardServers: clocks that are off or missing, lists that are capped or lag,
+// e-mails that are rewritten. Whatever cannot be told is unknown; nothing is created
+// twice even where creating again was opted in to.
+func TestAwkwardServers(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		opts []growthgeniustest.ServerOption
+		// What a create is told that was carried out, and one that was not and may be sent again.
+		found, replayed bool
+	}{
+		"10 minutes ahead":    {[]growthgeniustest.ServerOption{growthgeniustest.WithClockSkew(10 * time.Minute)}, true, true},
+		"10 minutes behind":   {[]growthgeniustest.ServerOption{growthgeniustest.WithClockSkew(-10 * time.Minute)}, true, true},
+		"a day ahead":         {[]growthgeniustest.ServerOption{growthgeniustest.WithClockSkew(24 * time.Hour)}, true, true},
+		"a day behind":        {[]growthgeniustest.ServerOption{growthgeniustest.WithClockSkew(-24 * time.Hour)}, true, true},
+		"no Date":             {[]growthgeniustest.ServerOption{growthgeniustest.WithNoDate()}, false, false},
+		"list of 1":           {[]growthgeniustest.ServerOption{growthgeniustest.WithListCap(1)}, false, false},
+		"list of 3":           {[]growthgeniustest.ServerOption{growthgeniustest.WithListCap(3)}, false, false},
+		"list lags 1 s":       {[]growthgeniustest.ServerOption{growthgeniustest.WithListLag(time.Second)}, true, true},
+		"list lags 3 s":       {[]growthgeniustest.ServerOption{growthgeniustest.WithListLag(3 * time.Second)}, true, true},
+		"e-mail rewritten":    {[]growthgeniustest.ServerOption{growthgeniustest.WithEmailNormalization()}, true, true},
+		"exclusive bounds":    {[]growthgeniustest.ServerOption{growthgeniustest.WithExclusiveBounds()}, true, true},
+		"wrapped items":       {[]growthgeniustest.ServerOption{growthgeniustest.WithWrappedListItems()}, true, true},
+		"singular envelopes":  {[]growthgeniustest.ServerOption{growthgeniustest.WithSingularEnvelopes()}, true, true},
+		"plural envelopes":    {[]growthgeniustest.ServerOption{growthgeniustest.WithPluralEnvelopes()}, true, true},
+		"ids of text":         {[]growthgeniustest.ServerOption{growthgeniustest.WithTextIDs()}, true, true},
+		"ahead, list lags":    {[]growthgeniustest.ServerOption{growthgeniustest.WithClockSkew(10 * time.Minute), growthgeniustest.WithListLag(time.Second)}, true, true},
+		"behind, list capped": {[]growthgeniustest.ServerOption{growthgeniustest.WithClockSkew(-10 * time.Minute), growthgeniustest.WithListCap(2)}, false, false},
+	} {
+		for _, replay := range []time.Duration{0, time.Second} {
+			t.Run(fmt.Sprintf("%s, ReplayAfter %s", name, replay), func(t *testing.T) {
+				t.Parallel()
+				bubble(t, func(t *testing.T, srv *timeless) {
+					in := growthgenius.ContactInput{Email: growthgenius.Set(" SJobs@Apple.com"), FirstName: growthgenius.Set("Steve")}
+					c := srv.client(growthgenius.WithReadBack(growthgenius.ReadBackPolicy{ReplayAfter: replay}))
+					for i := range 4 { // neighbours in the list
+						if _, err := srv.client().Contacts.Create(t.Context(), growthgenius.ContactInput{Email: growthgenius.Set(fmt.Sprint(i))}); err != nil {
+							t.Fatal(err)
+						}
+					}
+					before := len(srv.Ledger())
+					srv.Inject(growthgeniustest.Fault{Method: "POST", Effect: growthgeniustest.Reset, Commit: true, Times: 1})
+					contact, err := c.Contacts.Create(t.Context(), in)
+					if n := len(srv.Ledger()) - before; n != 1 {
+						t.Fatalf("%d rows", n)
+					}
+					if tt.found && err != nil || err == nil && contact.ID != srv.Ledger()[before].ID {
+						t.Errorf("carried out: %+v %v", contact, err)
+					} else if err != nil {
+						unknown(t, err)
+					}
+					srv.ClearFaults()
+					srv.Inject(growthgeniustest.Fault{Method: "POST", Effect: growthgeniustest.Reset, Times: 1})
+					in.Email = growthgenius.Set(" Louis@Apple.com")
+					contact, err = c.Contacts.Create(t.Context(), in)
+					switch rows := len(srv.Ledger()) - before - 1; {
+					case replay > 0 && tt.replayed && (err != nil || rows != 1 || contact.ID != srv.Ledger()[before+1].ID):
+						t.Errorf("not carried out: %+v %v, %d rows", contact, err, rows)
+					case rows > 1 || replay == 0 && rows > 0:
+						t.Errorf("not carried out: %d rows", rows)
+					case err != nil:
+						unknown(t, err)
+					}
+				}, tt.opts...)
+			})
+		}
+	}
+}
+
+// slowly holds back the answer to one of the POSTs.
+type slowly struct {
+	http.RoundTripper
+	nth   int // POST
+	by    time.Duration
+	posts atomic.Int64
+}
+
+func (s *slowly) RoundTrip(r *http.Request) (*http.Response, error) {
+	held := r.Method == http.MethodPost && s.posts.Add(1) == int64(s.nth)
+	res, err := s.RoundTripper.RoundTrip(r)
+	if held {
+		time.Sleep(s.by)
+	}
+	return res, err
+}
+
+// TestRowOfACallUnderWay: the row may be that of an equal create whose answer is on its way.
+func TestRowOfACallUnderWay(t *testing.T) {
+	t.Parallel()
+	for _, resource := range resourceNames {
+		t.Run(resource, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(t *testing.T, srv *timeless) {
+				c := srv.Client(growthgenius.WithHTTPClient(&http.Client{Transport: &slowly{RoundTripper: srv, nth: 2, by: 20 * time.Second}}))
+				srv.Inject(growthgeniustest.Fault{Method: "POST", Effect: growthgeniustest.Reset, Times: 1})
+				var first, second []outcome
+				var wg sync.WaitGroup
+				wg.Go(func() { first = createAll(t, c, resource, 1) })
+				time.Sleep(100 * time.Millisecond)
+				wg.Go(func() { second = createAll(t, c, resource, 1) })
+				wg.Wait()
+				unknown(t, first[0].err)
+				if second[0].err != nil {
+					t.Error(second[0].err)
+				}
+				audit(t, srv, resource, 2, append(first, second...))
+			})
+		})
+	}
+}

@@ -1,0 +1,369 @@
+package growthgenius
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// Action is what an upsert did.
+type Action string
+
+// The actions.
+const (
+	Created   Action = "created"
+	Updated   Action = "updated"
+	Unchanged Action = "unchanged" // the contact had every value already: nothing was written
+)
+
+// UpsertResult is what an upsert found or made.
+type UpsertResult struct {
+	Contact *Contact
+	Action  Action
+}
+
+// MultipleMatchesError is an upsert for which several contacts match, so that it cannot
+// tell which to update. It matches [ErrMultipleMatches]. [MatchOldest] picks one.
+type MultipleMatchesError struct {
+	IDs []ID // of the contacts that match, oldest first
+}
+
+// Error lists the ids.
+func (e *MultipleMatchesError) Error() string {
+	ids := make([]string, len(e.IDs))
+	for i, id := range e.IDs {
+		ids[i] = string(id)
+	}
+	return fmt.Sprintf("%d contacts match: %s (MatchOldest picks the oldest)", len(ids), strings.Join(ids, ", "))
+}
+
+// Is reports whether target is [ErrMultipleMatches].
+func (e *MultipleMatchesError) Is(target error) bool { return target == ErrMultipleMatches }
+
+// MatchOldest makes [ContactsService.Upsert] take the contact created first where several match.
+func MatchOldest() RequestOption {
+	return func(o *callOptions) { o.matchOldest = true }
+}
+
+// MatchNameAndCompany makes [ContactsService.Upsert] match by name and company where no
+// contact has the e-mail, or none is given. It may overwrite a stranger of the same name.
+func MatchNameAndCompany() RequestOption {
+	return func(o *callOptions) { o.matchCompany = true }
+}
+
+// Upsert updates the contact with the e-mail of in, or creates one where there is none.
+//
+// E-mails are compared without regard to case and blanks around them. Search finds the
+// candidates, and since it may be fuzzy, abridged and late each is read and compared in
+// full. Where every field of in has its value already nothing is written.
+//
+// Several matches are a [*MultipleMatchesError]; see [MatchOldest] and
+// [MatchNameAndCompany]. A search that stopped short is [ErrPartialResults], and a match
+// that cannot be read is an error: in doubt nothing is created.
+//
+// Upserts of one key wait for each other within one client, ForUser copies included, and
+// remember what they created before search shows it. Two processes can still both find
+// nothing and create twice: the API has no way to prevent it. Let one process do it, or
+// partition the keys.
+func (s *ContactsService) Upsert(ctx context.Context, in ContactInput, opts ...RequestOption) (*UpsertResult, error) {
+	u := &upsert{
+		contacts: s, in: in, opts: opts, o: applyOptions(opts),
+		endpoint: endpoint{method: "UPSERT", route: "/contacts"},
+	}
+	result, err := u.run(ctx)
+	if err != nil {
+		var known *callError
+		if errors.As(err, &known) || isAnswer(err) {
+			return nil, err
+		}
+		return nil, u.endpoint.refuse(err)
+	}
+	return result, nil
+}
+
+// isAnswer reports whether err says itself which call it is from.
+func isAnswer(err error) bool {
+	_, api := errors.AsType[*APIError](err)
+	_, decode := errors.AsType[*DecodeError](err)
+	_, unknown := errors.AsType[*OutcomeUnknownError](err)
+	return api || decode || unknown
+}
+
+// upsert is one upsert on its way.
+type upsert struct {
+	contacts *ContactsService
+	in       ContactInput
+	opts     []RequestOption
+	o        callOptions
+	endpoint endpoint
+
+	content rawRow // of in
+	email   string // folded; "" where there is none
+	name    string // folded; with the company
+	company string
+}
+
+func (u *upsert) run(ctx context.Context) (*UpsertResult, error) {
+	user, err := u.prepare()
+	if err != nil {
+		return nil, err
+	}
+	upserts := &u.contacts.client.core.upserts
+	key := strings.Join([]string{string(user), u.email, u.name, u.company}, "\x00")
+	if u.email != "" {
+		key = string(user) + "\x00" + u.email
+	}
+	unlock, err := upserts.lock(ctx, key)
+	if err != nil {
+		return nil, withContextError(err, ctx.Err())
+	}
+	defer unlock()
+
+	match, err := u.match(ctx, upserts, key)
+	if err != nil {
+		return nil, err
+	}
+	if match == nil {
+		created, err := u.contacts.Create(ctx, u.in, u.opts...)
+		if unknown, ok := errors.AsType[*OutcomeUnknownError](err); ok {
+			upserts.remember(key, upserted{attempt: &unknown.Attempt})
+		}
+		if err != nil {
+			return nil, err
+		}
+		upserts.remember(key, upserted{id: created.ID})
+		return &UpsertResult{created, Created}, nil
+	}
+	upserts.remember(key, upserted{id: match.ID})
+	if u.unchanged(match) {
+		return &UpsertResult{match, Unchanged}, nil
+	}
+	updated, err := u.contacts.Update(ctx, match.ID, u.in, u.opts...)
+	if err != nil {
+		return nil, err
+	}
+	return &UpsertResult{updated, Updated}, nil
+}
+
+// prepare checks the input and says what to match by.
+func (u *upsert) prepare() (ID, error) {
+	if u.o.err != nil {
+		return "", fmt.Errorf("%w: %w", ErrInvalidInput, u.o.err)
+	}
+	user, err := u.contacts.client.actAs(&u.o)
+	if err != nil {
+		return "", err
+	}
+	raw, err := encodeInput(u.in)
+	if err != nil {
+		return "", err
+	}
+	if err := unmarshalJSON(raw, &u.content); err != nil {
+		return "", err
+	}
+	u.email = fold(u.content.text("email"))
+	if u.o.matchCompany {
+		u.name, u.company = nameOf(u.content), fold(u.content.text("company_name"))
+	}
+	switch {
+	case u.email == "" && !u.o.matchCompany:
+		return "", fmt.Errorf("%w: an upsert needs an Email, or MatchNameAndCompany", ErrInvalidInput)
+	case u.email == "" && (u.name == "" || u.company == ""):
+		return "", fmt.Errorf("%w: to match by name and company set FullName, or FirstName and LastName, and CompanyName", ErrInvalidInput)
+	}
+	return user, nil
+}
+
+// nameOf is the folded full name of a contact.
+func nameOf(row rawRow) string {
+	return fold(cmp.Or(row.text("full_name"), row.text("first_name")+" "+row.text("last_name")))
+}
+
+// match finds the contact to update, or nil.
+func (u *upsert) match(ctx context.Context, upserts *upserts, key string) (*Contact, error) {
+	known := upserts.recall(key)
+	if known.attempt != nil {
+		c, err := u.contacts.Resolve(ctx, *known.attempt, u.opts...)
+		switch {
+		case err == nil:
+			return c, nil
+		case !errors.Is(err, ErrNotFound):
+			return nil, err
+		}
+	}
+	if known.id != "" {
+		c, err := u.contacts.Get(ctx, known.id, u.opts...)
+		switch {
+		case err == nil && u.same(c) != "":
+			return c, nil
+		case err != nil && !errors.Is(err, ErrNotFound):
+			return nil, err
+		}
+	}
+	if u.email != "" {
+		c, err := u.search(ctx, u.email, "email")
+		if c != nil || err != nil || u.name == "" || u.company == "" {
+			return c, err
+		}
+	}
+	return u.search(ctx, u.name+" "+u.company, "name")
+}
+
+// same says by what c is the contact meant: "email", "name", or "" for neither.
+func (u *upsert) same(c *Contact) string {
+	row := rowOf(c, "email", "full_name", "first_name", "last_name", "company_name")
+	switch {
+	case u.email != "" && fold(row.text("email")) == u.email:
+		return "email"
+	case u.name != "" && u.company != "" && nameOf(row) == u.name && fold(row.text("company_name")) == u.company:
+		return "name"
+	default:
+		return ""
+	}
+}
+
+// search returns the contact that is the same by e-mail or by name.
+func (u *upsert) search(ctx context.Context, keywords, by string) (*Contact, error) {
+	var matches []*Contact
+	seen := map[ID]bool{}
+	for number := 1; ; number++ {
+		found, err := u.contacts.Search(ctx, SearchOptions{Keywords: keywords, Page: number}, u.opts...)
+		if err != nil {
+			return nil, err
+		}
+		fresh := 0
+		for i := range found.Contacts {
+			hit := &found.Contacts[i]
+			if seen[hit.ID] {
+				continue
+			}
+			seen[hit.ID] = true
+			fresh++
+			// An abridged hit that shows another e-mail need not be read.
+			if by == "email" && hit.Email != "" && fold(hit.Email) != u.email {
+				continue
+			}
+			whole, err := u.contacts.Get(ctx, hit.ID, u.opts...)
+			if errors.Is(err, ErrNotFound) {
+				return nil, fmt.Errorf("search shows a contact under an id that Get does not know, so it cannot be compared: %w", err)
+			}
+			if err != nil {
+				return nil, err
+			}
+			if u.same(whole) == by {
+				matches = append(matches, whole)
+			}
+		}
+		if found.PartialResultsOnly {
+			return nil, fmt.Errorf("%w: the search stopped short, so whether there are more matches cannot be told", ErrPartialResults)
+		}
+		if total := found.Pagination.TotalPages; fresh == 0 || (total > 0 && number >= total) {
+			break
+		}
+	}
+	slices.SortStableFunc(matches, func(a, b *Contact) int { return a.CreatedAt.Compare(b.CreatedAt) })
+	switch {
+	case len(matches) == 0:
+		return nil, nil //nolint:nilnil // nobody, which is no error
+	case len(matches) > 1 && !u.o.matchOldest:
+		multiple := &MultipleMatchesError{}
+		for _, c := range matches {
+			multiple.IDs = append(multiple.IDs, c.ID)
+		}
+		return nil, multiple
+	}
+	return matches[0], nil
+}
+
+// unchanged reports whether c has every value of the input already.
+func (u *upsert) unchanged(c *Contact) bool {
+	raw, err := marshalJSON(c)
+	var row rawRow
+	if err != nil || unmarshalJSON(raw, &row) != nil {
+		return false
+	}
+	for field, value := range u.content {
+		same := sameValue(value, row[field])
+		if same && field != "email" { // not folded: a change of case is a change
+			x, y := scalarText(value), scalarText(row[field])
+			_, isTime := parseTime(x)
+			same = x == y || isTime
+		}
+		if !same {
+			return false
+		}
+	}
+	return true
+}
+
+// upserts makes those of one key wait for each other, and remembers their outcome.
+type upserts struct {
+	mu    sync.Mutex
+	locks map[string]*upsertLock
+	known [2]map[string]upserted
+}
+
+type upsertLock struct {
+	held  chan struct{}
+	users int
+}
+
+// upserted is the contact of a key, or the attempt whose outcome is unknown.
+type upserted struct {
+	id      ID
+	attempt *Attempt
+}
+
+const maxUpserted = 1 << 15
+
+// lock waits until no other upsert of the key is under way.
+func (u *upserts) lock(ctx context.Context, key string) (unlock func(), err error) {
+	u.mu.Lock()
+	l := u.locks[key]
+	if l == nil {
+		if u.locks == nil {
+			u.locks = map[string]*upsertLock{}
+		}
+		l = &upsertLock{held: make(chan struct{}, 1)}
+		u.locks[key] = l
+	}
+	l.users++
+	u.mu.Unlock()
+	leave := func() {
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		l.users--
+		if l.users == 0 {
+			delete(u.locks, key)
+		}
+	}
+	select {
+	case l.held <- struct{}{}:
+		return func() { <-l.held; leave() }, nil
+	case <-ctx.Done():
+		leave()
+		return nil, ctx.Err()
+	}
+}
+
+func (u *upserts) recall(key string) upserted {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if v, ok := u.known[0][key]; ok {
+		return v
+	}
+	return u.known[1][key]
+}
+
+func (u *upserts) remember(key string, v upserted) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.known[0] == nil || len(u.known[0]) >= maxUpserted {
+		u.known = [2]map[string]upserted{{}, u.known[0]}
+	}
+	u.known[0][key] = v
+}

@@ -1,0 +1,200 @@
+package growthgenius_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/growthgenius/growthgenius-go"
+	"github.com/growthgenius/growthgenius-go/growthgeniustest"
+)
+
+// writes counts the requests that changed something.
+func writes(srv *growthgeniustest.Server) int {
+	n := 0
+	for _, r := range srv.Requests() {
+		if r.Method == http.MethodPatch || r.Method == http.MethodDelete || (r.Method == http.MethodPost && r.Route != growthgeniustest.RouteSearch) {
+			n++
+		}
+	}
+	return n
+}
+
+func ada(title string) growthgenius.ContactInput {
+	return growthgenius.ContactInput{
+		Email: growthgenius.Set("Ada@Example.com "), FullName: growthgenius.Set("Ada Byron"),
+		CompanyName: growthgenius.Set("Analytical Engines"), Title: growthgenius.Set(title),
+	}
+}
+
+func TestUpsert(t *testing.T) {
+	t.Parallel()
+	for name, opts := range map[string][]growthgeniustest.ServerOption{
+		"as documented": nil,
+		"integer ids":   {growthgeniustest.WithIntegerSearchIDs()},
+		"full records":  {growthgeniustest.WithFullSearchRecords()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := growthgeniustest.NewServer(t, opts...)
+			// Search is fuzzy: these are found by the same words and are somebody else.
+			srv.AddContacts(
+				growthgenius.Contact{Email: "not-ada@example.com", FullName: "Not Ada"},
+				growthgenius.Contact{Email: "ada@example.com.au", FullName: "Ada B."})
+			steps := []struct {
+				title  string
+				want   growthgenius.Action
+				writes int
+			}{
+				{"Countess", growthgenius.Created, 1},
+				{"Countess", growthgenius.Unchanged, 1},
+				{"countess", growthgenius.Updated, 2},
+				{"countess", growthgenius.Unchanged, 2},
+			}
+			// The second client remembers nothing, so it has to search.
+			for _, client := range []*growthgenius.Client{srv.Client(), srv.Client()} {
+				for _, step := range steps {
+					res, err := client.Contacts.Upsert(t.Context(), ada(step.title))
+					if err != nil {
+						t.Fatal(err)
+					}
+					if res.Action != step.want || res.Contact.Title != step.title || writes(srv) != step.writes {
+						t.Fatalf("%s: %s with %d writes, want %s with %d", step.title, res.Action, writes(srv), step.want, step.writes)
+					}
+				}
+				for i := range steps { // for the second client the contact is there
+					steps[i].want, steps[i].title = growthgenius.Unchanged, "countess"
+					steps[i].writes = 2
+				}
+			}
+			if n := len(srv.Contacts()); n != 3 {
+				t.Fatalf("%d contacts, want 3", n)
+			}
+		})
+	}
+}
+
+func TestUpsertClearsAndKeeps(t *testing.T) {
+	t.Parallel()
+	srv := growthgeniustest.NewServer(t)
+	srv.AddContacts(growthgenius.Contact{Email: "ada@example.com", Title: "Countess", City: "London"})
+	in := growthgenius.ContactInput{Email: growthgenius.Set("ada@example.com"), Title: growthgenius.Null[string](), Website: growthgenius.Null[string]()}
+	for _, want := range []growthgenius.Action{growthgenius.Updated, growthgenius.Unchanged} {
+		res, err := srv.Client().Contacts.Upsert(t.Context(), in)
+		if err != nil || res.Action != want || res.Contact.Title != "" || res.Contact.City != "London" {
+			t.Fatalf("%+v, %v; want %s", res, err, want)
+		}
+	}
+}
+
+func TestUpsertSeveralMatches(t *testing.T) {
+	t.Parallel()
+	srv := growthgeniustest.NewServer(t, growthgeniustest.WithIntegerSearchIDs())
+	now := time.Now()
+	ids := srv.AddContacts(
+		growthgenius.Contact{Email: "ada@example.com", CreatedAt: now.Add(-time.Hour)},
+		growthgenius.Contact{Email: "ADA@example.com", CreatedAt: now.Add(-2 * time.Hour)})
+	_, err := srv.Client().Contacts.Upsert(t.Context(), ada("Countess"))
+	multiple, ok := errors.AsType[*growthgenius.MultipleMatchesError](err)
+	if !ok || !errors.Is(err, growthgenius.ErrMultipleMatches) || len(multiple.IDs) != 2 || multiple.IDs[0] != ids[1].ID || writes(srv) != 0 {
+		t.Fatalf("%v (%d writes)", err, writes(srv))
+	}
+	res, err := srv.Client().Contacts.Upsert(t.Context(), ada("Countess"), growthgenius.MatchOldest())
+	if err != nil || res.Action != growthgenius.Updated || res.Contact.ID != ids[1].ID {
+		t.Fatalf("%+v, %v", res, err)
+	}
+}
+
+func TestUpsertByNameAndCompany(t *testing.T) {
+	t.Parallel()
+	srv := growthgeniustest.NewServer(t)
+	srv.AddContacts(growthgenius.Contact{FullName: "ada  byron", CompanyName: "Analytical Engines", Email: "old@example.com"})
+	res, err := srv.Client().Contacts.Upsert(t.Context(), ada("Countess"), growthgenius.MatchNameAndCompany())
+	if err != nil || res.Action != growthgenius.Updated || len(srv.Contacts()) != 1 {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	// Without the option a namesake is a stranger.
+	in := ada("Countess")
+	in.Email = growthgenius.Set("other@example.com")
+	res, err = srv.Client().Contacts.Upsert(t.Context(), in)
+	if err != nil || res.Action != growthgenius.Created || len(srv.Contacts()) != 2 {
+		t.Fatalf("%+v, %v", res, err)
+	}
+}
+
+func TestUpsertInDoubtCreatesNothing(t *testing.T) {
+	t.Parallel()
+	in := ada("Countess")
+	noEmail := in
+	noEmail.Email = growthgenius.Optional[string]{}
+	for name, test := range map[string]struct {
+		server []growthgeniustest.ServerOption
+		in     growthgenius.ContactInput
+		seed   int
+		want   error
+	}{
+		"a match that Get refuses": {[]growthgeniustest.ServerOption{growthgeniustest.WithUnresolvableSearchIDs()}, in, 1, growthgenius.ErrNotFound},
+		"a search cut short":       {[]growthgeniustest.ServerOption{growthgeniustest.WithPartialResultsLimit(2)}, in, 3, growthgenius.ErrPartialResults},
+		"nothing to match by":      {nil, noEmail, 0, growthgenius.ErrInvalidInput},
+		"nothing at all":           {nil, growthgenius.ContactInput{}, 0, growthgenius.ErrInvalidInput},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := growthgeniustest.NewServer(t, test.server...)
+			for range test.seed {
+				srv.AddContacts(growthgenius.Contact{Email: "ada@example.com"})
+			}
+			if _, err := srv.Client().Contacts.Upsert(t.Context(), test.in); !errors.Is(err, test.want) || writes(srv) != 0 {
+				t.Fatalf("%v with %d writes, want %v", err, writes(srv), test.want)
+			}
+		})
+	}
+}
+
+// An upsert whose create is unknown is settled by the next one, and never created again.
+func TestUpsertAfterUnknownOutcome(t *testing.T) {
+	t.Parallel()
+	srv := growthgeniustest.NewServer(t, growthgeniustest.WithSearchLag(time.Hour))
+	client := srv.Client(growthgenius.WithReadBack(growthgenius.ReadBackPolicy{Disabled: true, Settle: time.Millisecond}))
+	srv.Inject(growthgeniustest.Fault{Method: http.MethodPost, Route: growthgeniustest.RouteContacts, Status: 500, Commit: true, Times: 1})
+	if _, err := client.Contacts.Upsert(t.Context(), ada("Countess")); !errors.Is(err, growthgenius.ErrOutcomeUnknown) {
+		t.Fatal(err)
+	}
+	res, err := client.Contacts.Upsert(t.Context(), ada("Countess"))
+	if err != nil || res.Action != growthgenius.Unchanged || len(srv.Contacts()) != 1 {
+		t.Fatalf("%+v, %v, %d contacts", res, err, len(srv.Contacts()))
+	}
+}
+
+func TestUpsertManyAtOnceUnderFaults(t *testing.T) {
+	t.Parallel()
+	const goroutines, keys = 1000, 100
+	srv := growthgeniustest.NewServer(t, growthgeniustest.WithSearchLag(200*time.Millisecond))
+	client := srv.Client(
+		growthgenius.WithHTTPClient(&http.Client{Transport: srv.Transport()}),
+		growthgenius.WithAttemptTimeout(500*time.Millisecond),
+		growthgenius.WithRetry(growthgenius.RetryPolicy{MaxAttempts: 10, MinBackoff: time.Millisecond, MaxBackoff: 20 * time.Millisecond}),
+		growthgenius.WithReadBack(growthgenius.ReadBackPolicy{Settle: 300 * time.Millisecond}))
+	for _, f := range growthgeniustest.FaultMix(0.3, 0) {
+		srv.Inject(f)
+	}
+	var wg sync.WaitGroup
+	for i := range goroutines {
+		wg.Go(func() {
+			in := growthgenius.ContactInput{Email: growthgenius.Set(fmt.Sprintf("ada%d@example.com", i%keys))}
+			for range 20 {
+				if _, err := client.Contacts.Upsert(t.Context(), in); err == nil {
+					return
+				}
+			}
+			t.Error("an upsert did not succeed in 20 tries")
+		})
+	}
+	wg.Wait()
+	if n := len(srv.Contacts()); n != keys {
+		t.Fatalf("%d contacts, want %d", n, keys)
+	}
+}

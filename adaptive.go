@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"math/bits"
+	"slices"
 	"sync"
 	"time"
 
@@ -40,13 +41,20 @@ type adaptiveLimiter struct {
 	answers int    // how many of them there were
 
 	// Measured since the last 429, while the pace was the bottleneck.
-	taken float64
-	busy  time.Duration
+	taken  float64
+	busy   time.Duration
+	lately []count // the last ticks of that
 	// The tick under way, and the two full seconds before the first 429.
 	tickStart time.Time
 	tickTaken float64
 	second    [2]float64
 	secondAt  time.Time
+}
+
+// count is how many requests the server took in a time.
+type count struct {
+	taken float64
+	busy  time.Duration
 }
 
 const (
@@ -65,6 +73,7 @@ const (
 	quickGrowth  = 1.4  // a second
 	slowestPace  = 0.2
 	blindly      = 0.75
+	recentTicks  = 20 // 4 seconds
 
 	manyThrottled = 5   // of the last 64 answers
 	throttleShare = 0.2 // of them
@@ -172,6 +181,10 @@ func (l *adaptiveLimiter) took(now time.Time) {
 		l.taken += l.tickTaken
 		l.busy += elapsed
 		l.age += elapsed
+		l.lately = append(l.lately, count{l.tickTaken, elapsed})
+		if len(l.lately) > recentTicks {
+			l.lately = l.lately[1:]
+		}
 		l.pace.SetLimit(rate.Limit(l.rate()))
 	}
 	l.tickStart, l.tickTaken = now, 0
@@ -201,7 +214,7 @@ func (l *adaptiveLimiter) learn(now time.Time, pause time.Duration) {
 		tick := max(0, now.Sub(l.tickStart))
 		l.age += tick
 		present := l.rate()
-		learned := l.estimate(l.taken+l.tickTaken, l.busy+tick)
+		learned := l.estimate(tick)
 		if raised := settledShare * overrun(present, l.burst); present > 1.5*l.base && raised > 1.2*learned {
 			learned = raised
 		}
@@ -209,25 +222,39 @@ func (l *adaptiveLimiter) learn(now time.Time, pause time.Duration) {
 		changed := l.limit == 0 || math.Abs(learned/l.limit-1) > 0.15
 		l.limit = learned
 		l.base = max(settledShare*learned, slowestPace)
-		l.creep, l.calm = settledCreep, shortestCalm
-		if !changed {
+		l.creep = settledCreep
+		if changed {
+			l.calm = shortestCalm
+		} else { // the longer nothing changes, the less often is it worth the price to look
 			lost := pause.Seconds() - l.burst/learned
-			l.calm = min(max(shortestCalm, time.Duration(lost/probeCost*float64(time.Second))), longestCalm)
+			longest := min(time.Duration(lost/probeCost*float64(time.Second)), longestCalm)
+			l.calm = max(shortestCalm, min(l.calm*5/4, longest))
 		}
 	}
 	l.pace.SetLimit(rate.Limit(l.base))
-	l.age, l.taken, l.busy, l.tickTaken = 0, 0, 0, 0
+	l.age, l.taken, l.busy, l.tickTaken, l.lately = 0, 0, 0, 0, nil
 	l.tickStart = now
 }
 
 // estimate is the rate of a server that took so many requests in so much time, starting
 // with a full bucket. It is careful: one request more or less is much in a short time, and
-// a very short time says only that the pace was too high.
-func (l *adaptiveLimiter) estimate(taken float64, busy time.Duration) float64 {
+// a very short time says only that the pace was too high. In any time a server takes at
+// most its burst and its rate, so where it took more lately, that says more.
+func (l *adaptiveLimiter) estimate(tick time.Duration) float64 {
+	taken, busy := l.taken+l.tickTaken, l.busy+tick
 	if busy < 2*adaptTick || taken < 4 {
 		return blindly * l.rate()
 	}
-	return (taken - min(l.burst, taken/2) - 1) / busy.Seconds()
+	learned := (taken - min(l.burst, taken/2) - 1) / busy.Seconds()
+	taken, busy = l.tickTaken, tick
+	for _, c := range slices.Backward(l.lately) {
+		taken += c.taken
+		busy += c.busy
+		if busy >= time.Second {
+			learned = max(learned, (taken-l.burst-2)/busy.Seconds())
+		}
+	}
+	return learned
 }
 
 // overrun is the rate of a server whose bucket a quickly growing pace has emptied: the

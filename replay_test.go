@@ -1,6 +1,7 @@
 package growthgenius_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -420,6 +421,7 @@ func TestCreateThatDidNotHappen(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			bubble(t, func(t *testing.T, srv *timeless) {
+				fault := fault
 				fault.Times = tt.faults
 				srv.Inject(fault)
 				begun := time.Now()
@@ -519,7 +521,7 @@ func TestSameBytesOnEveryAttempt(t *testing.T) {
 		}
 		for _, r := range sent[1:] {
 			first := sent[0]
-			if r.Method != first.Method || r.Path != first.Path || r.Query != first.Query || string(r.Body) != string(first.Body) || fmt.Sprint(r.Header) != fmt.Sprint(first.Header) {
+			if r.Method != first.Method || r.Path != first.Path || r.Query != first.Query || !bytes.Equal(r.Body, first.Body) || fmt.Sprint(r.Header) != fmt.Sprint(first.Header) {
 				t.Errorf("%s: first %+v\nthen %+v", k.name, first, r)
 			}
 		}

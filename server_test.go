@@ -76,11 +76,6 @@ func (s *timeless) client(opts ...growthgenius.Option) *growthgenius.Client {
 	return s.Client(append([]growthgenius.Option{growthgenius.WithHTTPClient(&http.Client{Transport: s})}, opts...)...)
 }
 
-// settle is a read-back policy in one word.
-func settle(d time.Duration) growthgenius.Option {
-	return growthgenius.WithReadBack(growthgenius.ReadBackPolicy{Settle: d})
-}
-
 // unknown is the error of a create nobody knows the outcome of, or fails the test.
 func unknown(t testing.TB, err error) *growthgenius.OutcomeUnknownError {
 	t.Helper()

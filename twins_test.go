@@ -37,7 +37,8 @@ func audit(t *testing.T, srv *timeless, resource string, sent int, outcomes []ou
 		case o.err == nil && !committed[o.id]:
 			t.Errorf("%s was handed out, which nobody created", o.id)
 		case o.err == nil:
-			if given[o.id]++; given[o.id] > 1 {
+			given[o.id]++
+			if given[o.id] > 1 {
 				t.Errorf("%s was handed out %d times", o.id, given[o.id])
 			}
 		case errors.Is(o.err, growthgenius.ErrOutcomeUnknown):

@@ -112,7 +112,8 @@ func fromRow[T any, P resourceOf[T]](ctx context.Context, c *Client, e endpoint,
 // unknown is the error of a create that nothing could be found out about.
 func (c *Client) unknown(ctx context.Context, p *pending, seen []ID, last error) error {
 	if c.core.logger != nil {
-		c.core.logger.LogAttrs(ctx, slog.LevelWarn, "growthgenius: outcome unknown", slog.String("resource", p.token.Resource))
+		c.core.logger.LogAttrs(ctx, slog.LevelWarn, "growthgenius: outcome unknown",
+			slog.String("method", http.MethodPost), slog.String("route", resources[p.token.Resource].route))
 	}
 	return &OutcomeUnknownError{Attempt: c.core.creates.park(p, seen), Last: last, ctxErr: ctx.Err()}
 }

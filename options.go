@@ -281,8 +281,8 @@ func OnAttempt(fn func(Attempt) error) RequestOption {
 // WithHeader adds a header to a call. The headers that carry the key, frame the message
 // or would make net/http send a create twice (Idempotency-Key) are refused.
 func WithHeader(key, value string) RequestOption {
+	key = textproto.CanonicalMIMEHeaderKey(strings.TrimSpace(key)) // once: the option may be shared by goroutines
 	return func(o *callOptions) {
-		key = textproto.CanonicalMIMEHeaderKey(strings.TrimSpace(key))
 		if err := checkHeader(key, value); err != nil {
 			if o.err == nil {
 				o.err = err

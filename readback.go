@@ -581,7 +581,7 @@ func (c *core) readRound(ctx context.Context, key readerKey, waiters []*pending,
 	}
 	if c.logger != nil {
 		c.logger.LogAttrs(ctx, slog.LevelWarn, "growthgenius: reading back creates without an answer",
-			slog.String("route", resources[key.resource].route), slog.Int("creates", len(waiters)), slog.Int("rows", len(rows)))
+			slog.String("method", http.MethodGet), slog.String("route", resources[key.resource].route), slog.Int("creates", len(waiters)), slog.Int("rows", len(rows)))
 	}
 	seen := make(map[*pending]*sighting, len(waiters))
 	index := indexRows(key.resource, rows)

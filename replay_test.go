@@ -534,7 +534,8 @@ func TestAttemptTimeoutCoversTheBody(t *testing.T) {
 	t.Parallel()
 	srv := growthgeniustest.NewServer(t)
 	srv.Inject(growthgeniustest.Fault{Drip: 20 * time.Millisecond})
-	c := live(t, srv, growthgenius.WithAttemptTimeout(200*time.Millisecond), growthgenius.WithRetry(growthgenius.RetryPolicy{MaxAttempts: 2, MinBackoff: 1, MaxBackoff: 1}))
+	c := live(t, srv, growthgenius.WithAttemptTimeout(200*time.Millisecond), growthgenius.WithReadBack(growthgenius.ReadBackPolicy{Disabled: true}),
+		growthgenius.WithRetry(growthgenius.RetryPolicy{MaxAttempts: 2, MinBackoff: 1, MaxBackoff: 1}))
 	_, err := c.Users.List(t.Context())
 	if timeout, ok := errors.AsType[net.Error](err); !ok || !timeout.Timeout() || errors.Is(err, context.DeadlineExceeded) {
 		t.Error(err)

@@ -144,7 +144,7 @@ func (s *sender) RoundTrip(req *http.Request) (*http.Response, error) {
 			return res, nil
 		}
 	}
-	s.last = attempt{err: s.core.redact.err(s.explain(ctx, err)), unsent: sought.Load() && !got.Load()}
+	s.last = attempt{err: s.core.redact.err(s.explain(ctx, unwrapURLError(err))), unsent: sought.Load() && !got.Load()}
 	s.log(req.Context(), begun)
 	return nil, s.last.err
 }

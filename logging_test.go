@@ -1,0 +1,237 @@
+package growthgenius_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/growthgenius/growthgenius-go"
+	"github.com/growthgenius/growthgenius-go/growthgeniustest"
+)
+
+// journal keeps what is logged, as JSON lines.
+type journal struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.buf.Write(p)
+}
+
+func (j *journal) option() growthgenius.Option {
+	return growthgenius.WithLogger(slog.New(slog.NewJSONHandler(j, &slog.HandlerOptions{Level: slog.LevelDebug})))
+}
+
+// line is one record of a log.
+type line struct {
+	Level, Msg, Method, Route, Error string
+	Status, Attempt, Creates, Rows   int
+	Duration, Wait                   time.Duration
+}
+
+func (j *journal) lines(t *testing.T) []line {
+	t.Helper()
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	var all []line
+	for text := range strings.Lines(j.buf.String()) {
+		var l line
+		if err := json.Unmarshal([]byte(text), &l); err != nil {
+			t.Fatal(err)
+		}
+		l.Msg = strings.TrimPrefix(l.Msg, "growthgenius: ")
+		all = append(all, l)
+	}
+	return all
+}
+
+// TestLog: a debug record for each attempt, a warning for each retry.
+func TestLog(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var log journal
+		c := scripted(t, &script{answer: func(n int, _ *http.Request) (*http.Response, error) {
+			time.Sleep(30 * time.Millisecond)
+			switch n {
+			case 1:
+				return reply(503, "", "Retry-After", "7"), nil
+			case 2:
+				return nil, &url.Error{Op: "Get", URL: "https://api.growthgenius.com/contacts/424242?user_id=987", Err: errors.New("connection reset")}
+			default:
+				return reply(200, `{"contact":{"id":424242}}`), nil
+			}
+		}}, log.option(), growthgenius.WithRetry(growthgenius.RetryPolicy{MinBackoff: time.Millisecond, MaxBackoff: time.Millisecond}))
+		if _, err := c.Contacts.Get(t.Context(), "424242", growthgenius.AsUser("987")); err != nil {
+			t.Fatal(err)
+		}
+		const ms = time.Millisecond
+		want := []line{
+			{Level: "DEBUG", Msg: "attempt", Attempt: 1, Status: 503, Duration: 30 * ms},
+			{Level: "WARN", Msg: "trying again", Attempt: 1, Status: 503, Wait: 7 * time.Second},
+			{Level: "DEBUG", Msg: "attempt", Attempt: 2, Error: "x", Duration: 30 * ms},
+			{Level: "WARN", Msg: "trying again", Attempt: 2, Error: "x"},
+			{Level: "DEBUG", Msg: "attempt", Attempt: 3, Status: 200, Duration: 30 * ms},
+		}
+		got := log.lines(t)
+		if len(got) != len(want) {
+			t.Fatalf("%+v", got)
+		}
+		for i, w := range want {
+			g := got[i]
+			if w.Method, w.Route = "GET", "/contacts/{id}"; w.Error != "" {
+				w.Error, w.Wait = g.Error, g.Wait // it is random
+				if !strings.Contains(g.Error, "connection reset") || strings.Contains(g.Error, "424242") || g.Wait > ms {
+					t.Errorf("%+v", g)
+				}
+			}
+			if g != w {
+				t.Errorf("got %+v, want %+v", g, w)
+			}
+		}
+	})
+}
+
+// TestLogOfCreates: reading back and unknown outcomes are warnings.
+func TestLogOfCreates(t *testing.T) {
+	t.Parallel()
+	for _, created := range []bool{true, false} {
+		bubble(t, func(t *testing.T, srv *timeless) {
+			var log journal
+			c := srv.client(log.option())
+			srv.Inject(growthgeniustest.Fault{Method: "POST", Status: 503, Commit: created})
+			_, err := c.Contacts.Create(t.Context(), steve)
+			if (err == nil) != created {
+				t.Fatal(err)
+			}
+			var posts, lists, readBacks, unknowns int
+			for _, l := range log.lines(t) {
+				switch {
+				case l.Route != "/contacts" || l.Method == "":
+					t.Errorf("%+v", l)
+				case l.Level == "DEBUG" && l.Method == "POST" && l.Status == 503 && l.Attempt == 1 && l.Duration == 2*latency:
+					posts++
+				case l.Level == "DEBUG" && l.Method == "GET" && l.Status == 200:
+					lists++
+				case l.Level == "WARN" && strings.HasPrefix(l.Msg, "reading back") && l.Creates == 1:
+					readBacks++
+				case l.Level == "WARN" && l.Msg == "outcome unknown" && l.Method == "POST":
+					unknowns++
+				default:
+					t.Errorf("%+v", l)
+				}
+			}
+			if posts != 1 || lists < 1 || readBacks < 1 || (unknowns == 1) == created {
+				t.Errorf("%d POSTs, %d lists, %d read-backs, %d unknown", posts, lists, readBacks, unknowns)
+			}
+		})
+	}
+}
+
+// TestLogKeepsSecrets: whatever goes wrong, neither ids, queries, bodies nor the key are
+// in a record.
+func TestLogKeepsSecrets(t *testing.T) {
+	t.Parallel()
+	var log journal
+	const key = "key-7f3a9"
+	var host string
+	bubble(t, func(t *testing.T, srv *timeless) {
+		host = srv.URL()
+		srv.AddUsers(growthgenius.User{ID: "987654"})
+		for _, fault := range append(growthgeniustest.FaultMix(.9, 0), growthgeniustest.Fault{Status: 404, Body: `{"error":"no secret@example.com as 424242"}`}) {
+			if fault.Effect != growthgeniustest.Hang {
+				srv.Inject(fault)
+			}
+		}
+		c := srv.client(log.option(), growthgenius.WithUserID("987654"), growthgenius.WithMarkerField("custom9"))
+		in := growthgenius.ContactInput{Email: growthgenius.Set("secret@example.com"), Name: growthgenius.Set("Secretary")}
+		ctx := t.Context()
+		var wg sync.WaitGroup
+		for range 10 {
+			wg.Go(func() {
+				_, _ = c.Contacts.Create(ctx, in)
+				_, _ = c.Contacts.Get(ctx, "424242")
+				_, _ = c.Contacts.Update(ctx, "424242", in)
+				_ = c.Contacts.Delete(ctx, "424242")
+				_, _ = c.Contacts.Search(ctx, growthgenius.SearchOptions{Keywords: "secret@example.com"})
+				_, _ = c.Enrichment.Company(ctx, "secret.example.com")
+				_, _ = c.Enrichment.Person(ctx, growthgenius.PersonQuery{Email: "secret@example.com"})
+				_ = c.Do(ctx, "POST", "/contacts", url.Values{"q": {"secret@example.com"}}, map[string]any{"contact": in}, nil)
+			})
+		}
+		wg.Wait()
+	}, growthgeniustest.WithAPIKey(key))
+	text := log.buf.String()
+	for _, private := range []string{key, "secret", "Secretary", "424242", "987654", "user_id", "gg-", host} {
+		if strings.Contains(text, private) {
+			i := strings.Index(text, private)
+			t.Errorf("%q is in the log: %s", private, text[max(0, i-200):min(len(text), i+200)])
+		}
+	}
+	for _, expected := range []string{"trying again", "reading back", `"route":"/contacts/{id}"`, `"error":`} {
+		if !strings.Contains(text, expected) {
+			t.Errorf("%q is not in the log", expected)
+		}
+	}
+}
+
+// TestCaptureResponse: what an answer said besides its record.
+func TestCaptureResponse(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := scripted(t, &script{answer: func(n int, _ *http.Request) (*http.Response, error) {
+			time.Sleep(time.Second)
+			if n%3 != 0 {
+				return reply(503, "", "Retry-After", "2", "X-Request-Id", "no"), nil
+			}
+			return reply(200+n, `{"contact":{"id":1}}`, "X-Request-Id", "yes", "X-Odd", "1"), nil
+		}})
+		var info growthgenius.ResponseInfo
+		if _, err := c.Contacts.Get(t.Context(), "1", growthgenius.CaptureResponse(&info)); err != nil {
+			t.Fatal(err)
+		}
+		if info.StatusCode != 203 || info.Attempts != 3 || info.RequestID != "yes" || info.Duration != 7*time.Second || info.Header.Get("X-Odd") != "1" {
+			t.Errorf("%+v", info)
+		}
+	})
+}
+
+// TestRouteFromContext: a transport of the user's sees the template of every call.
+func TestRouteFromContext(t *testing.T) {
+	t.Parallel()
+	want := map[string]string{
+		"get": "/contacts/{id}", "list": "/messages", "search": "/contacts/search", "enrichment": "/companies/find", "update": "/contacts/{id}", "delete": "/messages/{id}",
+		"raw GET": "/x", "raw PATCH": "/x", "create contact": "/contacts", "create message": "/messages", "raw POST": "/x",
+	}
+	for _, k := range kinds {
+		synctest.Test(t, func(t *testing.T) {
+			s := &script{answer: func(n int, r *http.Request) (*http.Response, error) {
+				if route, ok := growthgenius.RouteFromContext(r.Context()); !ok || route != want[k.name] {
+					t.Errorf("%s: %q", k.name, route)
+				}
+				if n == 1 {
+					return reply(429, ""), nil
+				}
+				rec := &recorder{header: http.Header{}}
+				genuine(rec, r)
+				return reply(200, rec.String()), nil
+			}}
+			if err := k.do(t.Context(), scripted(t, s)); err != nil || s.n.Load() != 2 {
+				t.Errorf("%s: %v, %d requests", k.name, err, s.n.Load())
+			}
+		})
+	}
+	if route, ok := growthgenius.RouteFromContext(t.Context()); ok || route != "" {
+		t.Errorf("a route without a call: %q", route)
+	}
+}

@@ -1,0 +1,226 @@
+package growthgenius_test
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"log"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"reflect"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/growthgenius/growthgenius-go"
+	"github.com/growthgenius/growthgenius-go/growthgeniustest"
+)
+
+// serve is a client of a handler, with connections of its own.
+func serve(t *testing.T, h http.HandlerFunc, opts ...growthgenius.Option) (*growthgenius.Client, *httptest.Server) {
+	t.Helper()
+	srv := httptest.NewServer(h)
+	transport := &http.Transport{}
+	t.Cleanup(func() {
+		transport.CloseIdleConnections()
+		srv.Close()
+	})
+	c, err := growthgenius.NewClient("key", append([]growthgenius.Option{
+		growthgenius.WithBaseURL(srv.URL), growthgenius.WithUserID("1"), growthgenius.WithRetry(quick),
+		growthgenius.WithHTTPClient(&http.Client{Transport: transport}), growthgenius.WithReadBack(growthgenius.ReadBackPolicy{Disabled: true}),
+	}, opts...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, srv
+}
+
+// TestCookies: none are kept, unless the user has a jar.
+func TestCookies(t *testing.T) {
+	t.Parallel()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, hc := range []*http.Client{{}, {Jar: jar}} {
+		var cookies []string
+		h := func(w http.ResponseWriter, r *http.Request) {
+			cookies = append(cookies, r.Header.Get("Cookie"))
+			http.SetCookie(w, &http.Cookie{Name: "session", Value: "1"})
+			genuine(w, r)
+		}
+		transport := &http.Transport{}
+		t.Cleanup(transport.CloseIdleConnections)
+		hc.Transport = transport
+		c, _ := serve(t, h, growthgenius.WithHTTPClient(hc))
+		for range 2 {
+			if _, err := c.Contacts.Get(t.Context(), "1"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if kept := cookies[1] != ""; kept != (hc.Jar != nil) || cookies[0] != "" {
+			t.Errorf("cookies %q", cookies)
+		}
+	}
+}
+
+// watched is a transport that says when its idle connections are closed.
+type watched struct {
+	http.RoundTripper
+	closed atomic.Int64
+}
+
+func (w *watched) CloseIdleConnections() { w.closed.Add(1) }
+
+// TestUsersClient: its transport and its timeout are used, it is not modified, and its
+// idle connections stay open whatever happens.
+func TestUsersClient(t *testing.T) {
+	t.Parallel()
+	srv := growthgeniustest.NewServer(t)
+	w := &watched{RoundTripper: srv.Transport()}
+	hc := &http.Client{Transport: w, Timeout: 500 * time.Millisecond, CheckRedirect: func(*http.Request, []*http.Request) error { return errors.New("mine") }}
+	before := *hc
+	c := srv.Client(growthgenius.WithHTTPClient(hc), growthgenius.WithRetry(growthgenius.RetryPolicy{MaxAttempts: 2, MinBackoff: 1, MaxBackoff: 1}), growthgenius.WithReadBack(growthgenius.ReadBackPolicy{Disabled: true}))
+	for _, fault := range []growthgeniustest.Fault{
+		{Effect: growthgeniustest.Hang}, {Status: 503}, {Effect: growthgeniustest.Reset}, {Effect: growthgeniustest.Refuse}, {Effect: growthgeniustest.Truncate},
+		{Status: 302, Header: http.Header{"Location": {"/x"}}}, {Effect: growthgeniustest.HTMLPage},
+	} {
+		srv.Inject(fault)
+		sent := len(srv.Requests())
+		_, err := c.Users.List(t.Context())
+		if err == nil {
+			t.Errorf("%+v: no error", fault)
+		}
+		var timeout interface{ Timeout() bool }
+		if fault.Effect == growthgeniustest.Hang && (!errors.As(err, &timeout) || !timeout.Timeout() || len(srv.Requests()) != sent+2) {
+			t.Errorf("%v after %d requests", err, len(srv.Requests())-sent)
+		}
+		if fault.Effect != growthgeniustest.Hang {
+			if err := last(c.Contacts.Create(t.Context(), steve)); err == nil {
+				t.Errorf("%+v: no error", fault)
+			}
+		}
+		srv.ClearFaults()
+	}
+	if n := w.closed.Load(); n != 0 {
+		t.Errorf("idle connections were closed %d times", n)
+	}
+	if hc.Transport != before.Transport || hc.Timeout != before.Timeout || hc.Jar != nil || reflect.ValueOf(hc.CheckRedirect).Pointer() != reflect.ValueOf(before.CheckRedirect).Pointer() {
+		t.Errorf("the client was modified: %+v", hc)
+	}
+}
+
+// TestConnections: a busy program keeps its connections, with the transport that comes
+// by default.
+func TestConnections(t *testing.T) {
+	t.Parallel()
+	srv := growthgeniustest.NewServer(t, growthgeniustest.WithoutRecording())
+	c := srv.Client()
+	const goroutines, total = 64, 5000
+	for made := 0; made < total; made += goroutines { // in bursts
+		var wg sync.WaitGroup
+		for range min(goroutines, total-made) {
+			wg.Go(func() {
+				if _, err := c.Users.List(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+	}
+	if n := srv.Connections(); n > 70 {
+		t.Errorf("%d connections for %d requests", n, total)
+	}
+}
+
+// TestRedirectsLeakNothing: to another port, and from https to plain http: neither the
+// key nor the body arrives there, and a create is not called failed.
+func TestRedirectsLeakNothing(t *testing.T) {
+	t.Parallel()
+	var strayed atomic.Int64
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { strayed.Add(1) }))
+	t.Cleanup(elsewhere.Close)
+	for _, secure := range []bool{false, true} {
+		for _, status := range []int{301, 302, 303, 307, 308} {
+			var asked atomic.Int64
+			srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				asked.Add(1)
+				http.Redirect(w, r, elsewhere.URL+r.URL.Path, status)
+			}))
+			roots := x509.NewCertPool()
+			if secure {
+				srv.StartTLS()
+				roots.AddCert(srv.Certificate())
+			} else {
+				srv.Start()
+			}
+			transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}
+			t.Cleanup(func() {
+				transport.CloseIdleConnections()
+				srv.Close()
+			})
+			c, err := growthgenius.NewClient("key", growthgenius.WithBaseURL(srv.URL), growthgenius.WithUserID("1"), growthgenius.WithRetry(quick),
+				growthgenius.WithReadBack(growthgenius.ReadBackPolicy{Disabled: true}), growthgenius.WithHTTPClient(&http.Client{Transport: transport}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, k := range kinds {
+				asked.Store(0)
+				err := k.do(t.Context(), c)
+				if k.create {
+					unknown(t, err)
+				} else if !errors.Is(err, growthgenius.ErrRedirected) {
+					t.Errorf("%d, %s: %v", status, k.name, err)
+				}
+				if asked.Load() != 1 {
+					t.Errorf("%d, %s: %d requests", status, k.name, asked.Load())
+				}
+			}
+		}
+	}
+	if n := strayed.Load(); n > 0 {
+		t.Errorf("%d requests went elsewhere", n)
+	}
+}
+
+// TestProxyThatRefuses: nothing was sent then, so that creates are tried again, and fail
+// plainly. The proxy does not get to see the key.
+func TestProxyThatRefuses(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	var asked []string
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		var dump strings.Builder
+		_ = r.Header.Write(&dump)
+		asked = append(asked, r.Method+" "+dump.String())
+		w.WriteHeader(http.StatusProxyAuthRequired)
+	}))
+	proxy.Config.ErrorLog = log.New(io.Discard, "", 0)
+	t.Cleanup(proxy.Close)
+	to, err := url.Parse(proxy.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport := &http.Transport{Proxy: http.ProxyURL(to)}
+	t.Cleanup(transport.CloseIdleConnections)
+	c, err := growthgenius.NewClient("SECRET", growthgenius.WithUserID("1"), growthgenius.WithRetry(quick), growthgenius.WithHTTPClient(&http.Client{Transport: transport}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range kinds {
+		asked = nil
+		if err := k.do(t.Context(), c); err == nil || errors.Is(err, growthgenius.ErrOutcomeUnknown) || strings.Contains(err.Error(), "SECRET") {
+			t.Errorf("%s: %v", k.name, err)
+		}
+		if len(asked) != 4 || strings.Contains(strings.Join(asked, ""), "SECRET") || !strings.HasPrefix(asked[0], "CONNECT ") {
+			t.Errorf("%s: the proxy was asked %q", k.name, asked)
+		}
+	}
+}

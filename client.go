@@ -41,7 +41,6 @@ type core struct {
 	authorize      func(http.Header) // sets the API key; a function, so that nothing can print it
 	redact         redactor
 	transport      http.RoundTripper
-	httpTimeout    time.Duration
 	cookies        http.CookieJar
 	limiter        Limiter
 	pause          serverPause
@@ -87,7 +86,6 @@ func NewClient(apiKey string, opts ...Option) (*Client, error) {
 		authorize:      func(h http.Header) { h["Authorization"] = []string{apiKey} },
 		redact:         newRedactor(apiKey),
 		transport:      cfg.httpClient.Transport,
-		httpTimeout:    cfg.httpClient.Timeout,
 		cookies:        cfg.httpClient.Jar,
 		limiter:        cfg.limiter,
 		retry:          cfg.retry.withDefaults(),
@@ -104,6 +102,9 @@ func NewClient(apiKey string, opts ...Option) (*Client, error) {
 	}
 	if c.transport == nil {
 		c.transport = defaultTransport()
+	}
+	if t := cfg.httpClient.Timeout; t > 0 {
+		c.attemptTimeout = min(c.attemptTimeout, t)
 	}
 	return newClient(c, cfg.userID), nil
 }

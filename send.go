@@ -61,7 +61,6 @@ func (s *sender) send(req *retryablehttp.Request) (*response, error) {
 	s.started, s.ctxErr = time.Now(), ctx.Err
 	s.http = http.Client{
 		Transport:     s,
-		Timeout:       s.core.httpTimeout,
 		Jar:           s.core.cookies,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
@@ -78,7 +77,7 @@ func (s *sender) send(req *retryablehttp.Request) (*response, error) {
 	}
 	res, err := s.retry.Do(req)
 	if res != nil {
-		_ = res.Body.Close() // it holds the client's timer, and nothing else
+		_ = res.Body.Close() // RoundTrip has read it
 	}
 	return s.result(ctx, err)
 }
@@ -158,11 +157,7 @@ func (s *sender) explain(attempt context.Context, err error) error {
 	if attempt.Err() == nil && !isContextError(err) {
 		return err
 	}
-	timeout := s.core.attemptTimeout
-	if t := s.core.httpTimeout; t > 0 {
-		timeout = min(timeout, t)
-	}
-	return timeoutError{timeout}
+	return timeoutError{s.core.attemptTimeout}
 }
 
 // readBody reads a body up to a bound and closes it.

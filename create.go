@@ -75,10 +75,16 @@ func acceptCreated[T any, P resourceOf[T]](ctx context.Context, c *Client, e end
 	return v, nil
 }
 
-// predates reports whether a record stood there before the create began.
+// predates reports whether a record stood there before the create began. One that is
+// much older is no twin mistaken for it: a canned answer of somebody's test, or a server
+// whose clock means nothing.
 func (c *core) predates(row rawRow, p *pending) bool {
 	made := row.time("created_at")
-	return !made.IsZero() && c.clock.bounds().known && made.Add(time.Second).Before(c.serverStart(p).Add(-skewMargin))
+	if made.IsZero() || !c.clock.bounds().known {
+		return false
+	}
+	age := c.serverStart(p).Sub(made)
+	return age > skewMargin+time.Second && age < longAgo
 }
 
 // rowOf is a record's value of some fields, as JSON.

@@ -44,6 +44,7 @@ const (
 	listMargin    = 2 * time.Second        // Date has whole seconds, and lists may round
 	skewMargin    = 10 * time.Second       // a record this much too old might still be the one, by another host's clock
 	latestCommit  = 10 * time.Minute       // a record made this long after the attempt is not its outcome
+	longAgo       = 24 * time.Hour         // nobody mistakes a record this old for a new one
 	narrowEnough  = 300 * time.Millisecond // of the bounds on the server's clock
 	extraRounds   = 3                      // where the last one was inconclusive and absence matters
 	maxParked     = 10_000

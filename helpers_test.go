@@ -103,7 +103,8 @@ func (m *mockAPI) client(opts ...Option) *Client {
 
 func newTestClient(t testing.TB, opts ...Option) *Client {
 	t.Helper()
-	c, err := NewClient(testKey, append([]Option{WithUserID("1"), WithRetry(RetryPolicy{MaxAttempts: 1}), WithReadBack(ReadBackPolicy{Disabled: true})}, opts...)...)
+	base := []Option{WithUserID("1"), WithRetry(RetryPolicy{MaxAttempts: 1}), WithReadBack(ReadBackPolicy{Disabled: true})}
+	c, err := NewClient(testKey, slices.Concat(base, opts, []Option{Censored})...)
 	if err != nil {
 		t.Fatal(err)
 	}

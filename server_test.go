@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -20,12 +21,16 @@ import (
 // quick is the default policy without the waits.
 var quick = growthgenius.RetryPolicy{MinBackoff: time.Millisecond, MaxBackoff: time.Millisecond}
 
+// censored are the options of a test's client, whose log must have nothing private.
+func censored(base, opts []growthgenius.Option) []growthgenius.Option {
+	return slices.Concat(base, opts, []growthgenius.Option{growthgenius.Censored})
+}
+
 // live is a client of a server, with connections of its own.
 func live(t testing.TB, srv *growthgeniustest.Server, opts ...growthgenius.Option) *growthgenius.Client {
 	t.Helper()
-	return srv.Client(append([]growthgenius.Option{
-		growthgenius.WithHTTPClient(&http.Client{Transport: srv.Transport()}), growthgenius.WithRetry(quick),
-	}, opts...)...)
+	base := []growthgenius.Option{growthgenius.WithHTTPClient(&http.Client{Transport: srv.Transport()}), growthgenius.WithRetry(quick)}
+	return srv.Client(censored(base, opts)...)
 }
 
 // requests counts what a server was sent.
@@ -73,7 +78,8 @@ func (s *timeless) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func (s *timeless) client(opts ...growthgenius.Option) *growthgenius.Client {
-	return s.Client(append([]growthgenius.Option{growthgenius.WithHTTPClient(&http.Client{Transport: s})}, opts...)...)
+	base := []growthgenius.Option{growthgenius.WithHTTPClient(&http.Client{Transport: s})}
+	return s.Client(censored(base, opts)...)
 }
 
 // unknown is the error of a create nobody knows the outcome of, or fails the test.
@@ -132,9 +138,8 @@ func (c *counted) Close() error {
 // scripted is a client of a script, acting as user 1.
 func scripted(t testing.TB, s *script, opts ...growthgenius.Option) *growthgenius.Client {
 	t.Helper()
-	c, err := growthgenius.NewClient("key", append([]growthgenius.Option{
-		growthgenius.WithUserID("1"), growthgenius.WithHTTPClient(&http.Client{Transport: s}),
-	}, opts...)...)
+	base := []growthgenius.Option{growthgenius.WithUserID("1"), growthgenius.WithHTTPClient(&http.Client{Transport: s})}
+	c, err := growthgenius.NewClient("SECRET", censored(base, opts)...)
 	if err != nil {
 		t.Fatal(err)
 	}

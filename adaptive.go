@@ -24,11 +24,10 @@ import (
 // A 429 that asks for no wait is taken to be about the rate only where many of the last
 // answers were 429s.
 type adaptiveLimiter struct {
-	turn        chan struct{} // held by the one request whose turn is next, so that all others follow a change of pace
-	mu          sync.Mutex
-	pace        *rate.Limiter // nil until the first 429
-	pausedUntil time.Time
-	lessonAt    time.Time // answers to requests sent before teach nothing new
+	turn     chan struct{} // held by the one request whose turn is next, so that all others follow a change of pace
+	mu       sync.Mutex
+	pace     *rate.Limiter // nil until the first 429
+	lessonAt time.Time     // answers to requests sent before teach nothing new
 
 	base  float64       // the rate after the last 429
 	creep float64       // growth a second, as a share of base, while it creeps
@@ -81,48 +80,26 @@ const (
 
 func newAdaptiveLimiter() *adaptiveLimiter { return &adaptiveLimiter{turn: make(chan struct{}, 1)} }
 
-// Wait waits out a pause the server asked for, and then for the request's turn.
+// Wait waits for the request's turn.
 func (l *adaptiveLimiter) Wait(ctx context.Context) error {
-	for {
-		pace, pause := l.now()
-		if pause > 0 {
-			if err := sleep(ctx, pause); err != nil {
-				return err
-			}
-			continue
-		}
-		if pace == nil {
-			return ctx.Err()
-		}
-		if err := l.waitTurn(ctx); err != nil {
-			return err
-		}
-		// A pause may have begun meanwhile; then this turn is void.
-		if _, pause := l.now(); pause <= 0 {
-			return nil
-		}
+	pace := l.now()
+	if pace == nil {
+		return ctx.Err()
 	}
-}
-
-// now is the pace in force, or nil for none, and how long the server's pause still lasts.
-func (l *adaptiveLimiter) now() (*rate.Limiter, time.Duration) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.pace, time.Until(l.pausedUntil)
-}
-
-func (l *adaptiveLimiter) waitTurn(ctx context.Context) error {
 	select {
 	case l.turn <- struct{}{}:
 		defer func() { <-l.turn }()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	pace, _ := l.now()
-	if pace == nil {
-		return nil
-	}
 	return pace.Wait(ctx)
+}
+
+// now is the pace in force, or nil for none. Once there is one it is always the same.
+func (l *adaptiveLimiter) now() *rate.Limiter {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.pace
 }
 
 // answered is told of every answer: when its request was sent, whether it was a 429, and
@@ -132,8 +109,8 @@ func (l *adaptiveLimiter) answered(sent time.Time, throttled bool, pause time.Du
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	defer func() {
-		if until := now.Add(pause); pause > 0 && until.After(l.pausedUntil) {
-			l.pausedUntil, l.tickStart = until, until
+		if until := now.Add(pause); pause > 0 && until.After(l.tickStart) {
+			l.tickStart = until
 		}
 	}()
 	l.recent <<= 1

@@ -3,6 +3,7 @@ package growthgenius
 import (
 	"context"
 	"encoding/json"
+	"iter"
 	"net/http"
 	"strings"
 	"time"
@@ -251,9 +252,24 @@ func (s *ContactsService) Delete(ctx context.Context, id ID, opts ...RequestOpti
 }
 
 // List returns the contacts updated between two times. The API does not page this list,
-// so the answer is as large as the API makes it.
+// so the answer is as large as the API makes it; see Stream for one that may be long.
 func (s *ContactsService) List(ctx context.Context, list ListOptions, opts ...RequestOption) ([]Contact, error) {
 	return many[Contact](ctx, s.client, endpoint{
+		method: http.MethodGet, route: "/contacts", query: list, envelope: contactEnvelope,
+	}, opts)
+}
+
+// Stream returns the contacts updated between two times one by one, as they arrive: memory
+// does not grow with their number, and the first comes long before the last. Each range
+// over it is a request of its own, and breaking out ends that.
+//
+// An error comes last, with a nil contact, and after all contacts before it: a list that
+// breaks off is never taken for a short one. It is sent again only where it failed before
+// its first contact. [WithAttemptTimeout] bounds the wait for the answer and for each
+// further piece of it, and not the work of the loop; [WithMaxResponseBytes] bounds each
+// contact, and not the whole.
+func (s *ContactsService) Stream(ctx context.Context, list ListOptions, opts ...RequestOption) iter.Seq2[*Contact, error] {
+	return stream[Contact](ctx, s.client, endpoint{
 		method: http.MethodGet, route: "/contacts", query: list, envelope: contactEnvelope,
 	}, opts)
 }

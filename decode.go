@@ -17,7 +17,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// This file is the only one that knows which JSON library is used.
+// This file and elements.go are the only ones that know which JSON library is used.
 //
 // Every record type T of the API has a twin `type tFields T`: the same fields without
 // the methods, which the library can fill directly. The fast way decodes straight into
@@ -147,6 +147,9 @@ func schemaOf(t reflect.Type) *schema {
 			continue
 		}
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if name == "-" {
+			continue
+		}
 		s.index[name], s.names[i] = i, name
 		elem := f.Type
 		for elem.Kind() == reflect.Pointer || elem.Kind() == reflect.Slice {
@@ -466,194 +469,4 @@ func unwrap(name string, r record) {
 	}
 	inner.Field(s.extra).Set(reflect.ValueOf(all))
 	outer.Set(inner)
-}
-
-// commentKey stands in the reference's own search sample, for "and so on".
-const commentKey = "//"
-
-// envelopeRecord is the record of an oddity in the envelope around the records.
-const envelopeRecord = "the answer"
-
-// oddity is a field that was not as the reference describes it.
-type oddity struct {
-	record  string // "Contact"
-	field   string // the JSON name
-	unknown bool   // no field of that name is known; else its type was unexpected
-	kind    kind   // of the value that came
-}
-
-func (o oddity) String() string {
-	o.field = printable(o.field)
-	if o.unknown {
-		return fmt.Sprintf("%s.%s is unknown (%s)", o.record, o.field, o.kind)
-	}
-	return fmt.Sprintf("%s.%s has an unexpected type (%s)", o.record, o.field, o.kind)
-}
-
-// eachOddity reports what v, a pointer to a record, and the records in it keep in Extra.
-func eachOddity(v reflect.Value, report func(oddity)) {
-	switch v.Kind() {
-	case reflect.Pointer:
-		if !v.IsNil() {
-			eachOddity(v.Elem(), report)
-		}
-		return
-	case reflect.Slice:
-		for i := range v.Len() {
-			eachOddity(v.Index(i), report)
-		}
-		return
-	default:
-	}
-	s := schemaOf(v.Type())
-	if extra := v.Field(s.extra); extra.Len() > 0 {
-		for name, raw := range extra.Interface().(map[string]json.RawMessage) {
-			if name == commentKey {
-				continue
-			}
-			_, known := s.index[name]
-			report(oddity{record: s.name, field: name, unknown: !known, kind: kindOf(raw)})
-		}
-	}
-	for _, i := range s.nested {
-		eachOddity(v.Field(i), report)
-	}
-}
-
-// envelope names the keys under which an answer carries its records.
-type envelope struct{ singular, plural string }
-
-func (e envelope) String() string { return fmt.Sprintf("%q or %q", e.singular, e.plural) }
-
-// elements reads the records of an enveloped answer one by one, whether they stand in a
-// list or alone, under the plural or the singular name, before or after other keys.
-type elements struct {
-	dec *jsontext.Decoder
-	env envelope
-	// raw returns the bytes of the answer between two offsets, the later one being the
-	// decoder's own. It is asked for the current element only.
-	raw func(from, to int64) []byte
-	// stray is told the name of each other key of the envelope.
-	stray func(name string, k kind)
-}
-
-// newElements reads an answer that is in memory.
-func newElements(body []byte, env envelope, stray func(string, kind)) *elements {
-	return &elements{
-		dec:   jsontext.NewDecoder(bytes.NewBuffer(body), decodeOptions),
-		env:   env,
-		raw:   func(from, to int64) []byte { return body[from:to] },
-		stray: stray,
-	}
-}
-
-// each decodes one element after the other into what next returns, and calls yield after
-// each, until yield returns false.
-func (e *elements) each(next func() record, yield func() bool) error {
-	return withoutNames(e.read(next, yield))
-}
-
-func (e *elements) read(next func() record, yield func() bool) error {
-	if k := e.dec.PeekKind(); k != '{' {
-		if _, err := e.dec.ReadToken(); err != nil {
-			return err
-		}
-		return fmt.Errorf("the answer is %s, not an object with %s", kindOf([]byte{byte(k)}), e.env)
-	}
-	if _, err := e.dec.ReadToken(); err != nil {
-		return err
-	}
-	found := false
-	for e.dec.PeekKind() != '}' {
-		token, err := e.dec.ReadToken()
-		if err != nil {
-			return err
-		}
-		name := token.String()
-		k := kindOf([]byte{byte(e.dec.PeekKind())})
-		if name != e.env.singular && name != e.env.plural {
-			e.stray(name, k)
-			if err := e.dec.SkipValue(); err != nil {
-				return err
-			}
-			continue
-		}
-		if k != kindArray && k != kindObject {
-			if _, err := e.dec.ReadToken(); err != nil {
-				return err
-			}
-			return fmt.Errorf("%q is %s", name, k)
-		}
-		found = true
-		if more, err := e.value(name, k, next, yield); err != nil || !more {
-			return err
-		}
-	}
-	if err := endOfInput(e.dec); err != nil {
-		return err
-	}
-	if !found {
-		return fmt.Errorf("the answer has no %s", e.env)
-	}
-	return nil
-}
-
-// value decodes what stands under the envelope's name: a list of elements, or one alone.
-func (e *elements) value(name string, k kind, next func() record, yield func() bool) (more bool, err error) {
-	if k == kindObject {
-		if err := e.element(next()); err != nil {
-			return false, err
-		}
-		return yield(), nil
-	}
-	if _, err := e.dec.ReadToken(); err != nil {
-		return false, err
-	}
-	for e.dec.PeekKind() != ']' {
-		if e.dec.PeekKind() == 'n' { // nobody: not worth failing the others
-			if _, err := e.dec.ReadToken(); err != nil {
-				return false, err
-			}
-			e.stray(name+"[]", kindNull)
-			continue
-		}
-		if err := e.element(next()); err != nil {
-			return false, err
-		}
-		if !yield() {
-			return false, nil
-		}
-	}
-	_, err = e.dec.ReadToken()
-	return true, err
-}
-
-// element decodes the next element into r. A field of an odd type leaves the decoder in
-// the middle of the record: it is led to the record's end, and the record's bytes are
-// decoded again field by field.
-func (e *elements) element(r record) error {
-	from, depth := e.dec.InputOffset(), e.dec.StackDepth()
-	if k := e.dec.PeekKind(); k != '{' {
-		if err := e.dec.SkipValue(); err != nil {
-			return err
-		}
-		return fmt.Errorf("an element is %s, not an object", kindOf([]byte{byte(k)}))
-	}
-	fields := r.fields()
-	if err := jsonv2.UnmarshalDecode(e.dec, fields, decodeOptions); err != nil {
-		if !isSemantic(err) {
-			return err
-		}
-		for e.dec.StackDepth() > depth {
-			if _, err := e.dec.ReadToken(); err != nil {
-				return err
-			}
-		}
-		raw := bytes.TrimLeft(e.raw(from, e.dec.InputOffset()), " \t\r\n:,")
-		if err := unmarshalByField(raw, fields); err != nil {
-			return err
-		}
-	}
-	r.finish()
-	return nil
 }

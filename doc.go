@@ -58,6 +58,13 @@
 // none of the errors that loops tend to try again on; [ContactsService.Resolve] settles
 // its [Attempt] later. [WithMarkerField] makes that exact, whoever else creates.
 //
+// # Lists and searches
+//
+// [ContactsService.SearchAll] ranges over all pages of a search, which the API caps at
+// 10,000. [ContactsService.Stream] reads the unpaginated list as it arrives, in constant
+// memory, and [ContactsService.Changes] what was updated since a checkpoint. Each ends
+// with an error where something is missing.
+//
 // # Rate
 //
 // The API documents no limits. Requests are not held back until the first 429; from then

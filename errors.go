@@ -47,7 +47,7 @@ var (
 	ErrResponseTooLarge = errors.New("response too large")
 	// ErrMultipleMatches is an upsert that several contacts match. See [*MultipleMatchesError].
 	ErrMultipleMatches = errors.New("multiple matches")
-	// ErrPartialResults is a search that the API stopped short.
+	// ErrPartialResults is a search that the API stopped short. See [*PartialResultsError].
 	ErrPartialResults = errors.New("partial results")
 	// ErrOutcomeUnknown is a create that may or may not have happened. See [*OutcomeUnknownError].
 	ErrOutcomeUnknown = errors.New("outcome unknown")
@@ -172,6 +172,31 @@ func (e *OutcomeUnknownError) Unwrap() []error {
 	}
 	return []error{ErrOutcomeUnknown, e.ctxErr}
 }
+
+// PartialResultsError ends a search of which not all contacts came: the API says so, it
+// counts more than its limit, or fewer came than it counts. Those that came were handed
+// over before it. It matches [ErrPartialResults]. [ContactsService.Stream] and
+// [ContactsService.Changes], filtered by the caller, have no limit.
+type PartialResultsError struct {
+	Limit     int // The most the API gives of one search; 0 where it does not say.
+	Total     int // How many contacts it counts; 0 where it does not say.
+	Delivered int // How many contacts were handed over.
+}
+
+// Error says how many contacts came, of how many, and what has no limit.
+func (e *PartialResultsError) Error() string {
+	s := fmt.Sprintf("partial results: %d contacts came", e.Delivered)
+	if e.Total > 0 {
+		s += fmt.Sprintf(" of %d", e.Total)
+	}
+	if e.Limit > 0 {
+		s += fmt.Sprintf(", and a search gives %d at most", e.Limit)
+	}
+	return s + "; Contacts.Stream and Contacts.Changes have no limit: filter what they give"
+}
+
+// Is reports whether target is [ErrPartialResults].
+func (e *PartialResultsError) Is(target error) bool { return target == ErrPartialResults }
 
 // callError is a call that got no answer.
 type callError struct {

@@ -1,16 +1,22 @@
 package growthgenius
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 // addSamples makes the records in testdata the seeds, and some that are odd.
@@ -146,18 +152,34 @@ func FuzzPage(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) { fuzzRecord(t, data, new(ContactPage)) })
 }
 
+func readElements(items *elements) (got []Contact, err error) {
+	for {
+		var c Contact
+		ok, err := items.next(func() record { return &c })
+		if !ok || err != nil {
+			return got, err
+		}
+		got = append(got, c)
+	}
+}
+
 // FuzzEnvelope: the elements of a list are those that a decoder of the whole list finds,
 // whatever stands around them.
 func FuzzEnvelope(f *testing.F) {
 	addSamples(f, "contact.json", "contacts.json", "contacts_search.json")
 	f.Add([]byte(`{"contacts":[{"title":[{"a":"}"}]},null,{"contact":{"id":1,"title":5}}],"contact":{"id":2},"x":[{"contacts":[{}]}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		var got []Contact
-		next := func() record {
-			got = append(got, Contact{})
-			return &got[len(got)-1]
+		got, err := readElements(newElements(data, contactEnvelope, func(string, kind) {}))
+		_, wait := newPatience(t.Context(), time.Minute)
+		body := &streamBody{
+			patience: wait, res: &response{}, limit: 1 << 30, explain: func(err error) error { return err },
+			body: io.NopCloser(iotest.HalfReader(iotest.DataErrReader(bytes.NewReader(data)))),
 		}
-		err := newElements(data, contactEnvelope, func(string, kind) {}).each(next, func() bool { return true })
+		defer body.close()
+		streamed, streamErr := readElements(newStreamElements(body, contactEnvelope, func(string, kind) {}))
+		if diff := cmp.Diff(got, streamed, cmpopts.EquateEmpty()); diff != "" || (err == nil) != (streamErr == nil) {
+			t.Fatalf("streamed it is something else (%v, %v):\n%s", err, streamErr, diff)
+		}
 		if !json.Valid(data) {
 			if err == nil {
 				t.Fatalf("invalid JSON is taken: %q", data)

@@ -3,6 +3,7 @@ package growthgenius
 import (
 	"context"
 	"encoding/json"
+	"iter"
 	"net/http"
 	"time"
 )
@@ -83,9 +84,17 @@ func (s *MessagesService) Delete(ctx context.Context, id ID, opts ...RequestOpti
 }
 
 // List returns the messages updated between two times. The API does not page this list,
-// so the answer is as large as the API makes it.
+// so the answer is as large as the API makes it; see Stream for one that may be long.
 func (s *MessagesService) List(ctx context.Context, list ListOptions, opts ...RequestOption) ([]Message, error) {
 	return many[Message](ctx, s.client, endpoint{
+		method: http.MethodGet, route: "/messages", query: list, envelope: messageEnvelope,
+	}, opts)
+}
+
+// Stream returns the messages updated between two times one by one, as they arrive. It
+// does so as [ContactsService.Stream] does.
+func (s *MessagesService) Stream(ctx context.Context, list ListOptions, opts ...RequestOption) iter.Seq2[*Message, error] {
+	return stream[Message](ctx, s.client, endpoint{
 		method: http.MethodGet, route: "/messages", query: list, envelope: messageEnvelope,
 	}, opts)
 }

@@ -148,7 +148,8 @@ func WithMarkerField(field string) Option {
 }
 
 // WithAttemptTimeout bounds each attempt of a call, from the connection to the last byte
-// of the body. The default is 30 seconds. The whole call is bounded by its context.
+// of the body; of a stream, the wait for its head and for each further piece. The default
+// is 30 seconds. The whole call is bounded by its context.
 func WithAttemptTimeout(d time.Duration) Option {
 	return func(c *config) error {
 		if d <= 0 {
@@ -159,8 +160,8 @@ func WithAttemptTimeout(d time.Duration) Option {
 	}
 }
 
-// WithMaxResponseBytes bounds each answer, counted after decompression. A larger one
-// fails with [ErrResponseTooLarge]. The default is 64 MiB.
+// WithMaxResponseBytes bounds each answer, counted after decompression; of a stream, each
+// record. A larger one fails with [ErrResponseTooLarge]. The default is 64 MiB.
 func WithMaxResponseBytes(n int64) Option {
 	return func(c *config) error {
 		if n <= 0 {

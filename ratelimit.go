@@ -33,12 +33,10 @@ func (c *core) noteAnswer(sent time.Time, res *http.Response) {
 	if pause > c.retry.MaxRetryAfter || !(throttled || res.StatusCode == http.StatusServiceUnavailable) {
 		pause = 0 // nobody waits that long: each call is told so
 	}
+	c.pause.begin(pause)
 	if l, ok := c.limiter.(*adaptiveLimiter); ok {
 		l.answered(sent, throttled, pause)
-		return
-	}
-	c.pause.begin(pause)
-	if l, ok := c.limiter.(ThrottleAware); ok && throttled {
+	} else if l, ok := c.limiter.(ThrottleAware); ok && throttled {
 		l.Throttled(asked)
 	}
 }
@@ -61,8 +59,7 @@ func (c *core) waitForTurn(ctx context.Context) error {
 	}
 }
 
-// serverPause is how long the server asked everybody to wait. The adaptive limiter keeps
-// its own.
+// serverPause is how long the server asked everybody to wait.
 type serverPause struct {
 	mu    sync.Mutex
 	until time.Time

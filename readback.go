@@ -6,8 +6,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 )
@@ -47,282 +45,7 @@ const (
 	longAgo       = 24 * time.Hour         // nobody mistakes a record this old for a new one
 	narrowEnough  = 300 * time.Millisecond // of the bounds on the server's clock
 	extraRounds   = 3                      // where the last one was inconclusive and absence matters
-	maxParked     = 10_000
-	maxClaims     = 1 << 16
-	canaryAge     = 5 * time.Minute
 )
-
-// pending is a create of this client whose outcome is not settled.
-type pending struct {
-	token   token
-	content rawRow
-	key     string // the same for creates of equal content
-	began   time.Time
-	ended   time.Time
-	waiting bool // for a list, or parked as unknown; else its request is under way
-	foreign bool // of another process: its clock is not ours
-}
-
-// creates knows which records are the outcome of which creates.
-type creates struct {
-	mu      sync.Mutex
-	groups  map[string]map[*pending]struct{}
-	parked  []*pending // unknown, oldest first
-	claims  [2]map[claimKey]claim
-	readers map[readerKey]*listReader
-}
-
-type claimKey struct {
-	resource string
-	id       ID
-}
-
-// claim is a record that is known to be the outcome of a create.
-type claim struct {
-	nonce     string // of the create
-	user      ID
-	began, at time.Time // of the create, and of its answer; zero where a list told
-}
-
-func newCreates() *creates {
-	return &creates{
-		groups:  map[string]map[*pending]struct{}{},
-		claims:  [2]map[claimKey]claim{{}, {}},
-		readers: map[readerKey]*listReader{},
-	}
-}
-
-func newPending(t token) (*pending, error) {
-	p := &pending{token: t, began: t.Started, ended: t.Ended}
-	if err := unmarshalJSON(t.Content, &p.content); err != nil {
-		return nil, err
-	}
-	fields := make([]string, 0, len(p.content))
-	for field, raw := range p.content {
-		fields = append(fields, field+"="+cmp.Or(fold(scalarText(raw)), string(raw)))
-	}
-	slices.Sort(fields)
-	p.key = t.Resource + "\x00" + string(t.UserID) + "\x00" + strings.Join(fields, "\x00")
-	return p, nil
-}
-
-// begin registers a create before it is sent.
-func (cr *creates) begin(a Attempt) (*pending, error) {
-	p, err := newPending(a.t)
-	if err != nil {
-		return nil, err
-	}
-	p.began = time.Now()
-	cr.mu.Lock()
-	defer cr.mu.Unlock()
-	cr.add(p)
-	return p, nil
-}
-
-func (cr *creates) add(p *pending) {
-	if cr.groups[p.key] == nil {
-		cr.groups[p.key] = map[*pending]struct{}{}
-	}
-	cr.groups[p.key][p] = struct{}{}
-}
-
-func (cr *creates) remove(p *pending) {
-	delete(cr.groups[p.key], p)
-	if len(cr.groups[p.key]) == 0 {
-		delete(cr.groups, p.key)
-	}
-}
-
-// drop forgets a create that did not happen.
-func (cr *creates) drop(p *pending) {
-	cr.mu.Lock()
-	defer cr.mu.Unlock()
-	cr.remove(p)
-}
-
-// fly and land say whether a request of the create is under way.
-func (cr *creates) fly(p *pending) {
-	cr.mu.Lock()
-	defer cr.mu.Unlock()
-	p.waiting = false
-}
-
-func (cr *creates) land(p *pending) {
-	cr.mu.Lock()
-	defer cr.mu.Unlock()
-	p.waiting, p.ended = true, time.Now()
-}
-
-// endedAt is when the last request of the create ended. Of one whose process did not live
-// to see that, all that is known is that it was before now.
-func (cr *creates) endedAt(p *pending) time.Time {
-	cr.mu.Lock()
-	defer cr.mu.Unlock()
-	if p.ended.IsZero() {
-		return time.Now()
-	}
-	return p.ended
-}
-
-// answered settles a create by its answer. It reports false where the record is known to
-// be the outcome of another create.
-func (cr *creates) answered(p *pending, id ID) bool {
-	cr.mu.Lock()
-	defer cr.mu.Unlock()
-	if cr.claimed(p, id) {
-		return false
-	}
-	cr.claim(p, id, claim{began: p.began, at: time.Now()})
-	return true
-}
-
-// claimOf is what is known of a record.
-func (cr *creates) claimOf(resource string, id ID) (claim, bool) {
-	for _, claims := range cr.claims {
-		if c, ok := claims[claimKey{resource, id}]; ok {
-			return c, true
-		}
-	}
-	return claim{}, false
-}
-
-// claimed reports whether a record is the outcome of another create than p.
-func (cr *creates) claimed(p *pending, id ID) bool {
-	if c, ok := cr.claimOf(p.token.Resource, id); ok {
-		return c.nonce != p.token.Nonce
-	}
-	return slices.Contains(p.token.Taken, id)
-}
-
-func (cr *creates) claim(p *pending, id ID, c claim) {
-	if len(cr.claims[0]) >= maxClaims {
-		cr.claims[0], cr.claims[1] = map[claimKey]claim{}, cr.claims[0]
-	}
-	c.nonce, c.user = p.token.Nonce, p.token.UserID
-	cr.claims[0][claimKey{p.token.Resource, id}] = c
-	cr.remove(p)
-}
-
-// outcome is the record that a create is known to have made.
-func (cr *creates) outcome(t token) (ID, bool) {
-	cr.mu.Lock()
-	defer cr.mu.Unlock()
-	for _, claims := range cr.claims {
-		for key, c := range claims {
-			if c.nonce == t.Nonce && key.resource == t.Resource {
-				return key.id, true
-			}
-		}
-	}
-	return "", false
-}
-
-// deleted tells that a record need not be in lists any more.
-func (cr *creates) deleted(resource string, id ID) {
-	cr.mu.Lock()
-	defer cr.mu.Unlock()
-	for _, claims := range cr.claims {
-		if c, ok := claims[claimKey{resource, id}]; ok {
-			c.at = time.Time{}
-			claims[claimKey{resource, id}] = c
-		}
-	}
-}
-
-// park keeps a create whose outcome is unknown, so that a later Resolve can tell its
-// record from those of equal creates, and returns its token. taken are ids of equal
-// records that a list showed and that belong to other creates.
-func (cr *creates) park(p *pending, seen []ID) Attempt {
-	cr.mu.Lock()
-	defer cr.mu.Unlock()
-	for _, id := range seen {
-		if cr.claimed(p, id) && !slices.Contains(p.token.Taken, id) {
-			p.token.Taken = append(p.token.Taken, id)
-		}
-	}
-	p.waiting = true
-	p.token.Ended = p.ended.Round(0)
-	if cr.parked = append(cr.parked, p); len(cr.parked) > maxParked {
-		cr.remove(cr.parked[0])
-		cr.parked = cr.parked[1:]
-	}
-	return Attempt{p.token}
-}
-
-// adopt returns the pending create of a token: the one that was parked, or a new one.
-func (cr *creates) adopt(t token) (*pending, error) {
-	p, err := newPending(t)
-	if err != nil {
-		return nil, err
-	}
-	cr.mu.Lock()
-	defer cr.mu.Unlock()
-	for known := range cr.groups[p.key] {
-		if known.token.Nonce == t.Nonce {
-			cr.parked = slices.DeleteFunc(cr.parked, func(q *pending) bool { return q == known })
-			return known, nil
-		}
-	}
-	p.waiting, p.foreign = true, true
-	cr.add(p)
-	return p, nil
-}
-
-// finding is what one list says about one create.
-type finding int
-
-const (
-	inconclusive finding = iota
-	absent               // from a complete list
-	found
-)
-
-// decide says what a list means for a create, given all others of equal content.
-func (cr *creates) decide(p *pending, s *sighting, final bool) (finding, rawRow) {
-	cr.mu.Lock()
-	defer cr.mu.Unlock()
-	for _, row := range s.exact {
-		if c, ok := cr.claimOf(p.token.Resource, row.id()); ok && c.nonce == p.token.Nonce {
-			return found, row // somebody else asked for the same create
-		}
-	}
-	if s.err != nil || !s.trusted {
-		if p.token.Marker == "" || len(s.exact) == 0 {
-			return inconclusive, nil
-		}
-	}
-	rows := slices.DeleteFunc(slices.Clone(s.exact), func(r rawRow) bool { return cr.claimed(p, r.id()) })
-	near := slices.DeleteFunc(slices.Clone(s.near), func(id ID) bool { return cr.claimed(p, id) })
-	if len(rows) == 0 {
-		if s.complete && len(near) == 0 && p.waiting {
-			return absent, nil
-		}
-		return inconclusive, nil
-	}
-	if p.token.Marker != "" {
-		if len(rows) > 1 {
-			return inconclusive, nil
-		}
-		cr.claim(p, rows[0].id(), claim{})
-		return found, rows[0]
-	}
-	owners := 0
-	for other := range cr.groups[p.key] {
-		switch {
-		case other.waiting:
-			owners++
-		case other.began.Before(s.began):
-			return inconclusive, nil // its answer may yet name one of the rows
-		}
-	}
-	// More rows than creates: somebody else's are among them. And a row that may have been
-	// there before the create is not handed out while the clock can still be read better.
-	if len(rows) > owners || (!s.narrow && !final) {
-		return inconclusive, nil
-	}
-	cr.claim(p, rows[0].id(), claim{})
-	return found, rows[0]
-}
 
 // look looks for a create until it is found or until its window ends.
 func (c *Client) look(ctx context.Context, p *pending, absence bool) (finding, rawRow, []ID, error) {
@@ -509,23 +232,45 @@ var resources = map[string]endpoint{
 	"message": {method: http.MethodGet, route: "/messages", envelope: messageEnvelope},
 }
 
-// listRows reads the list between two times of the server's clock.
-func (c *core) listRows(ctx context.Context, key readerKey, from, to time.Time) (map[ID]rawRow, error) {
+// listed is what a list showed, less the records that nobody waits for.
+type listed struct {
+	rows        []rawRow // each of which may be the outcome of some create
+	ids         map[ID]bool
+	first, last time.Time // of the updates, where rows tell
+}
+
+// listRows reads the list between two times of the server's clock. It keeps the rows that
+// want says may matter.
+func (c *core) listRows(ctx context.Context, key readerKey, from, to time.Time, want func(rawRow) bool) (listed, error) {
 	e := resources[key.resource]
 	e.query = listQuery{From: from.UTC().Format(listTime), To: to.UTC().Format(listTime)}
-	res, err := newClient(c, key.user).send(ctx, e, nil)
-	if err != nil {
-		return nil, err
-	}
-	rows := map[ID]rawRow{}
+	l := listed{ids: map[ID]bool{}}
 	var row *rawRow
-	err = newElements(res.body, e.envelope, func(string, kind) {}).each(
+	_, err := newClient(c, key.user).each(ctx, e, nil,
 		func() record { row = new(rawRow); return row },
-		func() bool { rows[row.id()] = *row; return true })
-	if err != nil {
-		return nil, e.undecodable(c, res, err)
+		func(*response) bool {
+			l.add(*row, want)
+			return true
+		}, func(string, kind) {})
+	return l, err
+}
+
+func (l *listed) add(row rawRow, want func(rawRow) bool) {
+	id := row.id()
+	if want(row) && !l.ids[id] {
+		l.rows = append(l.rows, row)
 	}
-	return rows, nil
+	l.ids[id] = true
+	updated := row.time("updated_at")
+	if updated.IsZero() {
+		return
+	}
+	if l.first.IsZero() || updated.Before(l.first) {
+		l.first = updated
+	}
+	if updated.After(l.last) {
+		l.last = updated
+	}
 }
 
 // clockOf is what is known of the server's clock against that of the machine that sent p.
@@ -553,17 +298,18 @@ func (c *core) readRound(ctx context.Context, key readerKey, waiters []*pending,
 		return earliest.Add(-listMargin)
 	}
 	var (
-		rows  map[ID]rawRow
-		err   error
-		began time.Time
-		from  = start()
+		l      listed
+		err    error
+		began  time.Time
+		from   = start()
+		wanted = wantedBy(key.resource, waiters)
 	)
 	// The first answer may be what tells the server's clock; then the window was a guess.
 	for range 3 {
 		began = time.Now()
 		// An edited record has a later updated_at, so the window has no end.
-		rows, err = c.listRows(ctx, key, from, from.AddDate(1, 0, 0))
-		if errors.Is(err, ErrDecode) { // a proxy's page: all who wait would wait for another round
+		l, err = c.listRows(ctx, key, from, from.AddDate(1, 0, 0), wanted.row)
+		if errors.Is(err, ErrDecode) || errors.Is(err, errBrokenOff) { // all who wait would wait for another round
 			continue
 		}
 		if err != nil {
@@ -576,19 +322,26 @@ func (c *core) readRound(ctx context.Context, key readerKey, waiters []*pending,
 		from = better
 	}
 	b := c.clock.bounds()
-	complete := err == nil && b.known && c.creates.allIn(key, waiters, began, rows)
+	complete := err == nil && b.known && c.creates.allIn(key, waiters, began, l.ids)
 	if complete && prove {
-		complete = c.provenComplete(ctx, key, from, began.Round(0).Add(b.low), rows)
+		complete = c.provenComplete(ctx, key, from, began.Round(0).Add(b.low), l)
 	}
 	if c.logger != nil {
 		c.logger.LogAttrs(ctx, slog.LevelWarn, "growthgenius: reading back creates without an answer",
-			slog.String("method", http.MethodGet), slog.String("route", resources[key.resource].route), slog.Int("creates", len(waiters)), slog.Int("rows", len(rows)))
+			slog.String("method", http.MethodGet), slog.String("route", resources[key.resource].route), slog.Int("creates", len(waiters)), slog.Int("rows", len(l.ids)))
 	}
 	seen := make(map[*pending]*sighting, len(waiters))
-	index := indexRows(key.resource, rows)
+	byKey := map[string][]rawRow{}
+	for _, row := range l.rows {
+		byKey[wanted.keyOf(row)] = append(byKey[wanted.keyOf(row)], row)
+	}
 	for _, p := range waiters {
 		s := &sighting{began: began, err: err, trusted: b.known, narrow: c.clockOf(p).width() <= narrowEnough, complete: complete}
-		for _, row := range index.candidates(p) {
+		candidates := l.rows
+		if key := wanted.keyFor(p); key != "" {
+			candidates = byKey[key]
+		}
+		for _, row := range candidates {
 			c.examine(p, row, s)
 		}
 		seen[p] = s
@@ -636,76 +389,65 @@ func (c *core) examine(p *pending, row rawRow, s *sighting) {
 	}
 }
 
-// rowIndex finds the rows that may be the outcome of a create.
-type rowIndex struct {
-	field string
-	rows  map[string][]rawRow
-	all   []rawRow
+// wanted tells the rows of a list that may be the outcome of a create that is waited for.
+type wanted struct {
+	field   string // what tells records apart
+	keys    map[string]bool
+	markers map[string]string // marker -> its field
+	all     bool              // some create can only be told by the whole of it
 }
 
-func indexRows(resource string, rows map[ID]rawRow) rowIndex {
-	x := rowIndex{field: "email", rows: map[string][]rawRow{}}
+func wantedBy(resource string, waiters []*pending) wanted {
+	w := wanted{field: "email", keys: map[string]bool{}, markers: map[string]string{}}
 	if resource == "message" {
-		x.field = "contact_id"
+		w.field = "contact_id"
 	}
-	for _, row := range rows {
-		key := squash(row.text(x.field))
-		x.rows[key] = append(x.rows[key], row)
-		x.all = append(x.all, row)
-	}
-	return x
-}
-
-func (x rowIndex) candidates(p *pending) []rawRow {
-	if key := squash(p.content.text(x.field)); key != "" && p.token.Marker == "" {
-		return x.rows[key]
-	}
-	return x.all
-}
-
-// allIn reports whether the list has every record that it must have: those that this
-// client is known to have created within the window. One that is missing says that the
-// list lags or is cut short, and then nothing follows from absence.
-func (cr *creates) allIn(key readerKey, waiters []*pending, read time.Time, rows map[ID]rawRow) bool {
-	earliest := waiters[0].began
 	for _, p := range waiters {
-		if p.began.Before(earliest) {
-			earliest = p.began
+		if p.token.Marker != "" {
+			w.markers[p.token.Marker] = p.token.MarkerField
+			continue
+		}
+		key := w.keyFor(p)
+		w.keys[key] = true
+		w.all = w.all || key == ""
+	}
+	return w
+}
+
+// keyFor is what the outcome of a create must have; "" is anything.
+func (w wanted) keyFor(p *pending) string {
+	if p.token.Marker != "" {
+		return ""
+	}
+	return squash(p.content.text(w.field))
+}
+
+func (w wanted) keyOf(row rawRow) string { return squash(row.text(w.field)) }
+
+func (w wanted) row(row rawRow) bool {
+	if w.all || w.keys[w.keyOf(row)] {
+		return true
+	}
+	for marker, field := range w.markers {
+		if row.text(field) == marker {
+			return true
 		}
 	}
-	cr.mu.Lock()
-	defer cr.mu.Unlock()
-	for _, claims := range cr.claims {
-		for k, c := range claims {
-			if k.resource != key.resource || c.user != key.user || c.at.IsZero() || time.Since(c.at) > canaryAge {
-				continue
-			}
-			if _, ok := rows[k.id]; !ok && c.began.After(earliest) && c.at.Before(read) {
-				return false
-			}
-		}
-	}
-	return true
+	return false
 }
 
 // provenComplete reads the list again in narrower windows. A list that was cut short in
 // silence gives itself away by records that it should have had.
-func (c *core) provenComplete(ctx context.Context, key readerKey, from, read time.Time, rows map[ID]rawRow) bool {
-	if len(rows) == 0 {
+func (c *core) provenComplete(ctx context.Context, key readerKey, from, read time.Time, l listed) bool {
+	if len(l.ids) == 0 {
 		return true
 	}
 	first, last := read, from
-	for _, row := range rows {
-		updated := row.time("updated_at")
-		if updated.IsZero() {
-			continue
-		}
-		if updated.Before(first) {
-			first = updated
-		}
-		if updated.After(last) {
-			last = updated
-		}
+	if !l.first.IsZero() && l.first.Before(read) {
+		first = l.first
+	}
+	if l.last.After(from) {
+		last = l.last
 	}
 	until := read.Add(-listMargin) // what was made since need not be in the first list
 	windows := [][2]time.Time{{from, first.Add(-time.Millisecond)}, {last.Add(time.Millisecond), until}}
@@ -717,12 +459,12 @@ func (c *core) provenComplete(ctx context.Context, key readerKey, from, read tim
 		if !w[0].Before(w[1]) {
 			continue
 		}
-		again, err := c.listRows(ctx, key, w[0], w[1])
+		again, err := c.listRows(ctx, key, w[0], w[1], func(rawRow) bool { return false })
 		if err != nil {
 			return false
 		}
-		for id := range again {
-			if _, ok := rows[id]; !ok {
+		for id := range again.ids {
+			if !l.ids[id] {
 				return false
 			}
 		}

@@ -17,9 +17,9 @@ import (
 	"github.com/growthgenius/growthgenius-go/growthgeniustest"
 )
 
-func readReadme(t *testing.T) string {
+func readPage(t *testing.T, name string) string {
 	t.Helper()
-	text, err := os.ReadFile("README.md")
+	text, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,10 @@ func fragment(code string) string {
 		"var _ = growthgenius.NewClient\nvar _ = example\n"
 }
 
-// TestReadmeCode builds each piece of Go in the README in a module of its own, as a reader
+// pages are the documents whose code is built. (That of reliability.md is an Example.)
+var pages = []string{"README.md", "docs/getting-data-out.md"}
+
+// TestReadmeCode builds each piece of Go in the pages in a module of its own, as a reader
 // would, runs its programs against a server in memory and its tests.
 func TestReadmeCode(t *testing.T) {
 	t.Parallel()
@@ -85,9 +88,13 @@ func TestReadmeCode(t *testing.T) {
 	write("go.sum", gosum)
 
 	var programs []string
-	blocks := regexp.MustCompile("(?ms)^```go\n(.*?)^```$").FindAllStringSubmatch(readReadme(t), -1)
-	if len(blocks) == 0 {
-		t.Fatal("the README has no Go code")
+	var blocks [][]string
+	for _, page := range pages {
+		found := regexp.MustCompile("(?ms)^```go\n(.*?)^```$").FindAllStringSubmatch(readPage(t, page), -1)
+		if len(found) == 0 {
+			t.Fatalf("%s has no Go code", page)
+		}
+		blocks = append(blocks, found...)
 	}
 	for i, block := range blocks {
 		code, folder := block[1], fmt.Sprintf("block%02d", i+1)
@@ -219,7 +226,7 @@ func (e *exported) addVars(d *ast.GenDecl) {
 // sentinel and environment variable is the first cell of a row, and no other is.
 func TestReadmeTables(t *testing.T) {
 	t.Parallel()
-	readme, names := readReadme(t), exportedNames(t)
+	readme, names := readPage(t, "README.md"), exportedNames(t)
 	if len(names.calls) < 10 || len(names.options) < 10 || len(names.sentinels) < 10 || len(names.environment) != 3 {
 		t.Fatalf("this test does not find the package's names: %+v", names)
 	}
@@ -238,24 +245,31 @@ func TestReadmeTables(t *testing.T) {
 	}
 }
 
-// TestReadmeLinks holds the README's links to files and headings that are there.
-func TestReadmeLinks(t *testing.T) {
+// TestLinks holds the links of every page to files and headings that are there.
+func TestLinks(t *testing.T) {
 	t.Parallel()
-	readme := regexp.MustCompile("(?ms)^```.*?^```$").ReplaceAllString(readReadme(t), "")
-	headings := map[string]bool{}
-	for _, heading := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(readme, -1) {
-		headings["#"+strings.ReplaceAll(strings.ToLower(heading[1]), " ", "-")] = true
+	all, err := filepath.Glob("docs/*.md")
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, link := range regexp.MustCompile(`\]\(([^)]+)\)`).FindAllStringSubmatch(readme, -1) {
-		switch to := link[1]; {
-		case strings.HasPrefix(to, "https://"):
-		case strings.HasPrefix(to, "#"):
-			if !headings[to] {
-				t.Errorf("no heading for the link %s", to)
-			}
-		default:
-			if _, err := os.Stat(filepath.FromSlash(to)); err != nil {
-				t.Errorf("no file for the link %s", to)
+	for _, page := range append(all, "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md") {
+		text := regexp.MustCompile("(?ms)^```.*?^```$").ReplaceAllString(readPage(t, page), "")
+		headings := map[string]bool{}
+		for _, heading := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(text, -1) {
+			headings["#"+strings.ReplaceAll(strings.ToLower(heading[1]), " ", "-")] = true
+		}
+		for _, link := range regexp.MustCompile(`\]\(([^)]+)\)`).FindAllStringSubmatch(text, -1) {
+			switch to := link[1]; {
+			case strings.HasPrefix(to, "https://"):
+			case strings.HasPrefix(to, "#"):
+				if !headings[to] {
+					t.Errorf("%s: no heading for the link %s", page, to)
+				}
+			default:
+				file, _, _ := strings.Cut(to, "#")
+				if _, err := os.Stat(filepath.Join(filepath.Dir(page), filepath.FromSlash(file))); err != nil {
+					t.Errorf("%s: no file for the link %s", page, to)
+				}
 			}
 		}
 	}

@@ -31,6 +31,10 @@ type endpoint struct {
 	anonymous bool        // no user_id
 	lookup    bool        // 202 means "ask again later"
 	raw       bool        // of Client.Do: the route is a path, the body is for encoding/json
+
+	splits bool // where it is too much to ask for, less is asked for instead
+
+	open func(*streamBody) error // reads a streamed answer as far as its first element
 }
 
 // refuse is the error of a call that is not sent.
@@ -59,11 +63,9 @@ func one[T any, P resourceOf[T]](ctx context.Context, c *Client, e endpoint, opt
 
 // many makes a call that is answered with a list.
 func many[T any, P resourceOf[T]](ctx context.Context, c *Client, e endpoint, opts []RequestOption) ([]T, error) {
-	if list, ok := e.query.(ListOptions); ok {
-		var err error
-		if e.query, err = list.query(time.Now()); err != nil {
-			return nil, e.refuse(err)
-		}
+	e, err := e.bounded(time.Now())
+	if err != nil {
+		return nil, err
 	}
 	res, err := c.send(ctx, e, opts)
 	if err != nil {
@@ -193,20 +195,34 @@ func decodeOne[T any, P resourceOf[T]](ctx context.Context, c *Client, e endpoin
 	return nil, e.undecodable(c.core, res, err)
 }
 
+// Records in memory may take this many times what their answer may.
+const (
+	recordGrowth   = 8
+	minRecordBytes = 1 << 20
+)
+
 func decodeMany[T any, P resourceOf[T]](ctx context.Context, c *Client, e endpoint, res *response) ([]T, error) {
 	found := []T{}
 	next := func() record {
 		found = append(found, *new(T))
 		return P(&found[len(found)-1])
 	}
-	var strays []oddity
-	stray := func(name string, k kind) {
-		strays = append(strays, oddity{record: "the answer", field: name, unknown: true, kind: k})
+	var beside strays
+	items := newElements(res.body, e.envelope, beside.add)
+	most := max(minRecordBytes, recordGrowth*c.core.maxBytes) / int64(reflect.TypeFor[T]().Size()) //nolint:gosec // no type is that large
+	for {
+		ok, err := items.next(next)
+		if err != nil {
+			return nil, e.undecodable(c.core, res, err)
+		}
+		if !ok {
+			break
+		}
+		if int64(len(found)) > most { // of 64 MB of "{}," nothing but the list is large
+			return nil, e.refuse(fmt.Errorf("%w: the answer has over %d records; see WithMaxResponseBytes and Stream", ErrResponseTooLarge, most))
+		}
 	}
-	if err := newElements(res.body, e.envelope, stray).each(next, func() bool { return true }); err != nil {
-		return nil, e.undecodable(c.core, res, err)
-	}
-	if err := c.core.inspect(ctx, e, res, &found, strays...); err != nil {
+	if err := c.core.inspect(ctx, e, res, &found, beside...); err != nil {
 		return nil, err
 	}
 	return found, nil
@@ -281,7 +297,7 @@ func (c *Client) exchange(ctx context.Context, e endpoint, o *callOptions, befor
 	if err != nil {
 		return exchanged{err: e.refuse(err)}
 	}
-	s := &sender{core: c.core, method: e.method, route: e.route, class: e.class.of(e.method), noRetry: o.noRetry, before: before}
+	s := &sender{core: c.core, method: e.method, route: e.route, class: e.class.of(e.method), noRetry: o.noRetry, before: before, splits: e.splits, open: e.open}
 	res, err := s.send(req) //nolint:contextcheck // the request carries it
 	ex := exchanged{attempts: before + s.attempts, ambiguous: s.ambiguous}
 	if err != nil {
@@ -498,6 +514,20 @@ type listQuery struct {
 
 // listTime is RFC 3339 in UTC with milliseconds: the reference says <datetime> only.
 const listTime = "2006-01-02T15:04:05.000Z"
+
+// bounded gives the query of a list its bounds.
+func (e endpoint) bounded(now time.Time) (endpoint, error) {
+	list, ok := e.query.(ListOptions)
+	if !ok {
+		return e, nil
+	}
+	q, err := list.query(now)
+	if err != nil {
+		return e, e.refuse(err)
+	}
+	e.query = q
+	return e, nil
+}
 
 // query bounds the list on both sides and rounds outwards.
 func (l ListOptions) query(now time.Time) (listQuery, error) {

@@ -106,6 +106,20 @@ func (c replayClass) ambiguous(a attempt) bool {
 	return s == http.StatusRequestTimeout || s >= 500 || (300 <= s && s < 400)
 }
 
+// isSlow reports whether the answer took too long, by a clock of ours or of a server.
+func (a attempt) isSlow() bool {
+	return (a.res != nil && slowStatus(a.res.status)) || isTimeout(a.err)
+}
+
+func slowStatus(status int) bool {
+	return status == http.StatusRequestTimeout || status == http.StatusGatewayTimeout
+}
+
+func isTimeout(err error) bool {
+	_, ok := errors.AsType[timeoutError](err)
+	return ok
+}
+
 // isPermanent reports whether trying again cannot help.
 func isPermanent(err error) bool {
 	if errors.Is(err, ErrResponseTooLarge) {
@@ -132,7 +146,7 @@ func (s *sender) judge(ctx context.Context, n int) verdict {
 	switch {
 	case ctx.Err() != nil || !s.class.replayable(s.last):
 		return verdict{}
-	case s.noRetry || n >= s.core.retry.MaxAttempts:
+	case s.noRetry || n >= s.core.retry.MaxAttempts, s.splits && s.last.isSlow():
 		return verdict{}
 	}
 	policy := s.core.retry

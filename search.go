@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
+	"slices"
 )
 
 // SearchOptions says what to search for. The zero value asks for the first page of
@@ -25,6 +26,10 @@ type SearchOptions struct {
 	// PerPage is the number of results a page; 0 leaves it to the API. An early draft of
 	// the reference allowed at most 200. Inferred.
 	PerPage int `json:"per_page,omitzero"`
+
+	// Prefetch is how many pages [ContactsService.SearchPages] and SearchAll ask for ahead
+	// of the one the loop is at: 0 means 1, negative none. It is not sent.
+	Prefetch int `json:"-"`
 
 	// Extra is sent beside the fields above, for filters that are not documented. A key
 	// that is a field's own is an error.
@@ -101,27 +106,43 @@ type (
 	paginationFields  Pagination
 )
 
-// Search returns one page of the contacts that match, with the whole envelope. Search is
-// a read: though it is a POST it is retried like one.
+var searchEndpoint = endpoint{method: http.MethodPost, route: "/contacts/search", class: replaySafe}
+
+// Search returns one page of the contacts that match, with the whole envelope; see
+// SearchPages and SearchAll for all of them. Search is a read: though it is a POST it is
+// retried like one.
 //
 // It returns at most 10,000 results over all pages (documented as partial_results_limit).
 func (s *ContactsService) Search(ctx context.Context, search SearchOptions, opts ...RequestOption) (*ContactPage, error) {
-	e := endpoint{method: http.MethodPost, route: "/contacts/search", class: replaySafe}
-	if search.Page < 0 || search.PerPage < 0 {
-		return nil, e.refuse(fmt.Errorf("%w: Page is %d and PerPage %d, neither may be negative (pages count from 1, 0 leaves it to the API)",
-			ErrInvalidInput, search.Page, search.PerPage))
-	}
-	extra, err := encodeExtra(reflect.TypeFor[SearchOptions](), search.Extra)
+	body, err := search.body()
 	if err != nil {
-		return nil, e.refuse(err)
+		return nil, err
 	}
-	search.Extra = extra
-	body := searchBody{SearchOptions: search}
-	if search.SortByField != "" {
-		body.SortAscending = Set(search.SortAscending)
-	}
+	return s.search(ctx, body, opts)
+}
+
+func (s *ContactsService) search(ctx context.Context, body searchBody, opts []RequestOption) (*ContactPage, error) {
+	e := searchEndpoint
 	e.body = body
 	return page(ctx, s.client, e, opts)
+}
+
+// body is the search as sent. It shares nothing with the caller that the caller could change.
+func (o SearchOptions) body() (searchBody, error) {
+	if o.Page < 0 || o.PerPage < 0 {
+		return searchBody{}, searchEndpoint.refuse(fmt.Errorf("%w: Page is %d and PerPage %d, neither may be negative (pages count from 1, 0 leaves it to the API)",
+			ErrInvalidInput, o.Page, o.PerPage))
+	}
+	extra, err := encodeExtra(reflect.TypeFor[SearchOptions](), o.Extra)
+	if err != nil {
+		return searchBody{}, searchEndpoint.refuse(err)
+	}
+	o.Extra, o.ContactStageIDs = extra, slices.Clone(o.ContactStageIDs)
+	body := searchBody{SearchOptions: o}
+	if o.SortByField != "" {
+		body.SortAscending = Set(o.SortAscending)
+	}
+	return body, nil
 }
 
 func (p *ContactPage) fields() any { return (*contactPageFields)(p) }

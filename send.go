@@ -44,6 +44,8 @@ type sender struct {
 	before  int // attempts of the call before this sender's
 	started time.Time
 	ctxErr  func() error // of the caller's context
+	splits  bool
+	open    func(*streamBody) error
 
 	http  http.Client
 	retry retryablehttp.Client
@@ -126,8 +128,13 @@ func (s *sender) describe() string {
 func (s *sender) RoundTrip(req *http.Request) (*http.Response, error) {
 	s.attempts++
 	begun := time.Now()
-	ctx, cancel := context.WithTimeout(req.Context(), s.core.attemptTimeout)
-	defer cancel()
+	ctx, wait := newPatience(req.Context(), s.core.attemptTimeout)
+	var kept *streamBody
+	defer func() {
+		if kept == nil {
+			wait.end()
+		}
+	}()
 	var sought, got atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GetConn: func(string) { sought.Store(true) },
@@ -137,24 +144,52 @@ func (s *sender) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err == nil {
 		s.last = attempt{res: &response{status: res.StatusCode, header: res.Header}}
 		s.core.noteAnswer(begun, res)
-		if s.last.res.body, err = readBody(res, s.core.maxBytes); err == nil {
+		if s.open != nil && res.StatusCode < 300 {
+			kept, err = s.stream(wait, res)
+		} else {
+			s.last.res.body, err = readBody(res, s.limit())
+		}
+		if err == nil {
 			res.Body = http.NoBody
 			s.log(req.Context(), begun)
 			return res, nil
 		}
 	}
-	s.last = attempt{err: s.core.redact.err(s.explain(ctx, unwrapURLError(err))), unsent: sought.Load() && !got.Load()}
+	s.last = attempt{err: s.core.redact.err(s.explain(wait, unwrapURLError(err))), unsent: sought.Load() && !got.Load()}
 	s.log(req.Context(), begun)
 	return nil, s.last.err
 }
 
+// limit bounds the answer.
+func (s *sender) limit() int64 {
+	if s.splits {
+		return min(s.core.maxBytes, windowBytes)
+	}
+	return s.core.maxBytes
+}
+
+// stream reads a body as far as its first element.
+func (s *sender) stream(wait *patience, res *http.Response) (*streamBody, error) {
+	s.last.res.body = make([]byte, 0, maxErrorBody+2*s.core.redact.longest+1)
+	wait.timer.Stop()
+	b := &streamBody{
+		patience: wait, res: s.last.res, body: res.Body, limit: s.core.maxBytes,
+		explain: func(err error) error { return s.core.redact.err(s.explain(wait, unwrapURLError(err))) },
+	}
+	if err := s.open(b); err != nil {
+		_ = res.Body.Close()
+		return nil, err
+	}
+	return b, nil
+}
+
 // explain tells the end of the caller's context from the attempt's own timeout, which
 // net/http reports in the same words.
-func (s *sender) explain(attempt context.Context, err error) error {
+func (s *sender) explain(wait *patience, err error) error {
 	if ctxErr := s.ctxErr(); ctxErr != nil {
 		return ctxErr
 	}
-	if attempt.Err() == nil && !isContextError(err) {
+	if wait.ended() == nil && !isContextError(err) {
 		return err
 	}
 	return timeoutError{s.core.attemptTimeout}
@@ -163,13 +198,19 @@ func (s *sender) explain(attempt context.Context, err error) error {
 // readBody reads a body up to a bound and closes it.
 func readBody(res *http.Response, limit int64) ([]byte, error) {
 	defer func() { _ = res.Body.Close() }()
+	tooLarge := func() error {
+		return fmt.Errorf("%w: the answer (status %d) is over %d bytes; see WithMaxResponseBytes", ErrResponseTooLarge, res.StatusCode, limit)
+	}
+	if res.ContentLength > limit {
+		return nil, tooLarge()
+	}
 	var buf bytes.Buffer
-	if n := res.ContentLength; n > 0 && n <= limit && n <= 1<<20 {
+	if n := res.ContentLength; n > 0 && n <= 1<<20 {
 		buf.Grow(int(n) + bytes.MinRead)
 	}
 	n, err := buf.ReadFrom(io.LimitReader(res.Body, limit+1))
 	if n > limit {
-		return nil, fmt.Errorf("%w: the answer (status %d) is over %d bytes; see WithMaxResponseBytes", ErrResponseTooLarge, res.StatusCode, limit)
+		return nil, tooLarge()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("the answer (status %d) broke off after %d bytes: %w", res.StatusCode, n, err)

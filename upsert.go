@@ -229,40 +229,23 @@ func (u *upsert) same(c *Contact) string {
 // search returns the contact that is the same by e-mail or by name.
 func (u *upsert) search(ctx context.Context, keywords, by string) (*Contact, error) {
 	var matches []*Contact
-	seen := map[ID]bool{}
-	for number := 1; ; number++ {
-		found, err := u.contacts.Search(ctx, SearchOptions{Keywords: keywords, Page: number}, u.opts...)
+	for hit, err := range u.contacts.SearchAll(ctx, SearchOptions{Keywords: keywords, Prefetch: -1}, u.opts...) {
 		if err != nil {
 			return nil, err
 		}
-		fresh := 0
-		for i := range found.Contacts {
-			hit := &found.Contacts[i]
-			if seen[hit.ID] {
-				continue
-			}
-			seen[hit.ID] = true
-			fresh++
-			// An abridged hit that shows another e-mail need not be read.
-			if by == "email" && hit.Email != "" && fold(hit.Email) != u.email {
-				continue
-			}
-			whole, err := u.contacts.Get(ctx, hit.ID, u.opts...)
-			if errors.Is(err, ErrNotFound) {
-				return nil, fmt.Errorf("search shows a contact under an id that Get does not know, so it cannot be compared: %w", err)
-			}
-			if err != nil {
-				return nil, err
-			}
-			if u.same(whole) == by {
-				matches = append(matches, whole)
-			}
+		// An abridged hit that shows another e-mail need not be read.
+		if by == "email" && hit.Email != "" && fold(hit.Email) != u.email {
+			continue
 		}
-		if found.PartialResultsOnly {
-			return nil, fmt.Errorf("%w: the search stopped short, so whether there are more matches cannot be told", ErrPartialResults)
+		whole, err := u.contacts.Get(ctx, hit.ID, u.opts...)
+		if errors.Is(err, ErrNotFound) {
+			return nil, fmt.Errorf("search shows a contact under an id that Get does not know, so it cannot be compared: %w", err)
 		}
-		if total := found.Pagination.TotalPages; fresh == 0 || (total > 0 && number >= total) {
-			break
+		if err != nil {
+			return nil, err
+		}
+		if u.same(whole) == by {
+			matches = append(matches, whole)
 		}
 	}
 	slices.SortStableFunc(matches, func(a, b *Contact) int { return a.CreatedAt.Compare(b.CreatedAt) })

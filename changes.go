@@ -1,0 +1,262 @@
+package growthgenius
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"iter"
+	"math"
+	"net/http"
+	"time"
+)
+
+// ChangeOptions says which changes to read. The zero value reads everything.
+type ChangeOptions struct {
+	// Since is where to begin: the Checkpoint of the last window that was stored. The zero
+	// time is the beginning of everything.
+	Since time.Time
+	// Until is where to end. The zero time is now, less Lag, by the server's clock. A later
+	// one than that is taken for it.
+	Until time.Time
+	// Lag is how long the API may take to show an update in its lists. Nothing is read
+	// that is younger, by the server's clock. The default is a minute, a guess: nothing is
+	// documented.
+	Lag time.Duration
+	// Window is the longest time that one request asks for. Zero asks for all there is,
+	// and for less where that turns out to be too much.
+	Window time.Duration
+}
+
+const (
+	defaultLag   = time.Minute
+	changeMargin = time.Second // read beyond both ends of a window: whether they are in is not documented
+	leastWindow  = time.Second
+	windowBytes  = 8 << 20 // of an answer whose window can be split
+	slowSplit    = 16      // a window that timed out costs time, so the next is much shorter
+)
+
+// ChangeWindow is what changed between two times of the server's clock.
+type ChangeWindow[T any] struct {
+	From, To time.Time
+	// Items are the records last updated between From and To, in the order of the API, each
+	// as it was when it was read. There may be some from just outside, and after a resume
+	// some that were delivered before: store them by id.
+	Items []*T
+	// Checkpoint is where to go on: each update before it has been delivered. Store it
+	// together with the items, in one transaction, and pass it as Since.
+	Checkpoint time.Time
+}
+
+// ChangeFeed reads what has changed since a checkpoint: see [ContactsService.Changes].
+type ChangeFeed[T any] struct {
+	opts    ChangeOptions
+	clock   *serverClock
+	refuse  func(error) error
+	list    func(ctx context.Context, l ListOptions, splits bool) (items []T, size int, err error)
+	id      func(*T) ID
+	updated func(*T) time.Time // the zero time where the record does not say
+}
+
+// Changes returns a feed of the contacts that were created or updated since a checkpoint,
+// window by window, for a copy of them elsewhere. It ends when it has caught up; poll by
+// making another from the last checkpoint.
+//
+// Each update is delivered at least once, and a contact's final version last. An update
+// that is followed by another before it is read is not seen by itself: the API lists
+// records as they are, not what happened to them. Windows overlap, since it is not
+// documented whether bounds are in; what both show is delivered once. A window that times
+// out, or whose answer is over 8 MiB (or [WithMaxResponseBytes]), is split, down to one
+// second; then the error says so.
+//
+// Deletions cannot be seen: a deleted contact is in no list. To find them, compare the ids
+// of a full [ContactsService.Stream] with those that are stored.
+func (s *ContactsService) Changes(opts ChangeOptions) *ChangeFeed[Contact] {
+	return newChangeFeed[Contact](s.client, opts, endpoint{
+		method: http.MethodGet, route: "/contacts", envelope: contactEnvelope,
+	}, func(c *Contact) time.Time { return c.UpdatedAt })
+}
+
+// Changes returns a feed of the messages that were created or updated since a checkpoint,
+// as [ContactsService.Changes] does. Messages do not say when they were updated, so a
+// window is told by the API's list alone.
+func (s *MessagesService) Changes(opts ChangeOptions) *ChangeFeed[Message] {
+	return newChangeFeed[Message](s.client, opts, endpoint{
+		method: http.MethodGet, route: "/messages", envelope: messageEnvelope,
+	}, func(*Message) time.Time { return time.Time{} })
+}
+
+func newChangeFeed[T any, P resourceOf[T]](c *Client, opts ChangeOptions, e endpoint, updated func(*T) time.Time) *ChangeFeed[T] {
+	return &ChangeFeed[T]{
+		opts: opts, clock: &c.core.clock, refuse: e.refuse, updated: updated,
+		list: func(ctx context.Context, l ListOptions, splits bool) ([]T, int, error) {
+			e := e
+			e.query, e.splits = l, splits
+			e, err := e.bounded(time.Now())
+			if err != nil {
+				return nil, 0, err
+			}
+			res, err := c.send(ctx, e, nil)
+			if err != nil {
+				return nil, 0, err
+			}
+			items, err := decodeMany[T, P](ctx, c, e, res)
+			return items, len(res.body), err
+		},
+		id: func(v *T) ID { return P(v).identity() },
+	}
+}
+
+// Windows returns the windows in the order of time. Each range over it begins at Since
+// anew. An error comes last, with a nil window, and what came before it stands.
+func (f *ChangeFeed[T]) Windows(ctx context.Context) iter.Seq2[*ChangeWindow[T], error] {
+	return func(yield func(*ChangeWindow[T], error) bool) {
+		if err := f.run(ctx, func(w *ChangeWindow[T]) bool { return yield(w, nil) }); err != nil {
+			yield(nil, err)
+		}
+	}
+}
+
+// run reads window after window until it has caught up or yield returns false.
+func (f *ChangeFeed[T]) run(ctx context.Context, yield func(*ChangeWindow[T]) bool) error {
+	opts, err := f.opts.withDefaults()
+	if err != nil {
+		return f.refuse(err)
+	}
+	var (
+		from   = opts.Since
+		target time.Time // where it has caught up; unknown until the server's clock is known
+		span   = opts.Window
+		most   = opts.Window // span grows to that again
+		seen   = overlap[T]{feed: f, seed: maphash.MakeSeed()}
+	)
+	for target.IsZero() || from.Before(target) {
+		begun := time.Now()
+		to := target
+		if to.IsZero() { // a guess, by our own clock
+			to = opts.end(begun)
+		}
+		to = from.Add(max(leastWindow, min(span, to.Sub(from))))
+		wide := to.Sub(from) > leastWindow
+		items, size, err := f.list(ctx, ListOptions{From: from.Add(-changeMargin), To: to.Add(changeMargin)}, wide)
+		slow := isSlow(err)
+		switch {
+		case err == nil:
+		case !slow && !errors.Is(err, ErrResponseTooLarge):
+			return err
+		case !wide:
+			return fmt.Errorf("the window from %s to %s is the smallest there is: %w", from.Format(time.RFC3339Nano), to.Format(time.RFC3339Nano), err)
+		case slow:
+			most = to.Sub(from) / 2
+			span = most / slowSplit
+			continue
+		default:
+			span = to.Sub(from) / 2
+			continue
+		}
+		if target.IsZero() {
+			if target, err = f.target(opts, begun); err != nil {
+				return f.refuse(err)
+			}
+		}
+		if to.After(target) {
+			to = target
+		}
+		if !from.Before(to) {
+			return nil
+		}
+		if !yield(&ChangeWindow[T]{From: from, To: to, Items: seen.drop(items, to), Checkpoint: to}) {
+			return nil
+		}
+		from = to
+		if size < windowBytes/4 {
+			span = min(most, span+min(span, most-span))
+		}
+	}
+	return nil
+}
+
+// isSlow reports whether a shorter window might have been answered in time.
+func isSlow(err error) bool {
+	e, ok := errors.AsType[*APIError](err)
+	return isTimeout(err) || (ok && slowStatus(e.StatusCode))
+}
+
+func (o ChangeOptions) withDefaults() (ChangeOptions, error) {
+	if o.Lag < 0 || o.Window < 0 || (o.Window > 0 && o.Window < leastWindow) {
+		return o, fmt.Errorf("%w: Lag may not be negative, and Window not be under %s (they are %s and %s)", ErrInvalidInput, leastWindow, o.Lag, o.Window)
+	}
+	if o.Since.IsZero() {
+		o.Since = time.Unix(0, 0).UTC()
+	}
+	if !o.Until.IsZero() && o.Until.Before(o.Since) {
+		return o, fmt.Errorf("%w: Until (%s) is before Since (%s)", ErrInvalidInput, o.Until.Format(time.RFC3339), o.Since.Format(time.RFC3339))
+	}
+	o.Lag = cmp.Or(o.Lag, defaultLag)
+	o.Window = cmp.Or(o.Window, math.MaxInt64)
+	return o, nil
+}
+
+// end is where a feed ends that begins at a time of the server's clock.
+func (o ChangeOptions) end(now time.Time) time.Time {
+	end := now.Add(-o.Lag - changeMargin)
+	if !o.Until.IsZero() && o.Until.Before(end) {
+		return o.Until
+	}
+	return end
+}
+
+// target is where this range over the feed ends, now that an answer has told the server's
+// clock. now is when its request was sent.
+func (f *ChangeFeed[T]) target(opts ChangeOptions, now time.Time) (time.Time, error) {
+	ahead := f.clock.bounds()
+	if !ahead.known {
+		if opts.Until.IsZero() {
+			return time.Time{}, errors.New("the answer has no Date header, so what is too young to be read cannot be told: set ChangeOptions.Until")
+		}
+		return opts.Until, nil
+	}
+	now = now.Round(0)
+	if latest := now.Add(ahead.high); opts.Since.After(latest) {
+		return time.Time{}, fmt.Errorf("%w: Since (%s) is in the future of the API, whose clock shows %s at most",
+			ErrInvalidInput, opts.Since.Format(time.RFC3339), latest.UTC().Format(time.RFC3339))
+	}
+	return opts.end(now.Add(ahead.low)).UTC(), nil
+}
+
+// overlap remembers what the last window showed near its end, where the next one will
+// show it again.
+type overlap[T any] struct {
+	feed   *ChangeFeed[T]
+	seed   maphash.Seed
+	hashes map[ID]uint64
+}
+
+// drop returns the items without those that the last window showed just as they are. to is
+// the end of the window.
+func (o *overlap[T]) drop(items []T, to time.Time) []*T {
+	var fresh []*T
+	last := o.hashes
+	o.hashes = map[ID]uint64{}
+	for i := range items {
+		v := &items[i]
+		id := o.feed.id(v)
+		old, again := last[id]
+		updated := o.feed.updated(v)
+		near := updated.IsZero() || !updated.Before(to.Add(-2*changeMargin)) // shown times may be rounded
+		if id != "" && (again || near) {
+			content, err := marshalJSON(v)
+			hash := maphash.Bytes(o.seed, content)
+			if again && err == nil && hash == old {
+				o.hashes[id] = hash
+				continue
+			}
+			if near && err == nil {
+				o.hashes[id] = hash
+			}
+		}
+		fresh = append(fresh, v)
+	}
+	return fresh
+}

@@ -1,0 +1,321 @@
+package growthgenius
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Which record is the outcome of which create.
+
+const (
+	maxParked = 10_000
+	maxClaims = 1 << 16         // twice: the older half is forgotten when the newer one is full
+	canaryAge = 5 * time.Minute // how long a list must have what was created
+)
+
+// pending is a create of this client whose outcome is not settled.
+type pending struct {
+	token   token
+	content rawRow
+	key     string // the same for creates of equal content
+	began   time.Time
+	ended   time.Time
+	waiting bool // for a list, or parked as unknown; else its request is under way
+	foreign bool // of another process: its clock is not ours
+}
+
+// creates knows which records are the outcome of which creates.
+type creates struct {
+	mu      sync.Mutex
+	groups  map[string]map[*pending]struct{}
+	parked  []*pending // unknown, oldest first
+	claims  [2]claims  // the newer half and the older one
+	readers map[readerKey]*listReader
+}
+
+type claimKey struct {
+	resource string
+	id       ID
+}
+
+// claims are records that are known to be the outcome of a create, and which one.
+type claims struct {
+	of map[claimKey]claim
+	by map[string]claimKey // the create's nonce
+}
+
+func newClaims() claims { return claims{map[claimKey]claim{}, map[string]claimKey{}} }
+
+// claim is a record that is known to be the outcome of a create.
+type claim struct {
+	nonce     string // of the create
+	user      ID
+	began, at time.Time // of the create, and of its answer; zero where a list told
+}
+
+func newCreates() *creates {
+	return &creates{
+		groups:  map[string]map[*pending]struct{}{},
+		claims:  [2]claims{newClaims(), newClaims()},
+		readers: map[readerKey]*listReader{},
+	}
+}
+
+func newPending(t token) (*pending, error) {
+	p := &pending{token: t, began: t.Started, ended: t.Ended}
+	if err := unmarshalJSON(t.Content, &p.content); err != nil {
+		return nil, err
+	}
+	fields := make([]string, 0, len(p.content))
+	for field, raw := range p.content {
+		fields = append(fields, field+"="+cmp.Or(fold(scalarText(raw)), string(raw)))
+	}
+	slices.Sort(fields)
+	p.key = t.Resource + "\x00" + string(t.UserID) + "\x00" + strings.Join(fields, "\x00")
+	return p, nil
+}
+
+// begin registers a create before it is sent.
+func (cr *creates) begin(a Attempt) (*pending, error) {
+	p, err := newPending(a.t)
+	if err != nil {
+		return nil, err
+	}
+	p.began = time.Now()
+	cr.mu.Lock()
+	defer cr.mu.Unlock()
+	cr.add(p)
+	return p, nil
+}
+
+func (cr *creates) add(p *pending) {
+	if cr.groups[p.key] == nil {
+		cr.groups[p.key] = map[*pending]struct{}{}
+	}
+	cr.groups[p.key][p] = struct{}{}
+}
+
+func (cr *creates) remove(p *pending) {
+	delete(cr.groups[p.key], p)
+	if len(cr.groups[p.key]) == 0 {
+		delete(cr.groups, p.key)
+	}
+}
+
+// drop forgets a create that did not happen.
+func (cr *creates) drop(p *pending) {
+	cr.mu.Lock()
+	defer cr.mu.Unlock()
+	cr.remove(p)
+}
+
+// fly and land say whether a request of the create is under way.
+func (cr *creates) fly(p *pending) {
+	cr.mu.Lock()
+	defer cr.mu.Unlock()
+	p.waiting = false
+}
+
+func (cr *creates) land(p *pending) {
+	cr.mu.Lock()
+	defer cr.mu.Unlock()
+	p.waiting, p.ended = true, time.Now()
+}
+
+// endedAt is when the last request of the create ended. Of one whose process did not live
+// to see that, all that is known is that it was before now.
+func (cr *creates) endedAt(p *pending) time.Time {
+	cr.mu.Lock()
+	defer cr.mu.Unlock()
+	if p.ended.IsZero() {
+		return time.Now()
+	}
+	return p.ended
+}
+
+// answered settles a create by its answer. It reports false where the record is known to
+// be the outcome of another create.
+func (cr *creates) answered(p *pending, id ID) bool {
+	cr.mu.Lock()
+	defer cr.mu.Unlock()
+	if cr.claimed(p, id) {
+		return false
+	}
+	cr.claim(p, id, claim{began: p.began, at: time.Now()})
+	return true
+}
+
+// claimOf is what is known of a record.
+func (cr *creates) claimOf(resource string, id ID) (claim, bool) {
+	for _, half := range cr.claims {
+		if c, ok := half.of[claimKey{resource, id}]; ok {
+			return c, true
+		}
+	}
+	return claim{}, false
+}
+
+// claimed reports whether a record is the outcome of another create than p.
+func (cr *creates) claimed(p *pending, id ID) bool {
+	if c, ok := cr.claimOf(p.token.Resource, id); ok {
+		return c.nonce != p.token.Nonce
+	}
+	return slices.Contains(p.token.Taken, id)
+}
+
+func (cr *creates) claim(p *pending, id ID, c claim) {
+	if len(cr.claims[0].of) >= maxClaims {
+		cr.claims[0], cr.claims[1] = newClaims(), cr.claims[0]
+	}
+	c.nonce, c.user = p.token.Nonce, p.token.UserID
+	key := claimKey{p.token.Resource, id}
+	cr.claims[0].of[key], cr.claims[0].by[c.nonce] = c, key
+	cr.remove(p)
+}
+
+// outcome is the record that a create is known to have made.
+func (cr *creates) outcome(t token) (ID, bool) {
+	cr.mu.Lock()
+	defer cr.mu.Unlock()
+	for _, half := range cr.claims {
+		if key, ok := half.by[t.Nonce]; ok && key.resource == t.Resource && half.of[key].nonce == t.Nonce {
+			return key.id, true
+		}
+	}
+	return "", false
+}
+
+// deleted tells that a record need not be in lists any more.
+func (cr *creates) deleted(resource string, id ID) {
+	cr.mu.Lock()
+	defer cr.mu.Unlock()
+	for _, half := range cr.claims {
+		if c, ok := half.of[claimKey{resource, id}]; ok {
+			c.at = time.Time{}
+			half.of[claimKey{resource, id}] = c
+		}
+	}
+}
+
+// park keeps a create whose outcome is unknown, so that a later Resolve can tell its
+// record from those of equal creates, and returns its token. taken are ids of equal
+// records that a list showed and that belong to other creates.
+func (cr *creates) park(p *pending, seen []ID) Attempt {
+	cr.mu.Lock()
+	defer cr.mu.Unlock()
+	for _, id := range seen {
+		if cr.claimed(p, id) && !slices.Contains(p.token.Taken, id) {
+			p.token.Taken = append(p.token.Taken, id)
+		}
+	}
+	p.waiting = true
+	p.token.Ended = p.ended.Round(0)
+	if cr.parked = append(cr.parked, p); len(cr.parked) > maxParked {
+		cr.remove(cr.parked[0])
+		cr.parked = cr.parked[1:]
+	}
+	return Attempt{p.token}
+}
+
+// adopt returns the pending create of a token: the one that was parked, or a new one.
+func (cr *creates) adopt(t token) (*pending, error) {
+	p, err := newPending(t)
+	if err != nil {
+		return nil, err
+	}
+	cr.mu.Lock()
+	defer cr.mu.Unlock()
+	for known := range cr.groups[p.key] {
+		if known.token.Nonce == t.Nonce {
+			cr.parked = slices.DeleteFunc(cr.parked, func(q *pending) bool { return q == known })
+			return known, nil
+		}
+	}
+	p.waiting, p.foreign = true, true
+	cr.add(p)
+	return p, nil
+}
+
+// finding is what one list says about one create.
+type finding int
+
+const (
+	inconclusive finding = iota
+	absent               // from a complete list
+	found
+)
+
+// decide says what a list means for a create, given all others of equal content.
+func (cr *creates) decide(p *pending, s *sighting, final bool) (finding, rawRow) {
+	cr.mu.Lock()
+	defer cr.mu.Unlock()
+	for _, row := range s.exact {
+		if c, ok := cr.claimOf(p.token.Resource, row.id()); ok && c.nonce == p.token.Nonce {
+			return found, row // somebody else asked for the same create
+		}
+	}
+	if s.err != nil || !s.trusted {
+		if p.token.Marker == "" || len(s.exact) == 0 {
+			return inconclusive, nil
+		}
+	}
+	rows := slices.DeleteFunc(slices.Clone(s.exact), func(r rawRow) bool { return cr.claimed(p, r.id()) })
+	near := slices.DeleteFunc(slices.Clone(s.near), func(id ID) bool { return cr.claimed(p, id) })
+	if len(rows) == 0 {
+		if s.complete && len(near) == 0 && p.waiting {
+			return absent, nil
+		}
+		return inconclusive, nil
+	}
+	if p.token.Marker != "" {
+		if len(rows) > 1 {
+			return inconclusive, nil
+		}
+		cr.claim(p, rows[0].id(), claim{})
+		return found, rows[0]
+	}
+	owners := 0
+	for other := range cr.groups[p.key] {
+		switch {
+		case other.waiting:
+			owners++
+		case other.began.Before(s.began):
+			return inconclusive, nil // its answer may yet name one of the rows
+		}
+	}
+	// More rows than creates: somebody else's are among them. And a row that may have been
+	// there before the create is not handed out while the clock can still be read better.
+	if len(rows) > owners || (!s.narrow && !final) {
+		return inconclusive, nil
+	}
+	cr.claim(p, rows[0].id(), claim{})
+	return found, rows[0]
+}
+
+// allIn reports whether the list has every record that it must have: those that this
+// client is known to have created within the window. One that is missing says that the
+// list lags or is cut short, and then nothing follows from absence.
+func (cr *creates) allIn(key readerKey, waiters []*pending, read time.Time, ids map[ID]bool) bool {
+	earliest := waiters[0].began
+	for _, p := range waiters {
+		if p.began.Before(earliest) {
+			earliest = p.began
+		}
+	}
+	cr.mu.Lock()
+	defer cr.mu.Unlock()
+	for _, half := range cr.claims {
+		for k, c := range half.of {
+			if k.resource != key.resource || c.user != key.user || c.at.IsZero() || time.Since(c.at) > canaryAge {
+				continue
+			}
+			if !ids[k.id] && c.began.After(earliest) && c.at.Before(read) {
+				return false
+			}
+		}
+	}
+	return true
+}

@@ -19,8 +19,8 @@ func TestCannedAnswer(t *testing.T) {
 	}
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(sample) }))
 	defer srv.Close()
-	client, err := growthgenius.NewClient("key", growthgenius.WithBaseURL(srv.URL), growthgenius.WithUserID("1"),
-		growthgenius.WithHTTPClient(srv.Client()))
+	client, err := growthgenius.NewClient("SECRET", growthgenius.WithBaseURL(srv.URL), growthgenius.WithUserID("1"),
+		growthgenius.WithHTTPClient(srv.Client()), growthgenius.Censored)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -138,9 +138,9 @@ func (s *shelf) requests() int {
 
 func (s *shelf) contacts(t testing.TB, opts ...growthgenius.Option) *growthgenius.ContactsService {
 	t.Helper()
-	c, err := growthgenius.NewClient("key", append([]growthgenius.Option{
+	c, err := growthgenius.NewClient("SECRET", censored([]growthgenius.Option{
 		growthgenius.WithUserID("1"), growthgenius.WithHTTPClient(&http.Client{Transport: s}),
-	}, opts...)...)
+	}, opts)...)
 	if err != nil {
 		t.Fatal(err)
 	}

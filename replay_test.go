@@ -275,10 +275,10 @@ func (f *front) start(t *testing.T, opts ...growthgenius.Option) *growthgenius.C
 		srv.CloseClientConnections()
 		srv.Close()
 	})
-	c, err := growthgenius.NewClient("key", append([]growthgenius.Option{
+	c, err := growthgenius.NewClient("SECRET", censored([]growthgenius.Option{
 		growthgenius.WithBaseURL(srv.URL), growthgenius.WithUserID("1"), growthgenius.WithRetry(quick),
 		growthgenius.WithHTTPClient(&http.Client{Transport: transport}), growthgenius.WithReadBack(growthgenius.ReadBackPolicy{Disabled: true}),
-	}, opts...)...)
+	}, opts)...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,10 +30,10 @@ func serve(t *testing.T, h http.HandlerFunc, opts ...growthgenius.Option) (*grow
 		transport.CloseIdleConnections()
 		srv.Close()
 	})
-	c, err := growthgenius.NewClient("key", append([]growthgenius.Option{
+	c, err := growthgenius.NewClient("SECRET", censored([]growthgenius.Option{
 		growthgenius.WithBaseURL(srv.URL), growthgenius.WithUserID("1"), growthgenius.WithRetry(quick),
 		growthgenius.WithHTTPClient(&http.Client{Transport: transport}), growthgenius.WithReadBack(growthgenius.ReadBackPolicy{Disabled: true}),
-	}, opts...)...)
+	}, opts)...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,10 +18,11 @@ type ChangeOptions struct {
 	// time is the beginning of everything.
 	Since time.Time
 	// Until is where to end. The zero time is now, less Lag, by the server's clock. A later
-	// one than that is taken for it.
+	// one than that is taken for it; only where answers have no Date header is Until needed,
+	// and taken as it is.
 	Until time.Time
-	// Lag is how long the API may take to show an update in its lists. Nothing is read
-	// that is younger, by the server's clock. The default is a minute, a guess: nothing is
+	// Lag is how long the API may take to show an update in its lists. No checkpoint is
+	// younger, by the server's clock. The default is a minute, a guess: nothing is
 	// documented.
 	Lag time.Duration
 	// Window is the longest time that one request asks for. Zero asks for all there is,
@@ -35,13 +36,14 @@ const (
 	leastWindow  = time.Second
 	windowBytes  = 8 << 20 // of an answer whose window can be split
 	slowSplit    = 16      // a window that timed out costs time, so the next is much shorter
+	slowRegain   = 32      // it may have been the hour, so each window lets the next be longer by this part
 )
 
 // ChangeWindow is what changed between two times of the server's clock.
 type ChangeWindow[T any] struct {
 	From, To time.Time
 	// Items are the records last updated between From and To, in the order of the API, each
-	// as it was when it was read. There may be some from just outside, and after a resume
+	// as it was when it was read. There may be some from outside, and after a resume
 	// some that were delivered before: store them by id.
 	Items []*T
 	// Checkpoint is where to go on: each update before it has been delivered. Store it
@@ -52,11 +54,17 @@ type ChangeWindow[T any] struct {
 // ChangeFeed reads what has changed since a checkpoint: see [ContactsService.Changes].
 type ChangeFeed[T any] struct {
 	opts    ChangeOptions
-	clock   *serverClock
 	refuse  func(error) error
-	list    func(ctx context.Context, l ListOptions, splits bool) (items []T, size int, err error)
+	list    func(ctx context.Context, l ListOptions, splits bool) (listing[T], error)
 	id      func(*T) ID
 	updated func(*T) time.Time // the zero time where the record does not say
+}
+
+// listing is the answer to the request for a window.
+type listing[T any] struct {
+	items []T
+	small bool      // far from too large
+	date  time.Time // of the server's clock; zero where it does not say
 }
 
 // Changes returns a feed of the contacts that were created or updated since a checkpoint,
@@ -89,20 +97,21 @@ func (s *MessagesService) Changes(opts ChangeOptions) *ChangeFeed[Message] {
 
 func newChangeFeed[T any, P resourceOf[T]](c *Client, opts ChangeOptions, e endpoint, updated func(*T) time.Time) *ChangeFeed[T] {
 	return &ChangeFeed[T]{
-		opts: opts, clock: &c.core.clock, refuse: e.refuse, updated: updated,
-		list: func(ctx context.Context, l ListOptions, splits bool) ([]T, int, error) {
+		opts: opts, refuse: e.refuse, updated: updated,
+		list: func(ctx context.Context, l ListOptions, splits bool) (listing[T], error) {
 			e := e
 			e.query, e.splits = l, splits
 			e, err := e.bounded(time.Now())
 			if err != nil {
-				return nil, 0, err
+				return listing[T]{}, err
 			}
 			res, err := c.send(ctx, e, nil)
 			if err != nil {
-				return nil, 0, err
+				return listing[T]{}, err
 			}
 			items, err := decodeMany[T, P](ctx, c, e, res)
-			return items, len(res.body), err
+			date, _ := http.ParseTime(res.header.Get("Date"))
+			return listing[T]{items, int64(len(res.body)) < min(c.core.maxBytes, windowBytes)/4, date}, err
 		},
 		id: func(v *T) ID { return P(v).identity() },
 	}
@@ -139,16 +148,17 @@ func (f *ChangeFeed[T]) run(ctx context.Context, yield func(*ChangeWindow[T]) bo
 		}
 		to = from.Add(max(leastWindow, min(span, to.Sub(from))))
 		wide := to.Sub(from) > leastWindow
-		items, size, err := f.list(ctx, ListOptions{From: from.Add(-changeMargin), To: to.Add(changeMargin)}, wide)
+		answer, err := f.list(ctx, ListOptions{From: from.Add(-changeMargin), To: to.Add(changeMargin)}, wide)
 		slow := isSlow(err)
 		switch {
 		case err == nil:
 		case !slow && !errors.Is(err, ErrResponseTooLarge):
 			return err
 		case !wide:
-			return fmt.Errorf("the window from %s to %s is the smallest there is: %w", from.Format(time.RFC3339Nano), to.Format(time.RFC3339Nano), err)
+			return fmt.Errorf("the window from %s to %s is the smallest there is (see WithAttemptTimeout and WithMaxResponseBytes): %w",
+				from.Format(time.RFC3339Nano), to.Format(time.RFC3339Nano), err)
 		case slow:
-			most = to.Sub(from) / 2
+			most = max(leastWindow, to.Sub(from)/2)
 			span = most / slowSplit
 			continue
 		default:
@@ -156,7 +166,7 @@ func (f *ChangeFeed[T]) run(ctx context.Context, yield func(*ChangeWindow[T]) bo
 			continue
 		}
 		if target.IsZero() {
-			if target, err = f.target(opts, begun); err != nil {
+			if target, err = opts.target(answer.date, time.Since(begun)); err != nil {
 				return f.refuse(err)
 			}
 		}
@@ -166,11 +176,12 @@ func (f *ChangeFeed[T]) run(ctx context.Context, yield func(*ChangeWindow[T]) bo
 		if !from.Before(to) {
 			return nil
 		}
-		if !yield(&ChangeWindow[T]{From: from, To: to, Items: seen.drop(items, to), Checkpoint: to}) {
+		if !yield(&ChangeWindow[T]{From: from, To: to, Items: seen.drop(answer.items, to), Checkpoint: to}) {
 			return nil
 		}
 		from = to
-		if size < windowBytes/4 {
+		most += min(most/slowRegain, opts.Window-most)
+		if answer.small {
 			span = min(most, span+min(span, most-span))
 		}
 	}
@@ -200,29 +211,27 @@ func (o ChangeOptions) withDefaults() (ChangeOptions, error) {
 
 // end is where a feed ends that begins at a time of the server's clock.
 func (o ChangeOptions) end(now time.Time) time.Time {
-	end := now.Add(-o.Lag - changeMargin)
+	end := now.Add(-o.Lag).Add(-changeMargin)
 	if !o.Until.IsZero() && o.Until.Before(end) {
 		return o.Until
 	}
 	return end
 }
 
-// target is where this range over the feed ends, now that an answer has told the server's
-// clock. now is when its request was sent.
-func (f *ChangeFeed[T]) target(opts ChangeOptions, now time.Time) (time.Time, error) {
-	ahead := f.clock.bounds()
-	if !ahead.known {
-		if opts.Until.IsZero() {
+// target is where this range over the feed ends, now that there is an answer: its date,
+// and how long ago its request was sent. No other clock counts, not even our own.
+func (o ChangeOptions) target(date time.Time, took time.Duration) (time.Time, error) {
+	if date.IsZero() {
+		if o.Until.IsZero() {
 			return time.Time{}, errors.New("the answer has no Date header, so what is too young to be read cannot be told: set ChangeOptions.Until")
 		}
-		return opts.Until, nil
+		return o.Until, nil
 	}
-	now = now.Round(0)
-	if latest := now.Add(ahead.high); opts.Since.After(latest) {
-		return time.Time{}, fmt.Errorf("%w: Since (%s) is in the future of the API, whose clock shows %s at most",
-			ErrInvalidInput, opts.Since.Format(time.RFC3339), latest.UTC().Format(time.RFC3339))
+	if o.Since.After(date.Add(time.Second)) {
+		return time.Time{}, fmt.Errorf("%w: Since (%s) is in the future of the API, whose clock shows %s",
+			ErrInvalidInput, o.Since.Format(time.RFC3339), date.Format(time.RFC3339))
 	}
-	return opts.end(now.Add(ahead.low)).UTC(), nil
+	return o.end(date.Add(-took)).UTC(), nil
 }
 
 // overlap remembers what the last window showed near its end, where the next one will
@@ -242,18 +251,19 @@ func (o *overlap[T]) drop(items []T, to time.Time) []*T {
 	for i := range items {
 		v := &items[i]
 		id := o.feed.id(v)
-		old, again := last[id]
+		old, again := o.hashes[id] // an answer may show a record twice
+		if !again {
+			old, again = last[id]
+		}
 		updated := o.feed.updated(v)
 		near := updated.IsZero() || !updated.Before(to.Add(-2*changeMargin)) // shown times may be rounded
 		if id != "" && (again || near) {
-			content, err := marshalJSON(v)
-			hash := maphash.Bytes(o.seed, content)
-			if again && err == nil && hash == old {
+			if content, err := marshalJSON(v); err == nil {
+				hash := maphash.Bytes(o.seed, content)
 				o.hashes[id] = hash
-				continue
-			}
-			if near && err == nil {
-				o.hashes[id] = hash
+				if again && hash == old {
+					continue
+				}
 			}
 		}
 		fresh = append(fresh, v)

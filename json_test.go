@@ -187,8 +187,8 @@ func normal(v any, typ reflect.Type) any {
 			}
 		}
 		if typ == reflect.TypeFor[time.Time]() {
-			at, err := time.Parse(time.RFC3339, v) // which takes "T0:00:00" for a time as well
-			if err == nil && strings.HasPrefix(v, at.Format("2006-01-02T15:04:05")) && json.Unmarshal([]byte(`"`+v+`"`), &at) == nil {
+			at, err := time.Parse(time.RFC3339, v) // which takes "T0:00:00" and "00,5" for times as well
+			if err == nil && !strings.Contains(v, ",") && strings.HasPrefix(v, at.Format("2006-01-02T15:04:05")) && json.Unmarshal([]byte(`"`+v+`"`), &at) == nil {
 				return at.Format(time.RFC3339Nano)
 			}
 		}

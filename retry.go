@@ -112,7 +112,8 @@ func (a attempt) isSlow() bool {
 }
 
 func slowStatus(status int) bool {
-	return status == http.StatusRequestTimeout || status == http.StatusGatewayTimeout
+	const originTimeout = 524 // of Cloudflare's
+	return status == http.StatusRequestTimeout || status == http.StatusGatewayTimeout || status == originTimeout
 }
 
 func isTimeout(err error) bool {

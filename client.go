@@ -58,6 +58,7 @@ type core struct {
 	strict         bool
 	personPath     string
 	oddities       seenSet
+	lookups        *lookups // nil without an enrichment cache
 }
 
 // NewClient returns a client that authenticates with the API key. Most calls also need
@@ -99,6 +100,7 @@ func NewClient(apiKey string, opts ...Option) (*Client, error) {
 		userAgent:      strings.TrimSpace(cfg.userAgent + " growthgenius-go/" + Version),
 		strict:         cfg.strict,
 		personPath:     cfg.personPath,
+		lookups:        newLookups(cfg.cache, apiKey, base),
 	}
 	if c.transport == nil {
 		c.transport = defaultTransport()

@@ -65,6 +65,12 @@
 // memory, and [ContactsService.Changes] what was updated since a checkpoint. Each ends
 // with an error where something is missing.
 //
+// # Lookups
+//
+// Lookups cost money. With [WithEnrichmentCache] each is made once in 30 days, however its
+// subject is spelt, and once for all who ask at the same time. [NewMemoryCache] makes a
+// cache for one process.
+//
 // # Rate
 //
 // The API documents no limits. Requests are not held back until the first 429; from then

@@ -2,6 +2,7 @@ package growthgenius
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -15,7 +16,7 @@ import (
 //
 // Lookups cost money: "You'll only be charged once per 30 day period for each unique
 // request" (documented). Asking again within 30 days is free at the vendor, so lookups
-// are retried like reads.
+// are retried like reads. [WithEnrichmentCache] saves the call too.
 type EnrichmentService struct{ client *Client }
 
 // PersonQuery says whom to look up: by Email, or else by name and company. Where an
@@ -47,7 +48,7 @@ func (s *EnrichmentService) Company(ctx context.Context, domain string, opts ...
 		return nil, e.refuse(err)
 	}
 	e.query = companyQuery{Domain: domain}
-	return bare[Company](ctx, s.client, e, opts)
+	return lookUp[Company](ctx, s.client, e, opts)
 }
 
 // Person looks a person up by e-mail, or by name and company.
@@ -62,24 +63,47 @@ func (s *EnrichmentService) Person(ctx context.Context, q PersonQuery, opts ...R
 		return nil, e.refuse(err)
 	}
 	e.query = q
-	return bare[Person](ctx, s.client, e, opts)
+	return lookUp[Person](ctx, s.client, e, opts)
+}
+
+// bareRecord lets type inference find the pointer type of a record without an envelope.
+type bareRecord[T any] interface {
+	*T
+	record
+	anonymous() bool
+}
+
+// lookUp makes a lookup. Who shares an answer with others decodes a copy of its own.
+func lookUp[T any, P bareRecord[T]](ctx context.Context, c *Client, e endpoint, opts []RequestOption) (*T, error) {
+	res, err := c.find(ctx, e, opts, func(ctx context.Context, res *response) error {
+		_, err := decodeBare[T, P](ctx, c, e, res)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return decodeBare[T, P](ctx, c, e, res)
+}
+
+func decodeBare[T any, P bareRecord[T]](ctx context.Context, c *Client, e endpoint, res *response) (*T, error) {
+	v := new(T)
+	err := c.decodeWhole(ctx, e, res, P(v), func() error {
+		if P(v).anonymous() {
+			return errors.New("the record has no id, no name and no website")
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return v, nil
 }
 
 // cleanDomain brings a domain into the one form in which it is asked for, so that asking
 // twice for the same company is the same request: lower case, punycode, without scheme,
 // path, port, "www." and a dot at the end.
 func cleanDomain(text string) (string, error) {
-	domain := strings.TrimSpace(text)
-	if scheme, after, found := strings.Cut(domain, "://"); found && !strings.ContainsAny(scheme, "./?#") {
-		domain = after
-	}
-	domain = strings.TrimPrefix(domain, "//")
-	if i := strings.IndexAny(domain, "/?#"); i >= 0 {
-		domain = domain[:i]
-	}
-	if host, port, found := strings.Cut(domain, ":"); found && strings.Trim(port, "0123456789") == "" {
-		domain = host
-	}
+	domain, _ := splitSite(text)
 	switch {
 	case domain == "":
 		return "", fmt.Errorf("%w: the domain is empty", ErrInvalidInput)
@@ -101,10 +125,26 @@ func cleanDomain(text string) (string, error) {
 	return ascii, nil
 }
 
+// splitSite cuts the address of a site into its host, without scheme and port, and the rest.
+func splitSite(text string) (host, rest string) {
+	host = strings.TrimSpace(text)
+	if scheme, after, found := strings.Cut(host, "://"); found && !strings.ContainsAny(scheme, "./?#") {
+		host = after
+	}
+	host = strings.TrimPrefix(host, "//")
+	if i := strings.IndexAny(host, "/?#"); i >= 0 {
+		host, rest = host[:i], host[i:]
+	}
+	if name, port, found := strings.Cut(host, ":"); found && strings.Trim(port, "0123456789") == "" {
+		host = name
+	}
+	return host, rest
+}
+
 // clean checks the query and brings it into the one form in which it is asked for.
 func (q PersonQuery) clean() (PersonQuery, error) {
 	for _, text := range []*string{&q.Email, &q.FirstName, &q.LastName, &q.AccountName, &q.WebsiteURL} {
-		*text = strings.TrimSpace(*text)
+		*text = strings.Join(strings.Fields(*text), " ")
 	}
 	q.Email = strings.ToLower(q.Email)
 	if q.Email != "" {
@@ -117,4 +157,19 @@ func (q PersonQuery) clean() (PersonQuery, error) {
 		return q, fmt.Errorf("%w: give an e-mail, or else a name and the company's name or website", ErrInvalidInput)
 	}
 	return q, nil
+}
+
+// key is equal for queries that ask for the same person, and for no others: the path of a
+// website stays, as it may be all that tells two companies apart.
+func (q PersonQuery) key() string {
+	site := ""
+	if q.Email == "" { // beside one it is ignored (documented)
+		site = q.WebsiteURL
+		host, rest := splitSite(site)
+		if domain, err := cleanDomain(host); err == nil {
+			rest, _, _ = strings.Cut(rest, "#")
+			site = domain + strings.TrimSuffix(rest, "/")
+		}
+	}
+	return fmt.Sprintf("%q", []string{q.Email, fold(q.FirstName), fold(q.LastName), fold(q.AccountName), site})
 }

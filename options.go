@@ -30,6 +30,7 @@ type config struct {
 	userAgent      string
 	strict         bool
 	personPath     string
+	cache          EnrichmentCache
 }
 
 const (
@@ -221,6 +222,28 @@ func WithPersonPath(path string) Option {
 	}
 }
 
+// WithEnrichmentCache keeps the answers of lookups in cache for 30 days, in which the API
+// charges for a unique request once (documented), and answers from there. "Nobody found"
+// (404) is kept as well; [ErrPending] and all other errors are not. [NewMemoryCache] makes a
+// cache for one process.
+//
+// All who ask the same at one time share one call, [Client.ForUser] and [AsUser] included:
+// users of one account get one answer. It is sent with the options of whoever asked first,
+// goes on until nobody waits for it, and its failure is everybody's. Clients with different
+// API keys or base URLs share nothing.
+//
+// A cache that fails, panics, or takes over 2 seconds does not fail a lookup: the call is
+// made, or its answer not kept, and the logger is told.
+func WithEnrichmentCache(cache EnrichmentCache) Option {
+	return func(c *config) error {
+		if cache == nil {
+			return errors.New("WithEnrichmentCache: the cache is nil")
+		}
+		c.cache = cache
+		return nil
+	}
+}
+
 // RequestOption changes one call.
 type RequestOption func(*callOptions)
 
@@ -265,6 +288,7 @@ type ResponseInfo struct {
 	RequestID  string        // Of the X-Request-Id header; "" where there is none.
 	Attempts   int           // How many requests the call has sent, the last one included.
 	Duration   time.Duration // Of the whole call, waits included.
+	FromCache  bool          // By [WithEnrichmentCache]; then StatusCode is 200 or 404, and the rest is zero.
 }
 
 // NoRetry sends a call once. A create without a usable answer is looked for all the same.

@@ -87,25 +87,6 @@ func remove(ctx context.Context, c *Client, e endpoint, opts []RequestOption) er
 	return nil
 }
 
-// bare makes a call that is answered with a record without an envelope.
-func bare[T any, P interface {
-	*T
-	record
-	anonymous() bool
-}](ctx context.Context, c *Client, e endpoint, opts []RequestOption) (*T, error) {
-	v := new(T)
-	err := c.whole(ctx, e, P(v), opts, func() error {
-		if P(v).anonymous() {
-			return errors.New("the record has no id, no name and no website")
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return v, nil
-}
-
 // page makes a call that is answered with a page of search results.
 func page(ctx context.Context, c *Client, e endpoint, opts []RequestOption) (*ContactPage, error) {
 	p := new(ContactPage)
@@ -153,6 +134,10 @@ func (c *Client) whole(ctx context.Context, e endpoint, v record, opts []Request
 	if err != nil {
 		return err
 	}
+	return c.decodeWhole(ctx, e, res, v, check)
+}
+
+func (c *Client) decodeWhole(ctx context.Context, e endpoint, res *response, v record, check func() error) error {
 	if k := kindOf(res.body); k != kindObject {
 		return e.undecodable(c.core, res, fmt.Errorf("the answer is %s, not an object", k))
 	}

@@ -8,8 +8,9 @@
 // leaves nothing under that name, or what was there before. Of standard output only the
 // exit status tells whether it is whole.
 //
-// It talks to a server in memory, over real HTTP. With GROWTHGENIUS_API_KEY and
-// GROWTHGENIUS_USER_ID set it talks to the real API, and only reads.
+// It talks to a server in memory, over real HTTP, and then takes no -o. With
+// GROWTHGENIUS_API_KEY and GROWTHGENIUS_USER_ID set it talks to the real API, and only
+// reads.
 package main
 
 import (

@@ -14,8 +14,9 @@
 // a week perhaps, reads everything again and takes out the rows that are in no list any
 // more and that the API, asked for each, does not find.
 //
-// It talks to a server in memory, over real HTTP. With GROWTHGENIUS_API_KEY and
-// GROWTHGENIUS_USER_ID set it talks to the real API, and only reads.
+// It talks to a server in memory, over real HTTP, and then takes no -dsn. With
+// GROWTHGENIUS_API_KEY and GROWTHGENIUS_USER_ID set it talks to the real API, and only
+// reads.
 package main
 
 import (

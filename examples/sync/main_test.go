@@ -95,7 +95,8 @@ func (p *process) ends(t *testing.T, want string) {
 	}
 }
 
-// api is a server whose clock the test moves on.
+// api is a server whose clock stands but where the test moves it on, so that how many
+// windows a run reads does not depend on how fast this machine is.
 type api struct {
 	*growthgeniustest.Server
 	ahead  *atomic.Int64
@@ -104,8 +105,8 @@ type api struct {
 
 func serve(t *testing.T, opts ...growthgeniustest.ServerOption) *api {
 	t.Helper()
-	ahead := new(atomic.Int64)
-	clock := growthgeniustest.WithClock(func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) })
+	ahead, begun := new(atomic.Int64), time.Now()
+	clock := growthgeniustest.WithClock(func() time.Time { return begun.Add(time.Duration(ahead.Load())) })
 	return &api{growthgeniustest.NewServer(t, append(opts, clock)...), ahead, rand.New(rand.NewPCG(1, 2))}
 }
 

@@ -243,6 +243,12 @@ func audit(ctx context.Context, r *result, srv *growthgeniustest.Server, intents
 					resolver = another
 				}
 				id, err := resolver.(*sdk).resolve(ctx, it)
+				for range 4 { // a read that failed says nothing, so it is made again
+					if err == nil || errors.Is(err, growthgenius.ErrNotFound) || errors.Is(err, growthgenius.ErrOutcomeUnknown) {
+						break
+					}
+					id, err = resolver.(*sdk).resolve(ctx, it)
+				}
 				mu.Lock()
 				defer mu.Unlock()
 				made := rows[it.key]

@@ -60,9 +60,6 @@ type (
 )
 
 func (c *Company) finish() {
-	if c.anonymous() {
-		unwrap("company", c)
-	}
 	if c.Contact == nil || !c.anonymous() {
 		return
 	}
@@ -83,6 +80,8 @@ func (c *Company) finish() {
 
 // anonymous reports whether nothing says which company this is.
 func (c *Company) anonymous() bool { return c.ID == "" && c.Name == "" && c.Website == "" }
+
+func (c *Company) wrapper() string { return "company" }
 
 func (c *Company) fields() any { return (*companyFields)(c) }
 

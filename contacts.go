@@ -302,10 +302,6 @@ func (c *Contact) Phones() []string {
 func (c *Contact) fields() any { return (*contactFields)(c) }
 
 func (c *Contact) finish() {
-	if c.ID == "" {
-		unwrap("contact", c)
-	}
-	dropNull(&c.LabelNames, &c.Lists, &c.UnstructuredData)
 	// The search sample misspells first_name.
 	raw, misspelt := c.Extra["fist_name"]
 	if _, odd := c.Extra["first_name"]; odd || !misspelt {
@@ -318,7 +314,9 @@ func (c *Contact) finish() {
 	}
 }
 
-func (c *Contact) identity() ID { return c.ID }
+func (c *Contact) identity() ID    { return c.ID }
+func (c *Contact) wrapper() string { return "contact" }
+func (c *Contact) anonymous() bool { return c.ID == "" }
 
 // UnmarshalJSON decodes a contact, bare or wrapped in {"contact": ...}. A field of an
 // unexpected type does not fail it: see Extra.

@@ -68,7 +68,9 @@ func acceptCreated[T any, P resourceOf[T]](ctx context.Context, c *Client, e end
 		return nil, err
 	}
 	var row rawRow // as sent: the null of another record is not an absent field
-	_, _ = newElements(ex.res.body, e.envelope, func(string, kind) {}).next(func() record { return &row })
+	items := newElements(ex.res.body, e.envelope, func(string, kind) {})
+	defer items.done()
+	_, _ = items.next(func() record { return &row })
 	if contradicts(p.token.Resource, p.content, row) || c.core.predates(row, p) || !c.core.creates.answered(p, P(v).identity()) {
 		return nil, e.undecodable(c.core, ex.res, errors.New("the answer is another record than the one created"))
 	}

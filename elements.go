@@ -1,10 +1,10 @@
 package growthgenius
 
 import (
+	"bufio"
 	"bytes"
 	"fmt"
 
-	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -18,32 +18,28 @@ func (e envelope) String() string { return fmt.Sprintf("%q or %q", e.singular, e
 type elements struct {
 	dec *jsontext.Decoder
 	env envelope
-	// begin is told where an element begins. raw returns the bytes of the answer between
-	// that and the decoder's own offset.
+	// begin is told where an element begins.
 	begin func(offset int64)
-	raw   func(from, to int64) []byte
 	// stray is told the name of each other key of the envelope.
 	stray func(name string, k kind)
 
 	begun bool   // the envelope has been opened
 	list  string // the name of the list being read; "" between the keys of the envelope
 	found bool   // records, or a list without any
+
+	records decoder
 }
 
-// newElements reads an answer that is in memory.
+// newElements reads an answer that is in memory. It is to be told when it is done with.
 func newElements(body []byte, env envelope, stray func(string, kind)) *elements {
-	return &elements{
-		dec:   jsontext.NewDecoder(bytes.NewBuffer(body), decodeOptions),
-		env:   env,
-		begin: func(int64) {},
-		raw:   func(from, to int64) []byte { return body[from:to] },
-		stray: stray,
-	}
+	return &elements{dec: borrowDecoder(body), env: env, begin: func(int64) {}, stray: stray}
 }
+
+func (e *elements) done() { returnDecoder(e.dec) }
 
 // newStreamElements reads an answer as it arrives.
 func newStreamElements(body *streamBody, env envelope, stray func(string, kind)) *elements {
-	return &elements{dec: jsontext.NewDecoder(body, decodeOptions), env: env, begin: body.begin, raw: body.raw, stray: stray}
+	return &elements{dec: jsontext.NewDecoder(bufio.NewReaderSize(body, readSize), decodeOptions), env: env, begin: body.begin, stray: stray}
 }
 
 // next decodes the next element into what into returns. It reports false at the end.
@@ -92,6 +88,9 @@ func (e *elements) open() error {
 }
 
 func (e *elements) close() error {
+	if _, err := e.dec.ReadToken(); err != nil {
+		return err
+	}
 	if err := endOfInput(e.dec); err != nil {
 		return err
 	}
@@ -143,32 +142,42 @@ func (e *elements) item(into func() record) (bool, error) {
 	return false, err
 }
 
-// element decodes the next element into r. A field of an odd type leaves the decoder in
-// the middle of the record: it is led to the record's end, and the record's bytes are
-// decoded again field by field.
+// element decodes the next element into r.
 func (e *elements) element(r record) error {
-	from, depth := e.dec.InputOffset(), e.dec.StackDepth()
-	if k := e.dec.PeekKind(); k != '{' {
-		if err := e.dec.SkipValue(); err != nil {
-			return err
-		}
-		return fmt.Errorf("an element is %s, not an object", kindOf([]byte{byte(k)}))
+	k := e.dec.PeekKind()
+	raw, err := e.dec.ReadValue()
+	if err != nil {
+		return err
 	}
-	fields := r.fields()
-	if err := jsonv2.UnmarshalDecode(e.dec, fields, decodeOptions); err != nil {
-		if !isSemantic(err) {
-			return err
+	if k != '{' {
+		return fmt.Errorf("an element is %s, not an object", kindOf(raw))
+	}
+	return e.records.record(raw, r)
+}
+
+// idOfPart is the id of the record that the data begins with, if it is in there. The rest
+// of the record may be missing.
+func idOfPart(data []byte) ID {
+	dec := borrowDecoder(bytes.TrimLeft(data, " \t\r\n,:"))
+	defer returnDecoder(dec)
+	if token, err := dec.ReadToken(); err != nil || token.Kind() != '{' {
+		return ""
+	}
+	for dec.PeekKind() == '"' {
+		name, err := dec.ReadToken()
+		if err != nil {
+			break
 		}
-		for e.dec.StackDepth() > depth {
-			if _, err := e.dec.ReadToken(); err != nil {
-				return err
-			}
+		isID := name.String() == "id"
+		value, err := dec.ReadValue()
+		if err != nil {
+			break
 		}
-		raw := bytes.TrimLeft(e.raw(from, e.dec.InputOffset()), " \t\r\n:,")
-		if err := unmarshalByField(raw, fields); err != nil {
-			return err
+		if isID {
+			var id ID
+			_ = id.UnmarshalJSON(value) // where it is none, it stays empty
+			return id
 		}
 	}
-	r.finish()
-	return nil
+	return ""
 }

@@ -49,6 +49,7 @@ func fuzzRecord(t *testing.T, data []byte, v record) {
 		t.Skip("large")
 	}
 	typ := reflect.TypeOf(v).Elem()
+	sameAsLibrary(t, data, reflect.TypeOf(v.fields()).Elem())
 	err := v.(json.Unmarshaler).UnmarshalJSON(data)
 	tree, treeErr := generic(data)
 	object, isObject := tree.(map[string]any)
@@ -80,6 +81,29 @@ func fuzzRecord(t *testing.T, data []byte, v record) {
 	}
 	if second := sameBytes(t, again.Elem().Interface().(json.Marshaler)); len(second) != len(first) && !wraps(typ, data) {
 		t.Fatalf("%q\nbecomes\n%q\nand then\n%q", data, first, second)
+	}
+}
+
+// sameAsLibrary holds the walk that fills a record to the JSON library, where that takes
+// the data for the record's fields.
+func sameAsLibrary(t *testing.T, data []byte, twin reflect.Type) {
+	t.Helper()
+	want, got := reflect.New(twin), reflect.New(twin)
+	if !bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) || unmarshalJSON(data, want.Interface()) != nil || repeats(data) {
+		return
+	}
+	for i := range twin.NumField() { // null is nothing
+		if raw, ok := want.Elem().Field(i).Addr().Interface().(*json.RawMessage); ok && string(*raw) == "null" {
+			*raw = nil
+		}
+	}
+	valid, err := validJSON(data)
+	if err != nil {
+		t.Fatalf("%q: %v", data, err)
+	}
+	new(decoder).fillTwin(&walk{data: valid}, got.Interface())
+	if diff := cmp.Diff(want.Elem().Interface(), got.Elem().Interface(), cmpopts.EquateEmpty()); diff != "" {
+		t.Fatalf("%q is to the library another record (-) than to us (+):\n%s", data, diff)
 	}
 }
 

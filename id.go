@@ -58,11 +58,6 @@ func (id *ID) UnmarshalJSON(data []byte) error {
 		*id = ID(data)
 		return nil
 	case kindText:
-		// Nearly every text id is plain, and then needs no decoder.
-		if text := data[1:max(1, len(data)-1)]; len(data) > 1 && isPlainText(text) {
-			*id = ID(text)
-			return nil
-		}
 		var s string
 		if err := unmarshalJSON(data, &s); err != nil {
 			return err
@@ -75,16 +70,6 @@ func (id *ID) UnmarshalJSON(data []byte) error {
 	default:
 		return fmt.Errorf("growthgenius: an id is a number or text, not %s", kind)
 	}
-}
-
-// isPlainText reports whether the inside of a JSON string is the text itself.
-func isPlainText(b []byte) bool {
-	for _, c := range b {
-		if c < ' ' || c > '~' || c == '\\' || c == '"' {
-			return false
-		}
-	}
-	return true
 }
 
 var (

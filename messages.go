@@ -108,15 +108,11 @@ func (s *MessagesService) Resolve(ctx context.Context, a Attempt, opts ...Reques
 	return resolve[Message](ctx, s.client, endpoint{method: http.MethodGet, route: "/messages", envelope: messageEnvelope}, a, opts)
 }
 
-func (m *Message) fields() any { return (*messageFields)(m) }
-
-func (m *Message) finish() {
-	if m.ID == "" {
-		unwrap("message", m)
-	}
-}
-
-func (m *Message) identity() ID { return m.ID }
+func (m *Message) fields() any     { return (*messageFields)(m) }
+func (m *Message) finish()         {}
+func (m *Message) identity() ID    { return m.ID }
+func (m *Message) wrapper() string { return "message" }
+func (m *Message) anonymous() bool { return m.ID == "" }
 
 // UnmarshalJSON decodes a message, bare or wrapped in {"message": ...}. A field of an
 // unexpected type does not fail it: see Extra.

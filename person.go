@@ -260,12 +260,8 @@ type (
 	versionStatusFields     VersionStatus
 )
 
-func (p *Person) finish() {
-	if p.anonymous() {
-		unwrap("person", p)
-	}
-	dropNull(&p.StreetAddresses, &p.Certifications, &p.Languages)
-}
+func (p *Person) finish()         {}
+func (p *Person) wrapper() string { return "person" }
 
 // anonymous reports whether nothing says who this is.
 func (p *Person) anonymous() bool {

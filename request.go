@@ -194,6 +194,7 @@ func decodeMany[T any, P resourceOf[T]](ctx context.Context, c *Client, e endpoi
 	}
 	var beside strays
 	items := newElements(res.body, e.envelope, beside.add)
+	defer items.done()
 	most := max(minRecordBytes, recordGrowth*c.core.maxBytes) / int64(reflect.TypeFor[T]().Size()) //nolint:gosec // no type is that large
 	for {
 		ok, err := items.next(next)

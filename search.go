@@ -146,7 +146,7 @@ func (o SearchOptions) body() (searchBody, error) {
 }
 
 func (p *ContactPage) fields() any { return (*contactPageFields)(p) }
-func (p *ContactPage) finish()     { dropNull(&p.NumFetchResult) }
+func (p *ContactPage) finish()     {}
 
 // UnmarshalJSON decodes the record. A field of an unexpected type does not fail it.
 func (p *ContactPage) UnmarshalJSON(data []byte) error { return unmarshalRecord(data, p) }

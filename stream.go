@@ -1,6 +1,7 @@
 package growthgenius
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -47,55 +48,41 @@ type streamBody struct {
 	explain func(error) error // what an error of a read means
 	limit   int64             // on the bytes of one element
 	err     error             // of the last read
-
-	buf    []byte // what has been read from offset base on, less what nobody needs any more
-	base   int64
-	served int   // how much of buf the decoder has been given
-	mark   int64 // where the present element begins
+	read    int64             // how many bytes have been read
+	mark    int64             // where the present element begins
 }
 
 // Read gives the decoder more, which it asks for only once it has used up all it had.
 func (b *streamBody) Read(p []byte) (int, error) {
-	if b.served == len(b.buf) && b.err == nil {
-		b.err = b.fill()
+	if b.err != nil {
+		return 0, b.err
 	}
-	if n := copy(p, b.buf[b.served:]); n > 0 {
-		b.served += n
-		return n, nil
-	}
-	return 0, b.err
-}
-
-func (b *streamBody) fill() error {
-	if b.base+int64(len(b.buf))-b.mark >= b.limit {
-		return ErrResponseTooLarge
+	if b.read-b.mark >= b.limit {
+		b.err = ErrResponseTooLarge
+		return 0, b.err
 	}
 	if err := b.ended(); err != nil {
-		return b.explain(err)
+		b.err = b.explain(err)
+		return 0, b.err
 	}
-	done := min(int(b.mark-b.base), len(b.buf))
-	b.buf = b.buf[:copy(b.buf, b.buf[done:])]
-	b.base += int64(done)
-	b.buf = slices.Grow(b.buf, readSize)
 	b.timer.Reset(b.most)
-	n, err := b.body.Read(b.buf[len(b.buf) : len(b.buf)+readSize])
+	n, err := b.body.Read(p)
 	b.timer.Stop()
-	b.served = len(b.buf)
-	b.buf = b.buf[:b.served+n]
+	b.read += int64(n)
 	if room := cap(b.res.body) - len(b.res.body); room > 0 {
-		b.res.body = append(b.res.body, b.buf[b.served:b.served+min(n, room)]...)
+		b.res.body = append(b.res.body, p[:min(n, room)]...)
 	}
 	if err != nil && err != io.EOF { //nolint:errorlint // a Reader returns io.EOF itself
 		err = b.explain(err)
 	}
-	return err
+	b.err = err
+	return n, err
 }
 
-func (b *streamBody) begin(offset int64)        { b.mark = offset }
-func (b *streamBody) raw(from, to int64) []byte { return b.buf[from-b.base : to-b.base] }
+func (b *streamBody) begin(offset int64) { b.mark = offset }
 
 // failed reports whether the body could not be read to its end.
-func (b *streamBody) failed() bool { return b.err != nil && b.err != io.EOF } //nolint:errorlint // as above
+func (b *streamBody) failed() bool { return b.err != nil && b.err != io.EOF } //nolint:errorlint // a Reader returns io.EOF itself
 
 func (b *streamBody) close() {
 	b.end()
@@ -161,7 +148,7 @@ func (c *Client) each(ctx context.Context, e endpoint, opts []RequestOption, nex
 		body, items = b, newStreamElements(b, e.envelope, stray)
 		advance()
 		if bad != nil && b.failed() {
-			return body.failure(c.core.redact, 1, last)
+			return body.failure(c.core.redact, 1, last, items.dec.UnreadBuffer())
 		}
 		return nil
 	}
@@ -172,7 +159,7 @@ func (c *Client) each(ctx context.Context, e endpoint, opts []RequestOption, nex
 	for n := 1; ; n++ {
 		switch {
 		case bad != nil && body.failed():
-			return body.res, &callError{e.method, e.route, body.failure(c.core.redact, n, last)}
+			return body.res, &callError{e.method, e.route, body.failure(c.core.redact, n, last, items.dec.UnreadBuffer())}
 		case bad != nil:
 			return body.res, e.undecodable(c.core, body.res, fmt.Errorf("record %d: %w", n, bad))
 		case !ok || !use(body.res):
@@ -183,17 +170,17 @@ func (c *Client) each(ctx context.Context, e endpoint, opts []RequestOption, nex
 }
 
 // failure is the error of a body that could not be read to its end: at record number n,
-// or beside it where at is nil.
-func (b *streamBody) failure(redact redactor, n int, at record) error {
+// or beside it where at is nil. unread is what has been read of it.
+func (b *streamBody) failure(redact redactor, n int, at record, unread []byte) error {
 	if !errors.Is(b.err, ErrResponseTooLarge) {
 		return fmt.Errorf("%w at record %d: %w", errBrokenOff, n, b.err)
 	}
 	name := "the envelope"
-	if at != nil {
+	if r, ok := at.(resource); ok {
 		name = fmt.Sprintf("record %d", n)
-	}
-	if r, ok := at.(resource); ok && r.identity() != "" {
-		name += fmt.Sprintf(" (id %s)", printable(redact.text(string(r.identity()))))
+		if id := cmp.Or(r.identity(), idOfPart(unread)); id != "" {
+			name += fmt.Sprintf(" (id %s)", printable(redact.text(string(id))))
+		}
 	}
 	return fmt.Errorf("%w: %s is over %d bytes; see WithMaxResponseBytes", ErrResponseTooLarge, name, b.limit)
 }

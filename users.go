@@ -78,15 +78,11 @@ func withID(users []User, id ID) *User {
 	return nil
 }
 
-func (u *User) fields() any { return (*userFields)(u) }
-
-func (u *User) finish() {
-	if u.ID == "" {
-		unwrap("user", u)
-	}
-}
-
-func (u *User) identity() ID { return u.ID }
+func (u *User) fields() any     { return (*userFields)(u) }
+func (u *User) finish()         {}
+func (u *User) identity() ID    { return u.ID }
+func (u *User) wrapper() string { return "user" }
+func (u *User) anonymous() bool { return u.ID == "" }
 
 // UnmarshalJSON decodes a user, bare or wrapped in {"user": ...}. A field of an
 // unexpected type does not fail it: see Extra.

@@ -1,0 +1,95 @@
+package growthgenius
+
+import "bytes"
+
+// A walk goes over JSON that is known to be valid, so it checks nothing.
+type walk struct {
+	data []byte
+	at   int
+}
+
+// enter goes past the beginning of an object or list, which w is at.
+func (w *walk) enter() {
+	w.blanks()
+	w.at++
+}
+
+// more goes to the next member or element, and reports whether there is one.
+func (w *walk) more() bool {
+	w.blanks()
+	if w.data[w.at] == ',' {
+		w.at++
+		w.blanks()
+	}
+	return w.data[w.at] != '}' && w.data[w.at] != ']'
+}
+
+// leave goes past the end of an object or list, once there is no more.
+func (w *walk) leave() { w.at++ }
+
+// name goes to the value of a member, and returns its name as it stands there, in quotes.
+func (w *walk) name() []byte {
+	name := w.value()
+	w.blanks()
+	w.at++ // the colon
+	w.blanks()
+	return name
+}
+
+// value goes past a value and returns it.
+func (w *walk) value() []byte {
+	begin := w.at
+	switch w.data[w.at] {
+	case '"':
+		w.text()
+	case '{', '[':
+		w.nested()
+	default: // a number, or a word
+		for w.at < len(w.data) && !endsWord(w.data[w.at]) {
+			w.at++
+		}
+	}
+	return w.data[begin:w.at]
+}
+
+func (w *walk) text() {
+	for begin := w.at + 1; ; {
+		w.at += 1 + bytes.IndexByte(w.data[w.at+1:], '"')
+		before := w.at
+		for before > begin && w.data[before-1] == '\\' {
+			before--
+		}
+		if (w.at-before)%2 == 0 { // else the quote is escaped
+			w.at++
+			return
+		}
+	}
+}
+
+func (w *walk) nested() {
+	for depth := 0; ; {
+		switch w.data[w.at] {
+		case '"':
+			w.text()
+			continue
+		case '{', '[':
+			depth++
+		case '}', ']':
+			depth--
+		}
+		w.at++
+		if depth == 0 {
+			return
+		}
+	}
+}
+
+func (w *walk) blanks() {
+	for isBlank(w.data[w.at]) {
+		w.at++
+	}
+}
+
+func isBlank(c byte) bool { return c == ' ' || c == '\n' || c == '\t' || c == '\r' }
+
+func endsWord(c byte) bool { return c == ',' || c == '}' || c == ']' || isBlank(c) }

@@ -170,7 +170,7 @@ func (l *lookups) land(key string, f *flight) {
 // with its answer in hand has not paid in vain.
 func (c *Client) fly(ctx context.Context, f *flight, key string, e endpoint, opts []RequestOption, usable func(context.Context, *response) error) {
 	if kept := c.recall(ctx, key, e, usable); kept != nil {
-		f.info = kept.info
+		f.info = ResponseInfo{StatusCode: kept.status, FromCache: true}
 		if kept.status == http.StatusNotFound {
 			f.err = newAPIError(e.method, e.route, kept, time.Now(), c.core.redact)
 		} else {
@@ -214,7 +214,7 @@ func (c *Client) recall(ctx context.Context, key string, e endpoint, usable func
 	if age := time.Since(at); ok && (age >= enrichmentTTL || age < -clockSkew) {
 		return nil
 	}
-	res := &response{status: status, body: body, info: ResponseInfo{StatusCode: status, FromCache: true}}
+	res := &response{status: status, body: body}
 	if !ok || int64(len(body)) > c.core.maxBytes || (status == http.StatusOK && usable(ctx, res) != nil) {
 		c.core.cacheFailed(ctx, e, key, errors.New("a value in it cannot be used"))
 		return nil

@@ -52,7 +52,9 @@ func (stuck) Close() error { return nil }
 
 // refuse makes a transport's error one that proves that nothing was sent.
 func refuse(r *http.Request) error {
-	httptrace.ContextClientTrace(r.Context()).GetConn("api.growthgenius.com:443")
+	if trace := httptrace.ContextClientTrace(r.Context()); trace != nil { // reads have none
+		trace.GetConn("api.growthgenius.com:443")
+	}
 	return errors.New("connection refused")
 }
 

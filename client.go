@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/hashicorp/go-retryablehttp"
 )
 
 // Version is the version of this SDK, as sent in the User-Agent header.
@@ -38,12 +40,13 @@ type Client struct {
 // core is what a client shares with those made from it by ForUser.
 type core struct {
 	base           *url.URL
-	authorize      func(http.Header) // sets the API key; a function, so that nothing can print it
+	apiKey         func() string // a function, so that nothing can print it
 	redact         redactor
 	transport      http.RoundTripper
 	cookies        http.CookieJar
 	limiter        Limiter
 	pause          serverPause
+	engine         *retryablehttp.Client
 	retry          RetryPolicy
 	budget         *retryBudget
 	readBack       ReadBackPolicy
@@ -84,7 +87,7 @@ func NewClient(apiKey string, opts ...Option) (*Client, error) {
 	}
 	c := &core{
 		base:           base,
-		authorize:      func(h http.Header) { h["Authorization"] = []string{apiKey} },
+		apiKey:         func() string { return apiKey },
 		redact:         newRedactor(apiKey),
 		transport:      cfg.httpClient.Transport,
 		cookies:        cfg.httpClient.Jar,
@@ -102,6 +105,7 @@ func NewClient(apiKey string, opts ...Option) (*Client, error) {
 		personPath:     cfg.personPath,
 		lookups:        newLookups(cfg.cache, apiKey, base),
 	}
+	c.engine = newEngine(c)
 	if c.transport == nil {
 		c.transport = defaultTransport()
 	}

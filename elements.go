@@ -27,19 +27,23 @@ type elements struct {
 	list  string // the name of the list being read; "" between the keys of the envelope
 	found bool   // records, or a list without any
 
-	records decoder
+	records  *decoder
+	borrowed *bodyDecoder
 }
 
 // newElements reads an answer that is in memory. It is to be told when it is done with.
 func newElements(body []byte, env envelope, stray func(string, kind)) *elements {
-	return &elements{dec: borrowDecoder(body), env: env, begin: func(int64) {}, stray: stray}
+	dec := borrowDecoder(body)
+	dec.list = elements{dec: &dec.Decoder, records: &dec.records, borrowed: dec, env: env, begin: func(int64) {}, stray: stray}
+	return &dec.list
 }
 
-func (e *elements) done() { returnDecoder(e.dec) }
+func (e *elements) done() { e.borrowed.giveBack() }
 
 // newStreamElements reads an answer as it arrives.
 func newStreamElements(body *streamBody, env envelope, stray func(string, kind)) *elements {
-	return &elements{dec: jsontext.NewDecoder(bufio.NewReaderSize(body, readSize), decodeOptions), env: env, begin: body.begin, stray: stray}
+	dec := jsontext.NewDecoder(bufio.NewReaderSize(body, readSize), decodeOptions)
+	return &elements{dec: dec, records: new(decoder), env: env, begin: body.begin, stray: stray}
 }
 
 // next decodes the next element into what into returns. It reports false at the end.
@@ -159,7 +163,7 @@ func (e *elements) element(r record) error {
 // of the record may be missing.
 func idOfPart(data []byte) ID {
 	dec := borrowDecoder(bytes.TrimLeft(data, " \t\r\n,:"))
-	defer returnDecoder(dec)
+	defer dec.giveBack()
 	if token, err := dec.ReadToken(); err != nil || token.Kind() != '{' {
 		return ""
 	}

@@ -97,11 +97,13 @@ func sameAsLibrary(t *testing.T, data []byte, twin reflect.Type) {
 			*raw = nil
 		}
 	}
-	valid, err := validJSON(data)
+	dec := borrowDecoder(data)
+	defer dec.giveBack()
+	valid, err := dec.whole()
 	if err != nil {
 		t.Fatalf("%q: %v", data, err)
 	}
-	new(decoder).fillTwin(&walk{data: valid}, got.Interface())
+	dec.records.fillTwin(&walk{data: valid}, got.Interface())
 	if diff := cmp.Diff(want.Elem().Interface(), got.Elem().Interface(), cmpopts.EquateEmpty()); diff != "" {
 		t.Fatalf("%q is to the library another record (-) than to us (+):\n%s", data, diff)
 	}

@@ -261,6 +261,9 @@ type callOptions struct {
 }
 
 func applyOptions(opts []RequestOption) callOptions {
+	if len(opts) == 0 {
+		return callOptions{} // nothing that the options could keep
+	}
 	var o callOptions
 	for _, opt := range opts {
 		if opt != nil {

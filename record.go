@@ -108,13 +108,20 @@ func schemaOf(t reflect.Type) *schema {
 	return actual.(*schema)
 }
 
-// field finds the field of a name, which is probably the one at this place.
-func (s *schema) field(name []byte, place int) (i int, known bool) {
-	if place < len(s.sorted) && s.names[s.sorted[place]] == string(name) {
-		return s.sorted[place], true
+// field goes past the name of a member. Where that is a field's, i is the field, which is
+// probably the one at this place.
+func (s *schema) field(d *decoder, w *walk, place int) (name string, i int, known bool) {
+	if place < len(s.sorted) {
+		i = s.sorted[place]
+		if name = s.names[i]; w.named(name) {
+			return name, i, true
+		}
 	}
-	i, known = s.index[string(name)]
-	return i, known
+	unquoted := d.unquote(w.name())
+	if i, known = s.index[string(unquoted)]; known {
+		return s.names[i], i, true
+	}
+	return string(unquoted), 0, false
 }
 
 // shape is what a field is filled with.
@@ -168,36 +175,46 @@ func shapeOf(t reflect.Type) *shape {
 // unmarshalRecord is the UnmarshalJSON of every record. It replaces the whole record,
 // so that decoding into a reused variable leaves nothing of its former value.
 func unmarshalRecord(data []byte, r record) error {
-	valid, err := validJSON(data)
+	dec := borrowDecoder(data)
+	defer dec.giveBack()
+	valid, err := dec.whole()
 	if err != nil || kindOf(valid) == kindNull {
 		return err
 	}
-	return new(decoder).record(valid, r)
+	return dec.records.record(valid, r)
 }
 
-// validJSON is data without the blanks around it, if it is one JSON value.
-func validJSON(data []byte) ([]byte, error) {
-	dec := borrowDecoder(data)
-	defer returnDecoder(dec)
+// whole is the one value that is there to read, without the blanks around it.
+func (dec *bodyDecoder) whole() ([]byte, error) {
 	raw, err := dec.ReadValue()
 	if err == nil {
-		err = endOfInput(dec)
+		err = endOfInput(&dec.Decoder)
 	}
 	return raw, withoutNames(err)
 }
 
-// jsonDecoders are decoders of answers in memory that have done their work.
-var jsonDecoders = sync.Pool{New: func() any { return new(jsontext.Decoder) }}
+// bodyDecoder reads JSON in memory.
+type bodyDecoder struct {
+	jsontext.Decoder
+	body    bytes.Buffer
+	records decoder
+	list    elements
+}
 
-func borrowDecoder(data []byte) *jsontext.Decoder {
-	dec := jsonDecoders.Get().(*jsontext.Decoder)
-	dec.Reset(bytes.NewBuffer(data), decodeOptions)
+// bodyDecoders have done their work.
+var bodyDecoders = sync.Pool{New: func() any { return new(bodyDecoder) }}
+
+func borrowDecoder(data []byte) *bodyDecoder {
+	dec := bodyDecoders.Get().(*bodyDecoder)
+	dec.body = *bytes.NewBuffer(data)
+	dec.Reset(&dec.body, decodeOptions)
 	return dec
 }
 
-func returnDecoder(dec *jsontext.Decoder) {
-	dec.Reset(new(bytes.Buffer)) // an answer is not held on to
-	jsonDecoders.Put(dec)
+func (dec *bodyDecoder) giveBack() {
+	dec.body, dec.list = bytes.Buffer{}, elements{} // an answer is not held on to
+	dec.Reset(&dec.body)
+	bodyDecoders.Put(dec)
 }
 
 // endOfInput reads the end of the input, before which nothing may follow.
@@ -285,14 +302,11 @@ func (d *decoder) fillTwin(w *walk, fields any) {
 	var extra map[string]json.RawMessage
 	place := 0
 	for w.enter(); w.more(); {
-		token := w.name()
-		i, known := s.field(d.unquote(token), place)
+		name, i, known := s.field(d, w, place)
 		if known {
 			place = s.places[i] + 1
 		}
-		if len(extra) > 0 { // of a repeated name the last one counts
-			delete(extra, string(d.unquote(token)))
-		}
+		delete(extra, name) // of a repeated name the last one counts
 		begin := w.at
 		if known && d.set(v.Field(i), s.shapes[i], w) {
 			continue
@@ -302,7 +316,7 @@ func (d *decoder) fillTwin(w *walk, fields any) {
 		if extra == nil {
 			extra = map[string]json.RawMessage{}
 		}
-		extra[string(d.unquote(token))] = raw
+		extra[name] = raw
 		if known && !convert(v.Field(i), raw) {
 			v.Field(i).SetZero()
 		}
@@ -316,11 +330,11 @@ func (d *decoder) fillTwin(w *walk, fields any) {
 // set fills a field with the value that w is at, and reports whether that is of the
 // expected type. If it is not, both w and the field may be anywhere.
 func (d *decoder) set(field reflect.Value, s *shape, w *walk) bool {
-	field.SetZero()
 	first := w.data[w.at]
 	switch {
 	case first == 'n':
-		w.value()
+		w.at += len("null")
+		field.SetZero()
 		return true
 	case s.kind == shapeRecord:
 		if first == '{' {
@@ -338,6 +352,7 @@ func (d *decoder) set(field reflect.Value, s *shape, w *walk) bool {
 }
 
 func (d *decoder) setList(field reflect.Value, elem *shape, w *walk) bool {
+	field.SetZero()
 	n := 0
 	for w.enter(); w.more(); n++ {
 		field.Grow(1)
@@ -354,30 +369,30 @@ func (d *decoder) setList(field reflect.Value, elem *shape, w *walk) bool {
 }
 
 func (d *decoder) setScalar(field reflect.Value, kind shapeKind, raw []byte) bool {
-	is := kindOf(raw)
+	isText := raw[0] == '"'
 	switch kind {
 	case shapeText:
-		if is == kindText {
+		if isText {
 			field.SetString(d.texts.of(d.unquote(raw)))
 		}
-		return is == kindText
+		return isText
 	case shapeID:
-		if is == kindText {
+		if isText {
 			raw = d.unquote(raw)
+		} else if kindOf(raw) != kindNumber {
+			return false
 		}
-		if is == kindText || is == kindNumber {
-			field.SetString(d.texts.of(raw))
-		}
-		return is == kindText || is == kindNumber
+		field.SetString(d.texts.of(raw))
+		return true
 	case shapeNumber:
 		n, err := strconv.ParseInt(string(raw), 10, strconv.IntSize)
 		field.SetInt(n)
-		return err == nil
+		return err == nil && string(raw) != "-0" // which an int cannot write again
 	case shapeFlag:
 		field.SetBool(raw[0] == 't')
-		return is == kindBool
+		return kindOf(raw) == kindBool
 	case shapeTime:
-		return is == kindText && setTime(field.Addr().Interface().(*time.Time), d.unquote(raw))
+		return isText && setTime(field.Addr().Interface().(*time.Time), d.unquote(raw))
 	case shapeRaw:
 		field.SetBytes(bytes.Clone(raw))
 		return true

@@ -58,6 +58,7 @@ func one[T any, P resourceOf[T]](ctx context.Context, c *Client, e endpoint, opt
 	if err != nil {
 		return nil, err
 	}
+	defer res.release()
 	return decodeOne[T, P](ctx, c, e, res)
 }
 
@@ -71,6 +72,7 @@ func many[T any, P resourceOf[T]](ctx context.Context, c *Client, e endpoint, op
 	if err != nil {
 		return nil, err
 	}
+	defer res.release()
 	return decodeMany[T, P](ctx, c, e, res)
 }
 
@@ -134,6 +136,7 @@ func (c *Client) whole(ctx context.Context, e endpoint, v record, opts []Request
 	if err != nil {
 		return err
 	}
+	defer res.release()
 	return c.decodeWhole(ctx, e, res, v, check)
 }
 
@@ -279,19 +282,22 @@ func (c *Client) send(ctx context.Context, e endpoint, opts []RequestOption) (*r
 
 // exchange builds the request and sends it, after so many attempts before.
 func (c *Client) exchange(ctx context.Context, e endpoint, o *callOptions, before int) exchanged {
-	req, err := c.newRequest(ctx, e, o)
+	s := &sender{
+		Context: ctx, core: c.core,
+		method: e.method, route: e.route, class: e.class.of(e.method), noRetry: o.noRetry, before: before, splits: e.splits, open: e.open,
+	}
+	req, err := c.newRequest(s, e, o)
 	if err != nil {
 		return exchanged{err: e.refuse(err)}
 	}
-	s := &sender{core: c.core, method: e.method, route: e.route, class: e.class.of(e.method), noRetry: o.noRetry, before: before, splits: e.splits, open: e.open}
-	res, err := s.send(req) //nolint:contextcheck // the request carries it
+	res, err := s.send(req)
 	ex := exchanged{attempts: before + s.attempts, ambiguous: s.ambiguous}
 	if err != nil {
 		ex.err = err
 		return ex
 	}
 	if o.capture != nil {
-		*o.capture = res.info
+		*o.capture = s.info(res)
 	}
 	switch {
 	case res.status < 300 && !(e.lookup && res.status == http.StatusAccepted),
@@ -323,19 +329,9 @@ func (c *Client) newRequest(ctx context.Context, e endpoint, o *callOptions) (*r
 		}
 		path = strings.Replace(path, "{id}", segment, 1)
 	}
-	values, err := encodeQuery(e.query)
+	rawQuery, err := c.encodeQuery(e, o)
 	if err != nil {
 		return nil, err
-	}
-	if !e.anonymous {
-		id, err := c.actAs(o)
-		if err != nil {
-			return nil, err
-		}
-		if values.Has("user_id") {
-			return nil, fmt.Errorf("%w: the query has a user_id: use AsUser", ErrInvalidInput)
-		}
-		values.Set("user_id", string(id))
 	}
 	body, err := e.encodeBody()
 	if err != nil {
@@ -346,22 +342,25 @@ func (c *Client) newRequest(ctx context.Context, e endpoint, o *callOptions) (*r
 		return nil, fmt.Errorf("%w: the path cannot be parsed", ErrInvalidInput)
 	}
 	u := *c.core.base
-	u.RawPath = u.EscapedPath() + path
+	if e.raw || u.RawPath != "" || plain != path {
+		u.RawPath = u.EscapedPath() + path
+	}
 	u.Path += plain
-	u.RawQuery = values.Encode()
-	header := http.Header{}
-	if o.header != nil {
-		header = o.header.Clone()
+	u.RawQuery = rawQuery
+	header := make(http.Header, len(o.header)+4)
+	for name, values := range o.header {
+		header[name] = slices.Clone(values)
 	}
-	header["Accept"] = []string{"application/json"}
+	// Each request has its own values: a transport may change them, though it should not.
+	own := [...]string{"application/json", c.core.apiKey(), c.core.userAgent}
+	header["Accept"], header["Authorization"] = own[0:1:1], own[1:2:2]
 	if header.Get("User-Agent") == "" {
-		header["User-Agent"] = []string{c.core.userAgent}
+		header["User-Agent"] = own[2:3:3]
 	}
-	c.core.authorize(header)
 	req := (&http.Request{
-		Method: e.method, URL: &u, Host: u.Host, Header: header,
+		Method: e.method, URL: &u, Header: header,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-	}).WithContext(context.WithValue(ctx, routeKey{}, e.route))
+	}).WithContext(ctx)
 	retryable := &retryablehttp.Request{Request: req}
 	if body != nil {
 		header["Content-Type"] = []string{"application/json"}
@@ -434,10 +433,30 @@ func checkPath(path string) error {
 	return nil
 }
 
-func encodeQuery(q any) (url.Values, error) {
+// encodeQuery is the query of a call, with the acting user.
+func (c *Client) encodeQuery(e endpoint, o *callOptions) (string, error) {
+	values, err := queryValues(e.query)
+	if err != nil || e.anonymous {
+		return values.Encode(), err
+	}
+	id, err := c.actAs(o)
+	if err != nil {
+		return "", err
+	}
+	if values.Has("user_id") {
+		return "", fmt.Errorf("%w: the query has a user_id: use AsUser", ErrInvalidInput)
+	}
+	if len(values) == 0 {
+		return "user_id=" + url.QueryEscape(string(id)), nil
+	}
+	values.Set("user_id", string(id))
+	return values.Encode(), nil
+}
+
+func queryValues(q any) (url.Values, error) {
 	switch q := q.(type) {
 	case nil:
-		return url.Values{}, nil
+		return nil, nil
 	case url.Values:
 		values := make(url.Values, len(q)+1)
 		for key, list := range q {

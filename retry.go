@@ -1,7 +1,6 @@
 package growthgenius
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -143,9 +142,9 @@ type verdict struct {
 }
 
 // judge decides whether to try again after attempt number n.
-func (s *sender) judge(ctx context.Context, n int) verdict {
+func (s *sender) judge(n int) verdict {
 	switch {
-	case ctx.Err() != nil || !s.class.replayable(s.last):
+	case s.Err() != nil || !s.class.replayable(s.last):
 		return verdict{}
 	case s.noRetry || n >= s.core.retry.MaxAttempts, s.splits && s.last.isSlow():
 		return verdict{}
@@ -160,7 +159,7 @@ func (s *sender) judge(ctx context.Context, n int) verdict {
 			wait = asked
 		}
 	}
-	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < wait {
+	if deadline, ok := s.Deadline(); ok && time.Until(deadline) < wait {
 		return verdict{why: fmt.Sprintf("not tried again: the wait of %s would pass the context's deadline", wait.Round(time.Millisecond))}
 	}
 	throttled := s.last.res != nil && s.last.res.status == http.StatusTooManyRequests

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -21,7 +22,28 @@ type response struct {
 	status int
 	header http.Header
 	body   []byte
-	info   ResponseInfo
+	buffer *bodyBuffer // what body is in
+}
+
+// bodyBuffer reads a body up to a bound.
+type bodyBuffer struct {
+	bytes.Buffer
+	from io.LimitedReader
+}
+
+// bodies are buffers of answers that have been decoded.
+var bodies = sync.Pool{New: func() any { return new(bodyBuffer) }}
+
+// mostKept bounds the buffers that are kept for later.
+const mostKept = 64 << 10
+
+// release gives the body back once it has been decoded. Nothing decoded refers to it.
+func (r *response) release() {
+	if r.buffer != nil && r.buffer.Cap() <= mostKept {
+		r.buffer.Reset()
+		bodies.Put(r.buffer)
+	}
+	r.body, r.buffer = nil, nil
 }
 
 // attempt is how one request ended: with an answer or an error.
@@ -33,9 +55,11 @@ type attempt struct {
 	unsent bool
 }
 
-// sender sends one call: it is the transport, the retry policy and the backoff of a
-// go-retryablehttp client made for this call alone, so all they need to know is here.
+// sender sends one call. It is the context of the call's requests, so that the transport
+// and the retry policy of the client's one go-retryablehttp client find it there.
 type sender struct {
+	context.Context // the caller's
+
 	core    *core
 	method  string
 	route   string
@@ -43,12 +67,8 @@ type sender struct {
 	noRetry bool
 	before  int // attempts of the call before this sender's
 	started time.Time
-	ctxErr  func() error // of the caller's context
 	splits  bool
 	open    func(*streamBody) error
-
-	http  http.Client
-	retry retryablehttp.Client
 
 	attempts  int
 	last      attempt
@@ -57,55 +77,86 @@ type sender struct {
 	ambiguous bool // some attempt may have been carried out
 }
 
+type senderKey struct{}
+
+// Value knows the call, and the route for those who ask by RouteFromContext.
+func (s *sender) Value(key any) any {
+	switch key.(type) {
+	case senderKey:
+		return s
+	case routeKey:
+		return s.route
+	default:
+		return s.Context.Value(key)
+	}
+}
+
+func senderOf(ctx context.Context) *sender { return ctx.Value(senderKey{}).(*sender) }
+
+// newEngine is the retry loop that all calls of a client share.
+func newEngine(c *core) *retryablehttp.Client {
+	return &retryablehttp.Client{
+		HTTPClient: &http.Client{
+			Transport:     attempts{},
+			Jar:           c.cookies,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+		RetryMax: c.retry.MaxAttempts,
+		CheckRetry: func(ctx context.Context, _ *http.Response, err error) (bool, error) {
+			return senderOf(ctx).checkRetry(err), nil
+		},
+		Backoff:      func(time.Duration, time.Duration, int, *http.Response) time.Duration { return 0 }, // it is not told the call
+		PrepareRetry: func(r *http.Request) error { return senderOf(r.Context()).backoff() },
+		ErrorHandler: retryablehttp.PassthroughErrorHandler,
+	}
+}
+
+// attempts is the transport under the retry loop.
+type attempts struct{}
+
+func (attempts) RoundTrip(req *http.Request) (*http.Response, error) {
+	return senderOf(req.Context()).attempt(req)
+}
+
 // send waits for the limiter, sends the request, and tries again where that does no harm.
 func (s *sender) send(req *retryablehttp.Request) (*response, error) {
-	ctx := req.Context()
-	s.started, s.ctxErr = time.Now(), ctx.Err
-	s.http = http.Client{
-		Transport:     s,
-		Jar:           s.core.cookies,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	s.started = time.Now()
+	if err := s.core.waitForTurn(s.Context); err != nil {
+		return nil, s.failed(withContextError(err, s.Err()))
 	}
-	s.retry = retryablehttp.Client{
-		HTTPClient:   &s.http,
-		RetryMax:     s.core.retry.MaxAttempts,
-		CheckRetry:   s.checkRetry,
-		Backoff:      s.backoff,
-		ErrorHandler: retryablehttp.PassthroughErrorHandler,
-		PrepareRetry: func(r *http.Request) error { return s.core.waitForTurn(r.Context()) },
-	}
-	if err := s.core.waitForTurn(ctx); err != nil {
-		return nil, s.failed(withContextError(err, ctx.Err()))
-	}
-	res, err := s.retry.Do(req)
+	res, err := s.core.engine.Do(req)
 	if res != nil {
-		_ = res.Body.Close() // RoundTrip has read it
+		_ = res.Body.Close() // the attempt has read it
 	}
-	return s.result(ctx, err)
+	return s.result(err)
 }
 
 // result turns the last attempt into what the call returns. err is that of the retry
 // loop: of the last attempt, or of a wait that the context cut short.
-func (s *sender) result(ctx context.Context, err error) (*response, error) {
+func (s *sender) result(err error) (*response, error) {
 	last := s.last
 	if last.res != nil && !s.verdict.again {
 		if last.res.status < 300 {
 			s.core.budget.succeeded(s.spent)
 		}
-		last.res.info = ResponseInfo{
-			StatusCode: last.res.status,
-			Header:     last.res.header,
-			RequestID:  requestID(last.res.header),
-			Attempts:   s.before + s.attempts,
-			Duration:   time.Since(s.started),
-		}
 		return last.res, nil
 	}
 	if last.res == nil && last.err != nil && !s.verdict.again {
-		return nil, s.failed(withContextError(last.err, ctx.Err()))
+		return nil, s.failed(withContextError(last.err, s.Err()))
 	}
 	// The context or the limiter ended the wait for another attempt.
-	return nil, s.failed(withContextError(fmt.Errorf("%w while waiting to try again after: %s", s.core.redact.err(err), s.describe()), ctx.Err()))
+	return nil, s.failed(withContextError(fmt.Errorf("%w while waiting to try again after: %s", s.core.redact.err(err), s.describe()), s.Err()))
+}
+
+// info is what CaptureResponse tells of an answer.
+func (s *sender) info(res *response) ResponseInfo {
+	return ResponseInfo{
+		StatusCode: res.status,
+		Header:     res.header,
+		RequestID:  requestID(res.header),
+		Attempts:   s.before + s.attempts,
+		Duration:   time.Since(s.started),
+	}
 }
 
 // failed is the error of a call that got no answer.
@@ -123,9 +174,9 @@ func (s *sender) describe() string {
 	return s.last.err.Error()
 }
 
-// RoundTrip makes one attempt: it sends the request and reads the whole body, so that an
+// attempt makes one attempt: it sends the request and reads the whole body, so that an
 // answer cut short is a failed attempt.
-func (s *sender) RoundTrip(req *http.Request) (*http.Response, error) {
+func (s *sender) attempt(req *http.Request) (*http.Response, error) {
 	s.attempts++
 	begun := time.Now()
 	ctx, wait := newPatience(req.Context(), s.core.attemptTimeout)
@@ -135,11 +186,10 @@ func (s *sender) RoundTrip(req *http.Request) (*http.Response, error) {
 			wait.end()
 		}
 	}()
-	var sought, got atomic.Bool
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GetConn: func(string) { sought.Store(true) },
-		GotConn: func(httptrace.GotConnInfo) { got.Store(true) },
-	})
+	var left *departure
+	if s.class == replayUnsent || s.method == http.MethodDelete { // nobody asks of the others
+		ctx, left = watchDeparture(ctx)
+	}
 	res, err := s.core.transport.RoundTrip(req.WithContext(ctx))
 	if err == nil {
 		s.last = attempt{res: &response{status: res.StatusCode, header: res.Header}}
@@ -147,18 +197,32 @@ func (s *sender) RoundTrip(req *http.Request) (*http.Response, error) {
 		if s.open != nil && res.StatusCode < 300 {
 			kept, err = s.stream(wait, res)
 		} else {
-			s.last.res.body, err = readBody(res, s.limit())
+			err = s.last.res.read(res, s.limit())
 		}
 		if err == nil {
 			res.Body = http.NoBody
-			s.log(req.Context(), begun)
+			s.log(begun)
 			return res, nil
 		}
 	}
-	s.last = attempt{err: s.core.redact.err(s.explain(wait, unwrapURLError(err))), unsent: sought.Load() && !got.Load()}
-	s.log(req.Context(), begun)
+	s.last = attempt{err: s.explain(wait, err), unsent: left.refuted()}
+	s.log(begun)
 	return nil, s.last.err
 }
+
+// departure is what net/http tells of a request's way to a connection.
+type departure struct{ sought, got atomic.Bool }
+
+func watchDeparture(ctx context.Context) (context.Context, *departure) {
+	d := new(departure)
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GetConn: func(string) { d.sought.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) { d.got.Store(true) },
+	}), d
+}
+
+// refuted reports whether the request provably never left.
+func (d *departure) refuted() bool { return d != nil && d.sought.Load() && !d.got.Load() }
 
 // limit bounds the answer.
 func (s *sender) limit() int64 {
@@ -174,7 +238,7 @@ func (s *sender) stream(wait *patience, res *http.Response) (*streamBody, error)
 	wait.timer.Stop()
 	b := &streamBody{
 		patience: wait, res: s.last.res, body: res.Body, limit: s.core.maxBytes,
-		explain: func(err error) error { return s.core.redact.err(s.explain(wait, unwrapURLError(err))) },
+		explain: func(err error) error { return s.explain(wait, err) },
 	}
 	if err := s.open(b); err != nil {
 		_ = res.Body.Close()
@@ -186,64 +250,71 @@ func (s *sender) stream(wait *patience, res *http.Response) (*streamBody, error)
 // explain tells the end of the caller's context from the attempt's own timeout, which
 // net/http reports in the same words.
 func (s *sender) explain(wait *patience, err error) error {
-	if ctxErr := s.ctxErr(); ctxErr != nil {
+	if ctxErr := s.Err(); ctxErr != nil {
 		return ctxErr
 	}
-	if wait.ended() == nil && !isContextError(err) {
-		return err
+	if wait.over() || isContextError(err) {
+		return timeoutError{s.core.attemptTimeout}
 	}
-	return timeoutError{s.core.attemptTimeout}
+	return s.core.redact.err(unwrapURLError(err))
 }
 
-// readBody reads a body up to a bound and closes it.
-func readBody(res *http.Response, limit int64) ([]byte, error) {
+// read reads a body up to a bound and closes it.
+func (r *response) read(res *http.Response, limit int64) error {
 	defer func() { _ = res.Body.Close() }()
 	tooLarge := func() error {
 		return fmt.Errorf("%w: the answer (status %d) is over %d bytes; see WithMaxResponseBytes", ErrResponseTooLarge, res.StatusCode, limit)
 	}
 	if res.ContentLength > limit {
-		return nil, tooLarge()
+		return tooLarge()
 	}
-	var buf bytes.Buffer
+	buf := bodies.Get().(*bodyBuffer)
 	if n := res.ContentLength; n > 0 && n <= 1<<20 {
 		buf.Grow(int(n) + bytes.MinRead)
 	}
-	n, err := buf.ReadFrom(io.LimitReader(res.Body, limit+1))
+	buf.from = io.LimitedReader{R: res.Body, N: limit + 1}
+	n, err := buf.ReadFrom(&buf.from)
+	buf.from.R = nil
 	if n > limit {
-		return nil, tooLarge()
+		return tooLarge()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("the answer (status %d) broke off after %d bytes: %w", res.StatusCode, n, err)
+		return fmt.Errorf("the answer (status %d) broke off after %d bytes: %w", res.StatusCode, n, err)
 	}
-	return buf.Bytes(), nil
+	r.body, r.buffer = buf.Bytes(), buf
+	return nil
 }
 
-// checkRetry is asked by the retry loop after each attempt. What it is given about the
-// answer is what RoundTrip has noted already.
-func (s *sender) checkRetry(ctx context.Context, _ *http.Response, err error) (bool, error) {
+// checkRetry is asked by the retry loop after each attempt. What there is to know of the
+// answer has been noted already.
+func (s *sender) checkRetry(err error) bool {
 	if s.attempts == 0 { // net/http refused the request itself
 		s.last = attempt{err: s.core.redact.err(unwrapURLError(err)), unsent: true}
 	}
 	if s.class.ambiguous(s.last) {
 		s.ambiguous = true
 	}
-	s.verdict = s.judge(ctx, s.before+s.attempts)
+	s.verdict = s.judge(s.before + s.attempts)
 	if s.verdict.again && s.core.logger != nil {
-		s.core.logger.LogAttrs(ctx, slog.LevelWarn, "growthgenius: trying again", append(s.attrs(),
+		s.core.logger.LogAttrs(s.Context, slog.LevelWarn, "growthgenius: trying again", append(s.attrs(),
 			slog.Duration("wait", s.verdict.wait))...)
 	}
-	return s.verdict.again, nil
+	return s.verdict.again
 }
 
-func (s *sender) backoff(_, _ time.Duration, _ int, _ *http.Response) time.Duration {
-	return s.verdict.wait
+// backoff waits until the next attempt may be made.
+func (s *sender) backoff() error {
+	if err := pause(s.Context, s.verdict.wait); err != nil {
+		return err
+	}
+	return s.core.waitForTurn(s.Context)
 }
 
-func (s *sender) log(ctx context.Context, begun time.Time) {
+func (s *sender) log(begun time.Time) {
 	if s.core.logger == nil {
 		return
 	}
-	s.core.logger.LogAttrs(ctx, slog.LevelDebug, "growthgenius: attempt", append(s.attrs(),
+	s.core.logger.LogAttrs(s.Context, slog.LevelDebug, "growthgenius: attempt", append(s.attrs(),
 		slog.Duration("duration", time.Since(begun)))...)
 }
 

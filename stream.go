@@ -24,14 +24,24 @@ var errBrokenOff = errors.New("the answer broke off")
 // patience ends an attempt that takes too long: its context is cancelled.
 type patience struct {
 	cancel context.CancelFunc
-	ended  func() error // of the context
+	ended  <-chan struct{}
 	timer  *time.Timer
 	most   time.Duration
 }
 
 func newPatience(parent context.Context, most time.Duration) (context.Context, *patience) {
 	ctx, cancel := context.WithCancel(parent)
-	return ctx, &patience{cancel, ctx.Err, time.AfterFunc(most, cancel), most}
+	return ctx, &patience{cancel, ctx.Done(), time.AfterFunc(most, cancel), most}
+}
+
+// over reports whether the attempt has been ended.
+func (p *patience) over() bool {
+	select {
+	case <-p.ended:
+		return true
+	default:
+		return false
+	}
 }
 
 func (p *patience) end() {
@@ -61,8 +71,8 @@ func (b *streamBody) Read(p []byte) (int, error) {
 		b.err = ErrResponseTooLarge
 		return 0, b.err
 	}
-	if err := b.ended(); err != nil {
-		b.err = b.explain(err)
+	if b.over() {
+		b.err = b.explain(context.Canceled)
 		return 0, b.err
 	}
 	b.timer.Reset(b.most)

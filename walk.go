@@ -30,10 +30,25 @@ func (w *walk) leave() { w.at++ }
 // name goes to the value of a member, and returns its name as it stands there, in quotes.
 func (w *walk) name() []byte {
 	name := w.value()
-	w.blanks()
-	w.at++ // the colon
-	w.blanks()
+	w.colon()
 	return name
+}
+
+// named goes to the value of a member, if the member has this name, unescaped.
+func (w *walk) named(name string) bool {
+	end := w.at + 1 + len(name)
+	if end >= len(w.data) || w.data[end] != '"' || string(w.data[w.at+1:end]) != name {
+		return false
+	}
+	w.at = end + 1
+	w.colon()
+	return true
+}
+
+func (w *walk) colon() {
+	w.blanks()
+	w.at++
+	w.blanks()
 }
 
 // value goes past a value and returns it.

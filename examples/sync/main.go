@@ -31,7 +31,6 @@ import (
 	"os"
 	"os/signal"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -39,7 +38,6 @@ import (
 	_ "modernc.org/sqlite"
 
 	"github.com/growthgenius/growthgenius-go"
-	"github.com/growthgenius/growthgenius-go/growthgeniustest"
 )
 
 // schema is SQL that both databases take. A record is whole in its JSON; the columns beside
@@ -55,50 +53,44 @@ var schema = []string{
 		sent_at TIMESTAMPTZ, record JSON NOT NULL)`,
 }
 
+// service is what a copy needs of client.Contacts, and of client.Messages.
+type service[T any] interface {
+	Changes(growthgenius.ChangeOptions) *growthgenius.ChangeFeed[T]
+	Stream(context.Context, growthgenius.ListOptions, ...growthgenius.RequestOption) iter.Seq2[*T, error]
+	Get(context.Context, growthgenius.ID, ...growthgenius.RequestOption) (*T, error)
+}
+
 // A table is the copy of one resource.
 type table[T any] struct {
+	service[T]
 	resource string
-	version  int64 // grows with each transaction, so that it tells of other runs
-
-	upsert, ids, remove string                            // SQL
-	row                 func(*T) (growthgenius.ID, []any) // what upsert takes beside the record
-	changes             func(growthgenius.ChangeOptions) *growthgenius.ChangeFeed[T]
-	stream              func(context.Context, growthgenius.ListOptions, ...growthgenius.RequestOption) iter.Seq2[*T, error]
-	get                 func(context.Context, growthgenius.ID, ...growthgenius.RequestOption) (*T, error)
+	upsert   string                            // SQL
+	row      func(*T) (growthgenius.ID, []any) // what upsert takes beside the record
+	version  int64                             // grows with each transaction, so that it tells of other runs
 }
 
 func contactsOf(client *growthgenius.Client) *table[growthgenius.Contact] {
 	return &table[growthgenius.Contact]{
-		resource: "contacts",
+		service: client.Contacts, resource: "contacts",
 		upsert: `INSERT INTO growthgenius_contacts (id, record, email, full_name, company_name, stage, updated_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO UPDATE SET record = excluded.record,
 			email = excluded.email, full_name = excluded.full_name, company_name = excluded.company_name,
 			stage = excluded.stage, updated_at = excluded.updated_at`,
-		ids:    `SELECT id FROM growthgenius_contacts`,
-		remove: `DELETE FROM growthgenius_contacts WHERE id = $1`,
 		row: func(c *growthgenius.Contact) (growthgenius.ID, []any) {
 			return c.ID, []any{text(c.Email), text(c.FullName), text(c.CompanyName), text(c.Stage), instant(c.UpdatedAt)}
 		},
-		changes: client.Contacts.Changes,
-		stream:  client.Contacts.Stream,
-		get:     client.Contacts.Get,
 	}
 }
 
 func messagesOf(client *growthgenius.Client) *table[growthgenius.Message] {
 	return &table[growthgenius.Message]{
-		resource: "messages",
+		service: client.Messages, resource: "messages",
 		upsert: `INSERT INTO growthgenius_messages (id, record, contact_id, message_type, sent_at)
 			VALUES ($1, $2, $3, $4, $5) ON CONFLICT (id) DO UPDATE SET record = excluded.record,
 			contact_id = excluded.contact_id, message_type = excluded.message_type, sent_at = excluded.sent_at`,
-		ids:    `SELECT id FROM growthgenius_messages`,
-		remove: `DELETE FROM growthgenius_messages WHERE id = $1`,
 		row: func(m *growthgenius.Message) (growthgenius.ID, []any) {
 			return m.ID, []any{text(string(m.ContactID)), text(m.MessageType), instant(m.SentAt)}
 		},
-		changes: client.Messages.Changes,
-		stream:  client.Messages.Stream,
-		get:     client.Messages.Get,
 	}
 }
 
@@ -194,7 +186,7 @@ func (t *table[T]) sync(ctx context.Context, db *sql.DB, user growthgenius.ID, f
 		return err
 	}
 	var stored, deleted int
-	for window, err := range t.changes(growthgenius.ChangeOptions{Since: since}).Windows(ctx) {
+	for window, err := range t.Changes(growthgenius.ChangeOptions{Since: since}).Windows(ctx) {
 		if err != nil {
 			return err
 		}
@@ -283,7 +275,7 @@ func (t *table[T]) refresh(ctx context.Context, db *sql.DB, checkpoint time.Time
 		if err != nil {
 			return err
 		}
-		for item, err := range t.stream(ctx, growthgenius.ListOptions{}) {
+		for item, err := range t.Stream(ctx, growthgenius.ListOptions{}) {
 			if err != nil {
 				return err // the list broke off: nothing is deleted
 			}
@@ -295,14 +287,14 @@ func (t *table[T]) refresh(ctx context.Context, db *sql.DB, checkpoint time.Time
 		}
 		// A list that lacks a record may be short for another reason, so the API is asked.
 		for id := range missing {
-			_, err := t.get(ctx, id)
+			_, err := t.Get(ctx, id)
 			if err == nil {
 				continue
 			}
 			if !errors.Is(err, growthgenius.ErrNotFound) {
 				return err
 			}
-			if _, err := tx.ExecContext(ctx, t.remove, string(id)); err != nil {
+			if _, err := tx.ExecContext(ctx, `DELETE FROM growthgenius_`+t.resource+` WHERE id = $1`, string(id)); err != nil {
 				return err
 			}
 			deleted++
@@ -314,7 +306,7 @@ func (t *table[T]) refresh(ctx context.Context, db *sql.DB, checkpoint time.Time
 
 // stored is the set of the ids in the table.
 func (t *table[T]) stored(ctx context.Context, tx *sql.Tx) (map[growthgenius.ID]bool, error) {
-	rows, err := tx.QueryContext(ctx, t.ids)
+	rows, err := tx.QueryContext(ctx, `SELECT id FROM growthgenius_`+t.resource)
 	if err != nil {
 		return nil, err
 	}
@@ -328,23 +320,4 @@ func (t *table[T]) stored(ctx context.Context, tx *sql.Tx) (map[growthgenius.ID]
 		ids[id] = true
 	}
 	return ids, rows.Err()
-}
-
-// sample is a server in memory with some records that are an hour old: a feed leaves out
-// the last minute, which a list may not show yet.
-func sample() (*growthgeniustest.Server, error) {
-	var ahead atomic.Int64
-	server, err := growthgeniustest.Start(growthgeniustest.WithClock(func() time.Time {
-		return time.Now().Add(time.Duration(ahead.Load()))
-	}))
-	if err != nil {
-		return nil, err
-	}
-	contacts := server.AddContacts(
-		growthgenius.Contact{FullName: "Ada Byron", Email: "ada@example.com", Stage: "Replied"},
-		growthgenius.Contact{FullName: "Quinn Starter", Email: "quinn@example.com", Stage: "Cold"},
-	)
-	server.AddMessages(growthgenius.Message{ContactID: contacts[0].ID, MessageType: "sales_force_message", RenderedCopy: "Hi Ada"})
-	ahead.Store(int64(time.Hour))
-	return server, nil
 }

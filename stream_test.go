@@ -236,6 +236,40 @@ func TestStreamMemory(t *testing.T) { //nolint:paralleltest // see above
 	}
 }
 
+// TestWholeListMemory: the measure of TestStreamMemory sees a list that is held whole, as it
+// is where people read and decode it in one go. It is not parallel either.
+func TestWholeListMemory(t *testing.T) { //nolint:paralleltest // see above
+	contact := sampleContact(t)
+	n := 10_000
+	if raced() {
+		n /= 10
+	}
+	body := &flood{n: n, piece: func(i int) string {
+		switch i {
+		case 0:
+			return `{"contacts":[` + fmt.Sprintf(contact, i)
+		case n:
+			return "]}"
+		default:
+			return "," + fmt.Sprintf(contact, i)
+		}
+	}}
+	data, err := io.ReadAll(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list struct{ Contacts []growthgenius.Contact }
+	if err := json.Unmarshal(data, &list); err != nil || len(list.Contacts) != n {
+		t.Fatalf("%d contacts, %v", len(list.Contacts), err)
+	}
+	body.look()
+	if least := uint64(n * (24 << 20) / 10_000); body.peak < least {
+		t.Errorf("%d contacts are %d KiB in memory, not %d", n, body.peak>>10, least>>10)
+	}
+	runtime.KeepAlive(data)
+	runtime.KeepAlive(list)
+}
+
 // TestListOfTinyRecords: records that are much larger in memory than on the wire are
 // refused before they fill it. It is not parallel: it measures what the process allocates.
 func TestListOfTinyRecords(t *testing.T) { //nolint:paralleltest // see above
@@ -383,6 +417,10 @@ func TestStreamCut(t *testing.T) {
 	}
 	_ = chunks.Close()
 	chunked.WriteString("\r\n")
+	var zipped strings.Builder
+	zip, _ := gzip.NewWriterLevel(&zipped, gzip.NoCompression) // the records are too much alike for many cuts
+	_, _ = io.WriteString(zip, body.String())
+	_ = zip.Close()
 
 	for name, framing := range map[string]struct {
 		header, body string
@@ -395,6 +433,14 @@ func TestStreamCut(t *testing.T) {
 			return len(data)
 		}, false},
 		"close": {"Connection: close", body.String(), func(cut string) int { return len(cut) }, true},
+		"gzip": {"Connection: close\r\nContent-Encoding: gzip", zipped.String(), func(cut string) int {
+			unzip, err := gzip.NewReader(strings.NewReader(cut))
+			if err != nil {
+				return 0
+			}
+			data, _ := io.ReadAll(unzip)
+			return len(data)
+		}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -414,7 +460,8 @@ func TestStreamCut(t *testing.T) {
 				if len(contacts) != want || want > 0 && contacts[want-1].ID != growthgenius.IntID(int64(want)) {
 					t.Errorf("%d of %d bytes, %d elements: got %d", cut, len(framing.body), want, len(contacts))
 				}
-				if whole := cut == len(framing.body); whole != (err == nil) || !whole && errors.Is(err, growthgenius.ErrDecode) != framing.clean {
+				clean := framing.clean || cut == 0 && name == "gzip" // which has no beginning yet
+				if whole := cut == len(framing.body); whole != (err == nil) || !whole && errors.Is(err, growthgenius.ErrDecode) != clean {
 					t.Errorf("%d of %d bytes: %v", cut, len(framing.body), err)
 				}
 			}

@@ -64,9 +64,10 @@ type service[T any] interface {
 type table[T any] struct {
 	service[T]
 	resource string
-	upsert   string                            // SQL
-	row      func(*T) (growthgenius.ID, []any) // what upsert takes beside the record
-	version  int64                             // grows with each transaction, so that it tells of other runs
+	version  int64 // grows with each transaction, so that it tells of other runs
+
+	upsert, ids, remove string                            // SQL
+	row                 func(*T) (growthgenius.ID, []any) // what upsert takes beside the record
 }
 
 func contactsOf(client *growthgenius.Client) *table[growthgenius.Contact] {
@@ -76,6 +77,8 @@ func contactsOf(client *growthgenius.Client) *table[growthgenius.Contact] {
 			VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO UPDATE SET record = excluded.record,
 			email = excluded.email, full_name = excluded.full_name, company_name = excluded.company_name,
 			stage = excluded.stage, updated_at = excluded.updated_at`,
+		ids:    `SELECT id FROM growthgenius_contacts`,
+		remove: `DELETE FROM growthgenius_contacts WHERE id = $1`,
 		row: func(c *growthgenius.Contact) (growthgenius.ID, []any) {
 			return c.ID, []any{text(c.Email), text(c.FullName), text(c.CompanyName), text(c.Stage), instant(c.UpdatedAt)}
 		},
@@ -88,6 +91,8 @@ func messagesOf(client *growthgenius.Client) *table[growthgenius.Message] {
 		upsert: `INSERT INTO growthgenius_messages (id, record, contact_id, message_type, sent_at)
 			VALUES ($1, $2, $3, $4, $5) ON CONFLICT (id) DO UPDATE SET record = excluded.record,
 			contact_id = excluded.contact_id, message_type = excluded.message_type, sent_at = excluded.sent_at`,
+		ids:    `SELECT id FROM growthgenius_messages`,
+		remove: `DELETE FROM growthgenius_messages WHERE id = $1`,
 		row: func(m *growthgenius.Message) (growthgenius.ID, []any) {
 			return m.ID, []any{text(string(m.ContactID)), text(m.MessageType), instant(m.SentAt)}
 		},
@@ -294,7 +299,7 @@ func (t *table[T]) refresh(ctx context.Context, db *sql.DB, checkpoint time.Time
 			if !errors.Is(err, growthgenius.ErrNotFound) {
 				return err
 			}
-			if _, err := tx.ExecContext(ctx, `DELETE FROM growthgenius_`+t.resource+` WHERE id = $1`, string(id)); err != nil {
+			if _, err := tx.ExecContext(ctx, t.remove, string(id)); err != nil {
 				return err
 			}
 			deleted++
@@ -306,7 +311,7 @@ func (t *table[T]) refresh(ctx context.Context, db *sql.DB, checkpoint time.Time
 
 // stored is the set of the ids in the table.
 func (t *table[T]) stored(ctx context.Context, tx *sql.Tx) (map[growthgenius.ID]bool, error) {
-	rows, err := tx.QueryContext(ctx, `SELECT id FROM growthgenius_`+t.resource)
+	rows, err := tx.QueryContext(ctx, t.ids)
 	if err != nil {
 		return nil, err
 	}

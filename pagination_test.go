@@ -192,6 +192,10 @@ func TestSearchAllAgainstLies(t *testing.T) {
 			}
 		}
 	}
+	// echo counts the pages as they would be if they were as large as asked.
+	echo := func(s *shelf, _, _ int, a *shelfPage) {
+		a.pagination["per_page"], a.pagination["total_pages"] = 200, (len(s.ids)+199)/200
+	}
 	// again puts the third page in a second time.
 	again := func(s *shelf, page, _ int, a *shelfPage) {
 		if page > 3 {
@@ -244,6 +248,10 @@ func TestSearchAllAgainstLies(t *testing.T) {
 			a.ids = s.from(page, 5)
 			delete(a.pagination, "per_page")
 		}, search: growthgenius.SearchOptions{PerPage: 10}, want: everything, requests: 10},
+		"per_page ignored, and told as asked": {lie: echo, search: growthgenius.SearchOptions{PerPage: 200}, want: everything, requests: 5},
+		"per_page ignored, and told as asked, from a page on": {
+			lie: echo, search: growthgenius.SearchOptions{PerPage: 200, Page: 3}, want: everything[20:], requests: 3 + 3,
+		},
 		"a page repeated":            {lie: again, want: everything, requests: 6},
 		"a page repeated, no totals": {lie: func(s *shelf, page, nth int, a *shelfPage) { again(s, page, nth, a); a.pagination = nil }, want: everything, requests: 9},
 		"a page in place of another, once": {lie: func(s *shelf, page, nth int, a *shelfPage) {

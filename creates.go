@@ -312,7 +312,7 @@ func (cr *creates) allIn(key readerKey, waiters []*pending, read time.Time, ids 
 			if k.resource != key.resource || c.user != key.user || c.at.IsZero() || time.Since(c.at) > canaryAge {
 				continue
 			}
-			if !ids[k.id] && c.began.After(earliest) && c.at.Before(read) {
+			if !ids[k.id] && !c.began.Before(earliest) && c.at.Before(read) {
 				return false
 			}
 		}

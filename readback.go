@@ -45,6 +45,7 @@ const (
 	longAgo       = 24 * time.Hour         // nobody mistakes a record this old for a new one
 	narrowEnough  = 300 * time.Millisecond // of the bounds on the server's clock
 	extraRounds   = 3                      // where the last one was inconclusive and absence matters
+	maxProofReads = 80                     // of the list, to prove that it is complete
 )
 
 // look looks for a create until it is found or until its window ends.
@@ -286,6 +287,16 @@ func (c *core) serverStart(p *pending) time.Time {
 	return p.began.Round(0).Add(c.clockOf(p).low)
 }
 
+// serverEnd is the latest that the server's clock can have shown when the last request of
+// p ended, where that is known, or else began.
+func (c *core) serverEnd(p *pending) time.Time {
+	at := p.began
+	if p.ended.After(at) {
+		at = p.ended
+	}
+	return at.Round(0).Add(c.clockOf(p).high)
+}
+
 // readRound reads the list once for all waiters.
 func (c *core) readRound(ctx context.Context, key readerKey, waiters []*pending, prove bool) map[*pending]*sighting {
 	start := func() time.Time {
@@ -323,8 +334,9 @@ func (c *core) readRound(ctx context.Context, key readerKey, waiters []*pending,
 	}
 	b := c.clock.bounds()
 	complete := err == nil && b.known && c.creates.allIn(key, waiters, began, l.ids)
+	until := began.Round(0).Add(b.low - listMargin) // what was made since need not be in the list
 	if complete && prove {
-		complete = c.provenComplete(ctx, key, from, began.Round(0).Add(b.low), l)
+		complete = c.provenComplete(ctx, key, from, until, l)
 	}
 	if c.logger != nil {
 		c.logger.LogAttrs(ctx, slog.LevelWarn, "growthgenius: reading back creates without an answer",
@@ -336,7 +348,8 @@ func (c *core) readRound(ctx context.Context, key readerKey, waiters []*pending,
 		byKey[wanted.keyOf(row)] = append(byKey[wanted.keyOf(row)], row)
 	}
 	for _, p := range waiters {
-		s := &sighting{began: began, err: err, trusted: b.known, narrow: c.clockOf(p).width() <= narrowEnough, complete: complete}
+		s := &sighting{began: began, err: err, trusted: b.known, narrow: c.clockOf(p).width() <= narrowEnough}
+		s.complete = complete && (!prove || len(l.ids) == 0 || !until.Before(c.serverEnd(p)))
 		candidates := l.rows
 		if key := wanted.keyFor(p); key != "" {
 			candidates = byKey[key]
@@ -438,34 +451,63 @@ func (w wanted) row(row rawRow) bool {
 
 // provenComplete reads the list again in narrower windows. A list that was cut short in
 // silence gives itself away by records that it should have had.
-func (c *core) provenComplete(ctx context.Context, key readerKey, from, read time.Time, l listed) bool {
+func (c *core) provenComplete(ctx context.Context, key readerKey, from, until time.Time, l listed) bool {
 	if len(l.ids) == 0 {
 		return true
 	}
-	first, last := read, from
-	if !l.first.IsZero() && l.first.Before(read) {
+	again := func(from, to time.Time) (rows int, ok bool) {
+		if !from.Before(to) {
+			return 0, true
+		}
+		narrow, err := c.listRows(ctx, key, from, to, func(rawRow) bool { return false })
+		for id := range narrow.ids {
+			if !l.ids[id] {
+				return 0, false
+			}
+		}
+		return len(narrow.ids), err == nil
+	}
+	if key.resource == "message" {
+		return provenByHalves(again, from, until, len(l.ids))
+	}
+	first, last := until, from
+	if !l.first.IsZero() && l.first.Before(until) {
 		first = l.first
 	}
 	if l.last.After(from) {
 		last = l.last
 	}
-	until := read.Add(-listMargin) // what was made since need not be in the first list
-	windows := [][2]time.Time{{from, first.Add(-time.Millisecond)}, {last.Add(time.Millisecond), until}}
-	if key.resource == "message" {
-		middle := from.Add(until.Sub(from) / 2)
-		windows = [][2]time.Time{{from, middle}, {middle, until}}
+	_, before := again(from, first.Add(-time.Millisecond))
+	if !before {
+		return false
 	}
-	for _, w := range windows {
-		if !w[0].Before(w[1]) {
+	_, after := again(last.Add(time.Millisecond), until)
+	return after
+}
+
+// provenByHalves proves a list of rows without times, of which all that is known is that
+// so many fit into an answer: a part of the window with fewer has not been cut short, and
+// one with as many is halved again.
+func provenByHalves(again func(from, to time.Time) (int, bool), from, until time.Time, fit int) bool {
+	const overlap = time.Millisecond // bounds have whole ones, and may be exclusive
+	reads := 0
+	for todo := [][2]time.Time{{from, until}}; len(todo) > 0; {
+		w := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if w[1].Sub(w[0]) <= 4*overlap {
 			continue
 		}
-		again, err := c.listRows(ctx, key, w[0], w[1], func(rawRow) bool { return false })
-		if err != nil {
-			return false
-		}
-		for id := range again.ids {
-			if !l.ids[id] {
+		middle := w[0].Add(w[1].Sub(w[0]) / 2)
+		for _, half := range [][2]time.Time{{w[0], middle.Add(overlap)}, {middle.Add(-overlap), w[1]}} {
+			if reads++; reads > maxProofReads {
 				return false
+			}
+			rows, ok := again(half[0], half[1])
+			if !ok {
+				return false
+			}
+			if rows >= fit {
+				todo = append(todo, half)
 			}
 		}
 	}

@@ -110,25 +110,31 @@ func TestTwins(t *testing.T) {
 					outcomes := createAll(t, c, resource, twins)
 					audit(t, srv, resource, twins, outcomes)
 					srv.ClearFaults()
-					absent := 0
-					for i, o := range outcomes {
-						e, ok := errors.AsType[*growthgenius.OutcomeUnknownError](o.err)
-						if !ok {
-							continue
-						}
-						outcomes[i] = resolved(t, c, resource, e.Attempt)
-						if errors.Is(outcomes[i].err, growthgenius.ErrNotFound) {
-							absent++
-							outcomes[i].err = growthgenius.ErrOutcomeUnknown // nothing to audit
-						}
-					}
-					audit(t, srv, resource, twins, outcomes)
-					if rows := len(srv.Ledger()); absent > twins-rows {
-						t.Errorf("%d were called absent, %d of %d are there", absent, rows, twins)
-					}
+					resolveAll(t, srv, c, resource, outcomes)
 				}, growthgeniustest.WithSeed(seed+1))
 			})
 		}
+	}
+}
+
+// resolveAll settles what is unknown, as far as that can be, and audits it.
+func resolveAll(t *testing.T, srv *timeless, c *growthgenius.Client, resource string, outcomes []outcome) {
+	t.Helper()
+	absent := 0
+	for i, o := range outcomes {
+		e, ok := errors.AsType[*growthgenius.OutcomeUnknownError](o.err)
+		if !ok {
+			continue
+		}
+		outcomes[i] = resolved(t, c, resource, e.Attempt)
+		if errors.Is(outcomes[i].err, growthgenius.ErrNotFound) {
+			absent++
+			outcomes[i].err = growthgenius.ErrOutcomeUnknown // nothing to audit
+		}
+	}
+	audit(t, srv, resource, len(outcomes), outcomes)
+	if rows := len(srv.Ledger()); absent > len(outcomes)-rows {
+		t.Errorf("%d were called absent, %d of %d are there", absent, rows, len(outcomes))
 	}
 }
 
@@ -308,70 +314,148 @@ func throughJSON(t *testing.T, a growthgenius.Attempt) growthgenius.Attempt {
 	return reread(t, text)
 }
 
+// awkward is a server that makes it hard to tell what became of a create.
+type awkward struct {
+	opts []growthgeniustest.ServerOption
+	// What a create is told that was carried out, and one that was not and may be sent again.
+	found, replayed bool
+}
+
+var awkwardServers = map[string]awkward{
+	"10 minutes ahead":    {[]growthgeniustest.ServerOption{growthgeniustest.WithClockSkew(10 * time.Minute)}, true, true},
+	"10 minutes behind":   {[]growthgeniustest.ServerOption{growthgeniustest.WithClockSkew(-10 * time.Minute)}, true, true},
+	"a day ahead":         {[]growthgeniustest.ServerOption{growthgeniustest.WithClockSkew(24 * time.Hour)}, true, true},
+	"a day behind":        {[]growthgeniustest.ServerOption{growthgeniustest.WithClockSkew(-24 * time.Hour)}, true, true},
+	"no Date":             {[]growthgeniustest.ServerOption{growthgeniustest.WithNoDate()}, false, false},
+	"list of 1":           {[]growthgeniustest.ServerOption{growthgeniustest.WithListCap(1)}, false, false},
+	"list of 3":           {[]growthgeniustest.ServerOption{growthgeniustest.WithListCap(3)}, false, false},
+	"list lags 1 s":       {[]growthgeniustest.ServerOption{growthgeniustest.WithListLag(time.Second)}, true, true},
+	"list lags 3 s":       {[]growthgeniustest.ServerOption{growthgeniustest.WithListLag(3 * time.Second)}, true, true},
+	"e-mail rewritten":    {[]growthgeniustest.ServerOption{growthgeniustest.WithEmailNormalization()}, true, true},
+	"exclusive bounds":    {[]growthgeniustest.ServerOption{growthgeniustest.WithExclusiveBounds()}, true, true},
+	"wrapped items":       {[]growthgeniustest.ServerOption{growthgeniustest.WithWrappedListItems()}, true, true},
+	"singular envelopes":  {[]growthgeniustest.ServerOption{growthgeniustest.WithSingularEnvelopes()}, true, true},
+	"plural envelopes":    {[]growthgeniustest.ServerOption{growthgeniustest.WithPluralEnvelopes()}, true, true},
+	"ids of text":         {[]growthgeniustest.ServerOption{growthgeniustest.WithTextIDs()}, true, true},
+	"ahead, list lags":    {[]growthgeniustest.ServerOption{growthgeniustest.WithClockSkew(10 * time.Minute), growthgeniustest.WithListLag(time.Second)}, true, true},
+	"behind, list capped": {[]growthgeniustest.ServerOption{growthgeniustest.WithClockSkew(-10 * time.Minute), growthgeniustest.WithListCap(2)}, false, false},
+}
+
 // TestAwkwardServers: clocks that are off or missing, lists that are capped or lag,
 // e-mails that are rewritten. Whatever cannot be told is unknown; nothing is created
 // twice even where creating again was opted in to.
 func TestAwkwardServers(t *testing.T) {
 	t.Parallel()
-	for name, tt := range map[string]struct {
-		opts []growthgeniustest.ServerOption
-		// What a create is told that was carried out, and one that was not and may be sent again.
-		found, replayed bool
-	}{
-		"10 minutes ahead":    {[]growthgeniustest.ServerOption{growthgeniustest.WithClockSkew(10 * time.Minute)}, true, true},
-		"10 minutes behind":   {[]growthgeniustest.ServerOption{growthgeniustest.WithClockSkew(-10 * time.Minute)}, true, true},
-		"a day ahead":         {[]growthgeniustest.ServerOption{growthgeniustest.WithClockSkew(24 * time.Hour)}, true, true},
-		"a day behind":        {[]growthgeniustest.ServerOption{growthgeniustest.WithClockSkew(-24 * time.Hour)}, true, true},
-		"no Date":             {[]growthgeniustest.ServerOption{growthgeniustest.WithNoDate()}, false, false},
-		"list of 1":           {[]growthgeniustest.ServerOption{growthgeniustest.WithListCap(1)}, false, false},
-		"list of 3":           {[]growthgeniustest.ServerOption{growthgeniustest.WithListCap(3)}, false, false},
-		"list lags 1 s":       {[]growthgeniustest.ServerOption{growthgeniustest.WithListLag(time.Second)}, true, true},
-		"list lags 3 s":       {[]growthgeniustest.ServerOption{growthgeniustest.WithListLag(3 * time.Second)}, true, true},
-		"e-mail rewritten":    {[]growthgeniustest.ServerOption{growthgeniustest.WithEmailNormalization()}, true, true},
-		"exclusive bounds":    {[]growthgeniustest.ServerOption{growthgeniustest.WithExclusiveBounds()}, true, true},
-		"wrapped items":       {[]growthgeniustest.ServerOption{growthgeniustest.WithWrappedListItems()}, true, true},
-		"singular envelopes":  {[]growthgeniustest.ServerOption{growthgeniustest.WithSingularEnvelopes()}, true, true},
-		"plural envelopes":    {[]growthgeniustest.ServerOption{growthgeniustest.WithPluralEnvelopes()}, true, true},
-		"ids of text":         {[]growthgeniustest.ServerOption{growthgeniustest.WithTextIDs()}, true, true},
-		"ahead, list lags":    {[]growthgeniustest.ServerOption{growthgeniustest.WithClockSkew(10 * time.Minute), growthgeniustest.WithListLag(time.Second)}, true, true},
-		"behind, list capped": {[]growthgeniustest.ServerOption{growthgeniustest.WithClockSkew(-10 * time.Minute), growthgeniustest.WithListCap(2)}, false, false},
-	} {
-		for _, replay := range []time.Duration{0, time.Second} {
-			t.Run(fmt.Sprintf("%s, ReplayAfter %s", name, replay), func(t *testing.T) {
+	for name, tt := range awkwardServers {
+		for _, resource := range resourceNames {
+			for _, replay := range []time.Duration{0, time.Second} {
+				t.Run(fmt.Sprintf("%s, %s, ReplayAfter %s", name, resource, replay), func(t *testing.T) {
+					t.Parallel()
+					bubble(t, func(t *testing.T, srv *timeless) {
+						c := srv.client(growthgenius.WithReadBack(growthgenius.ReadBackPolicy{ReplayAfter: replay}))
+						for i := range 4 { // neighbours in the list
+							if o := createNamed(t, srv.client(), resource, fmt.Sprint(i)); o.err != nil {
+								t.Fatal(o.err)
+							}
+						}
+						before := len(srv.Ledger())
+						srv.Inject(growthgeniustest.Fault{Method: "POST", Effect: growthgeniustest.Reset, Commit: true, Times: 1})
+						o := createNamed(t, c, resource, " SJobs@Apple.com")
+						if n := len(srv.Ledger()) - before; n != 1 {
+							t.Fatalf("%d rows", n)
+						}
+						if tt.found && o.err != nil || o.err == nil && o.id != srv.Ledger()[before].ID {
+							t.Errorf("carried out: %+v", o)
+						} else if o.err != nil {
+							unknown(t, o.err)
+						}
+						srv.ClearFaults()
+						srv.Inject(growthgeniustest.Fault{Method: "POST", Effect: growthgeniustest.Reset, Times: 1})
+						o = createNamed(t, c, resource, " Louis@Apple.com")
+						switch rows := len(srv.Ledger()) - before - 1; {
+						case replay > 0 && tt.replayed && (o.err != nil || rows != 1 || o.id != srv.Ledger()[before+1].ID):
+							t.Errorf("not carried out: %+v, %d rows", o, rows)
+						case rows > 1 || replay == 0 && rows > 0:
+							t.Errorf("not carried out: %d rows", rows)
+						case o.err != nil:
+							unknown(t, o.err)
+						}
+					}, tt.opts...)
+				})
+			}
+		}
+	}
+}
+
+// createNamed creates a contact, or a message, that the text tells from others.
+func createNamed(t *testing.T, c *growthgenius.Client, resource, text string) outcome {
+	t.Helper()
+	if resource == "contact" {
+		contact, err := c.Contacts.Create(t.Context(), growthgenius.ContactInput{Email: growthgenius.Set(text), FirstName: growthgenius.Set("Steve")})
+		if err != nil {
+			return outcome{err: err}
+		}
+		return outcome{id: contact.ID}
+	}
+	message, err := c.Messages.Create(t.Context(), growthgenius.MessageInput{ContactID: louis.ContactID, RenderedCopy: growthgenius.Set(text)})
+	if err != nil {
+		return outcome{err: err}
+	}
+	return outcome{id: message.ID}
+}
+
+// TestTwinsOnAwkwardServers: even there nobody is given a row twice, or is told that a
+// create failed that did not, and nothing is created twice.
+func TestTwinsOnAwkwardServers(t *testing.T) {
+	t.Parallel()
+	for name, tt := range awkwardServers {
+		for _, resource := range resourceNames {
+			t.Run(name+", "+resource, func(t *testing.T) {
 				t.Parallel()
 				bubble(t, func(t *testing.T, srv *timeless) {
-					in := growthgenius.ContactInput{Email: growthgenius.Set(" SJobs@Apple.com"), FirstName: growthgenius.Set("Steve")}
-					c := srv.client(growthgenius.WithReadBack(growthgenius.ReadBackPolicy{ReplayAfter: replay}))
-					for i := range 4 { // neighbours in the list
-						if _, err := srv.client().Contacts.Create(t.Context(), growthgenius.ContactInput{Email: growthgenius.Set(fmt.Sprint(i))}); err != nil {
-							t.Fatal(err)
-						}
-					}
-					before := len(srv.Ledger())
-					srv.Inject(growthgeniustest.Fault{Method: "POST", Effect: growthgeniustest.Reset, Commit: true, Times: 1})
-					contact, err := c.Contacts.Create(t.Context(), in)
-					if n := len(srv.Ledger()) - before; n != 1 {
-						t.Fatalf("%d rows", n)
-					}
-					if tt.found && err != nil || err == nil && contact.ID != srv.Ledger()[before].ID {
-						t.Errorf("carried out: %+v %v", contact, err)
-					} else if err != nil {
-						unknown(t, err)
-					}
+					const twins = 8
+					srv.Inject(lostAnswers()...)
+					c := srv.client()
+					outcomes := createAll(t, c, resource, twins)
+					audit(t, srv, resource, twins, outcomes)
 					srv.ClearFaults()
-					srv.Inject(growthgeniustest.Fault{Method: "POST", Effect: growthgeniustest.Reset, Times: 1})
-					in.Email = growthgenius.Set(" Louis@Apple.com")
-					contact, err = c.Contacts.Create(t.Context(), in)
-					switch rows := len(srv.Ledger()) - before - 1; {
-					case replay > 0 && tt.replayed && (err != nil || rows != 1 || contact.ID != srv.Ledger()[before+1].ID):
-						t.Errorf("not carried out: %+v %v, %d rows", contact, err, rows)
-					case rows > 1 || replay == 0 && rows > 0:
-						t.Errorf("not carried out: %d rows", rows)
-					case err != nil:
-						unknown(t, err)
-					}
+					resolveAll(t, srv, c, resource, outcomes)
 				}, tt.opts...)
 			})
+		}
+	}
+}
+
+// TestCappedListProvesNothing: however short the settle window is, a list that is cut
+// short does not make a create that it leaves out an absent one.
+func TestCappedListProvesNothing(t *testing.T) {
+	t.Parallel()
+	for _, resource := range resourceNames {
+		for _, most := range []int{1, 2, 5, 7} {
+			for _, policy := range []growthgenius.ReadBackPolicy{
+				{Settle: time.Millisecond, ReplayAfter: time.Millisecond}, {Settle: time.Second, ReplayAfter: time.Second}, {ReplayAfter: time.Second}, {ReplayAfter: time.Minute},
+			} {
+				t.Run(fmt.Sprintf("%s, %d, %+v", resource, most, policy), func(t *testing.T) {
+					t.Parallel()
+					bubble(t, func(t *testing.T, srv *timeless) {
+						for i := range most { // they fill the list
+							if o := createNamed(t, srv.client(), resource, fmt.Sprint(i)); o.err != nil {
+								t.Fatal(o.err)
+							}
+							time.Sleep(20 * time.Millisecond)
+						}
+						srv.Inject(growthgeniustest.Fault{Method: "POST", Effect: growthgeniustest.Reset, Commit: true, Times: 1})
+						c := srv.client(growthgenius.WithReadBack(policy))
+						e := unknown(t, createNamed(t, c, resource, "x").err)
+						if o := resolved(t, srv.client(growthgenius.WithReadBack(policy)), resource, throughJSON(t, e.Attempt)); !errors.Is(o.err, growthgenius.ErrOutcomeUnknown) {
+							t.Errorf("resolved as %+v", o)
+						}
+						if n := len(srv.Ledger()); n != most+1 {
+							t.Errorf("%d rows", n)
+						}
+					}, growthgeniustest.WithListCap(most))
+				})
+			}
 		}
 	}
 }

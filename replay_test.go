@@ -42,8 +42,11 @@ type failure struct {
 
 	tls, http2, stranger bool                                                                           // how the server is set up; nobody knows a stranger's certificate
 	warm                 bool                                                                           // the connection has been used before
+	idle                 bool                                                                           // the server has closed it since
+	slow                 bool                                                                           // it takes the attempt's time
 	dial                 func(context.Context) (net.Conn, error)                                        // in place of a dial
 	accept               bool                                                                           // the connection is closed as it is accepted
+	mute                 bool                                                                           // the server says nothing on it
 	handle               func(w http.ResponseWriter, r *http.Request, answer func(http.ResponseWriter)) // in place of the answer
 }
 
@@ -128,7 +131,12 @@ var failures = []failure{
 		}}
 		return (&net.Dialer{Resolver: nobody}).DialContext(ctx, "tcp", "api.growthgenius.invalid:443")
 	}},
+	{name: "dial that hangs", fate: unsent, slow: true, dial: func(ctx context.Context) (net.Conn, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}},
 	{name: "TLS handshake broken off", fate: unsent, tls: true, accept: true},
+	{name: "TLS handshake that hangs", fate: unsent, slow: true, tls: true, mute: true},
 	{name: "certificate", fate: permanent, tls: true, stranger: true},
 	{name: "accepted and closed", fate: ambiguous, accept: true},
 	{name: "closed before the body is read", fate: ambiguous, handle: func(http.ResponseWriter, *http.Request, func(http.ResponseWriter)) {
@@ -165,6 +173,7 @@ var failures = []failure{
 	{name: "kept connection closed", fate: ambiguous, warm: true, handle: func(http.ResponseWriter, *http.Request, func(http.ResponseWriter)) {
 		panic(http.ErrAbortHandler)
 	}},
+	{name: "kept connection closed while idle", fate: ambiguous, warm: true, idle: true},
 	{name: "HTTP/2 stream reset", fate: ambiguous, tls: true, http2: true, handle: func(_ http.ResponseWriter, r *http.Request, _ func(http.ResponseWriter)) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		panic(http.ErrAbortHandler)
@@ -188,7 +197,7 @@ var failures = []failure{
 const attemptTimeout = time.Second // for the failures that take one
 
 func hang(name string, amid bool) failure {
-	return failure{name: name, fate: ambiguous, handle: func(w http.ResponseWriter, r *http.Request, answer func(http.ResponseWriter)) {
+	return failure{name: name, fate: ambiguous, slow: true, handle: func(w http.ResponseWriter, r *http.Request, answer func(http.ResponseWriter)) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		if amid {
 			answer(w)
@@ -223,20 +232,54 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	genuine(w, r)
 }
 
-// closer closes connections as they are accepted.
-type closer struct {
+// gate closes connections as they are accepted, or says nothing on them.
+type gate struct {
 	net.Listener
 	f *front
+	t *testing.T
 }
 
-func (l closer) Accept() (net.Conn, error) {
+func (l gate) Accept() (net.Conn, error) {
 	for {
 		conn, err := l.Listener.Accept()
 		if err != nil || !l.f.fails() {
 			return conn, err
 		}
+		if l.f.mute {
+			l.t.Cleanup(func() { _ = conn.Close() })
+			continue
+		}
 		_ = conn.Close()
 	}
+}
+
+// unaware is a connection whose client does not notice that the server has closed it
+// before it sends something. Else it would be luck which of the two comes first.
+type unaware struct {
+	net.Conn
+	once sync.Once
+	sent chan struct{} // closed with the first request after the warming one
+	n    int
+}
+
+func (c *unaware) Write(p []byte) (int, error) {
+	if c.n++; c.n > 1 {
+		c.once.Do(func() { close(c.sent) })
+	}
+	return c.Conn.Write(p)
+}
+
+func (c *unaware) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if n == 0 && err != nil {
+		<-c.sent
+	}
+	return n, err
+}
+
+func (c *unaware) Close() error {
+	c.once.Do(func() { close(c.sent) })
+	return c.Conn.Close()
 }
 
 // start gives a client of the server.
@@ -245,8 +288,8 @@ func (f *front) start(t *testing.T, opts ...growthgenius.Option) *growthgenius.C
 	srv := httptest.NewUnstartedServer(f)
 	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
 	srv.EnableHTTP2 = f.http2
-	if f.accept {
-		srv.Listener = closer{srv.Listener, f}
+	if f.accept || f.mute {
+		srv.Listener = gate{srv.Listener, f, t}
 	}
 	roots := x509.NewCertPool()
 	if f.tls {
@@ -267,7 +310,11 @@ func (f *front) start(t *testing.T, opts ...growthgenius.Option) *growthgenius.C
 			if f.dial != nil && f.fails() {
 				return f.dial(ctx)
 			}
-			return (&net.Dialer{}).DialContext(ctx, network, addr)
+			conn, err := (&net.Dialer{}).DialContext(ctx, network, addr)
+			if err == nil && f.idle {
+				conn = &unaware{Conn: conn, sent: make(chan struct{})}
+			}
+			return conn, err
 		},
 	}
 	t.Cleanup(func() {
@@ -288,6 +335,9 @@ func (f *front) start(t *testing.T, opts ...growthgenius.Option) *growthgenius.C
 		}
 		f.served.Store(0)
 		f.warmed.Store(true)
+	}
+	if f.idle && f.fails() {
+		srv.CloseClientConnections()
 	}
 	return c
 }
@@ -313,8 +363,8 @@ func TestReplayClasses(t *testing.T) {
 						f.left.Store(1 << 30)
 					}
 					opts := []growthgenius.Option{growthgenius.WithRetry(growthgenius.RetryPolicy{MaxAttempts: 3, MinBackoff: 1, MaxBackoff: 1})}
-					if strings.HasPrefix(failure.name, "hang") {
-						opts = append(opts, growthgenius.WithAttemptTimeout(attemptTimeout/2))
+					if failure.slow {
+						opts = append(opts, growthgenius.WithAttemptTimeout(attemptTimeout))
 						if always && kind.name != "get" && kind.name != "create contact" {
 							continue // they take their time
 						}
@@ -466,27 +516,40 @@ func TestDeleteTwice(t *testing.T) {
 		"never there, 429 first":      {[]growthgeniustest.Fault{{Status: 429}}, false, growthgenius.ErrNotFound, 2},
 		"answer lost, then forbidden": {[]growthgeniustest.Fault{lost, {Status: 403}}, true, growthgenius.ErrForbidden, 2},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			srv := growthgeniustest.NewServer(t)
-			id := growthgenius.ID("77")
-			if tt.there {
-				id = srv.AddContacts(growthgenius.Contact{Email: "a@b.c"})[0].ID
-			}
-			for _, fault := range tt.faults {
-				fault.Times = 1
-				srv.Inject(fault)
-			}
-			if err := live(t, srv).Contacts.Delete(t.Context(), id); !errors.Is(err, tt.want) || (err == nil) != (tt.want == nil) {
-				t.Error(err)
-			}
-			if sent := requests(srv, "DELETE", "/contacts/{id}"); sent != tt.sent {
-				t.Errorf("%d requests", sent)
-			}
-			if len(srv.Contacts()) != 0 {
-				t.Error("it is still there")
-			}
-		})
+		for _, way := range []string{"contact", "message", "raw"} {
+			t.Run(name+", "+way, func(t *testing.T) {
+				t.Parallel()
+				srv := growthgeniustest.NewServer(t)
+				c, id := live(t, srv), growthgenius.ID("77")
+				if tt.there && way == "message" {
+					id = srv.AddMessages(growthgenius.Message{RenderedCopy: "x"})[0].ID
+				} else if tt.there {
+					id = srv.AddContacts(growthgenius.Contact{Email: "a@b.c"})[0].ID
+				}
+				for _, fault := range tt.faults {
+					fault.Times = 1
+					srv.Inject(fault)
+				}
+				route, remove := "/contacts/{id}", func() error { return c.Contacts.Delete(t.Context(), id) }
+				switch way {
+				case "message":
+					route, remove = "/messages/{id}", func() error { return c.Messages.Delete(t.Context(), id) }
+				case "raw":
+					remove = func() error {
+						return c.Do(t.Context(), http.MethodDelete, "/contacts/"+string(id), nil, nil, nil)
+					}
+				}
+				if err := remove(); !errors.Is(err, tt.want) || (err == nil) != (tt.want == nil) {
+					t.Error(err)
+				}
+				if sent := requests(srv, "DELETE", route); sent != tt.sent {
+					t.Errorf("%d requests", sent)
+				}
+				if len(srv.Contacts())+len(srv.Messages()) != 0 {
+					t.Error("it is still there")
+				}
+			})
+		}
 	}
 }
 

@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -157,6 +159,105 @@ func TestResolve(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestResolveOfACallUnderWay: while the call is waiting for its answer, or for a list, it
+// alone can tell; the token is good for later.
+func TestResolveOfACallUnderWay(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		slow   int // the POST whose answer is held back
+		faults int
+		at     time.Duration // of Resolve
+	}{
+		"waiting for an answer":    {1, 0, time.Second},
+		"waiting for a list":       {0, 1, time.Second},
+		"waiting to send it again": {2, 1, 8 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(t *testing.T, srv *timeless) {
+				c := srv.client(growthgenius.WithReadBack(growthgenius.ReadBackPolicy{ReplayAfter: 5 * time.Second}),
+					growthgenius.WithHTTPClient(&http.Client{Transport: &slowly{RoundTripper: srv, nth: tt.slow, by: 20 * time.Second}}))
+				if tt.faults > 0 {
+					srv.Inject(growthgeniustest.Fault{Method: "POST", Effect: growthgeniustest.Reset, Times: tt.faults})
+				}
+				tokens := make(chan growthgenius.Attempt, 1)
+				var contact *growthgenius.Contact
+				var err error
+				var wg sync.WaitGroup
+				wg.Go(func() {
+					contact, err = c.Contacts.Create(t.Context(), steve, growthgenius.OnAttempt(func(a growthgenius.Attempt) error { tokens <- a; return nil }))
+				})
+				time.Sleep(tt.at)
+				begun, token := time.Now(), <-tokens
+				e := unknown(t, last(c.Contacts.Resolve(t.Context(), token)))
+				if took := time.Since(begun); took != 0 || e.Attempt.String() != token.String() {
+					t.Errorf("%v after %s", e, took)
+				}
+				wg.Wait()
+				if err != nil || len(srv.Ledger()) != 1 || contact.ID != srv.Ledger()[0].ID {
+					t.Errorf("%+v %v, %d rows", contact, err, len(srv.Ledger()))
+				}
+				if found, err := c.Contacts.Resolve(t.Context(), e.Attempt); err != nil || found.ID != contact.ID {
+					t.Errorf("%+v %v", found, err)
+				}
+			})
+		})
+	}
+}
+
+// panicking is a transport that panics on the way back.
+type panicking struct{ http.RoundTripper }
+
+func (p panicking) RoundTrip(r *http.Request) (*http.Response, error) {
+	res, err := p.RoundTripper.RoundTrip(r)
+	if r.Method == http.MethodPost {
+		if err == nil {
+			_ = res.Body.Close()
+		}
+		panic("a bug")
+	}
+	return res, err
+}
+
+// TestPanicsAreSurvived: who recovers from a panic of his own code can go on creating and
+// resolving, equal records included.
+func TestPanicsAreSurvived(t *testing.T) {
+	t.Parallel()
+	recovered := func(t *testing.T, f func()) {
+		t.Helper()
+		defer func() {
+			if recover() == nil {
+				t.Error("no panic")
+			}
+		}()
+		f()
+	}
+	t.Run("OnAttempt", func(t *testing.T) {
+		t.Parallel()
+		bubble(t, func(t *testing.T, srv *timeless) {
+			c := srv.client()
+			recovered(t, func() {
+				_, _ = c.Contacts.Create(t.Context(), steve, growthgenius.OnAttempt(func(growthgenius.Attempt) error { panic("a bug") }))
+			})
+			srv.Inject(growthgeniustest.Fault{Method: "POST", Effect: growthgeniustest.Reset, Commit: true})
+			if contact, err := c.Contacts.Create(t.Context(), steve); err != nil || contact.ID != srv.Contacts()[0].ID {
+				t.Errorf("%+v %v", contact, err)
+			}
+		})
+	})
+	t.Run("transport", func(t *testing.T) {
+		t.Parallel()
+		bubble(t, func(t *testing.T, srv *timeless) {
+			c := srv.client(growthgenius.WithHTTPClient(&http.Client{Transport: panicking{srv}}))
+			var token []byte
+			recovered(t, func() { _, _ = c.Contacts.Create(t.Context(), steve, keep(t, &token)) })
+			if contact, err := c.Contacts.Resolve(t.Context(), reread(t, token)); err != nil || contact.ID != srv.Contacts()[0].ID {
+				t.Errorf("%+v %v", contact, err)
+			}
+		})
+	})
 }
 
 // TestResolveOfTheErrorsToken: it settles the same, also through JSON.

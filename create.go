@@ -25,20 +25,19 @@ func create[T any, P resourceOf[T]](ctx context.Context, c *Client, e endpoint, 
 	if err != nil {
 		return nil, e.refuse(err)
 	}
-	if o.onAttempt != nil {
-		if err := o.onAttempt(a); err != nil {
-			c.core.creates.drop(p)
-			return nil, e.refuse(fmt.Errorf("OnAttempt refused: %w", err))
-		}
+	if err := c.handOver(a, p, o.onAttempt); err != nil {
+		return nil, e.refuse(err)
 	}
-	for sent, spent := 0, 0; ; {
+	defer c.core.creates.abandon(p)
+	for sent, spent, ambiguous := 0, 0, false; ; {
 		ex := c.exchange(ctx, e, &o, sent)
 		sent = ex.attempts
 		v, err := acceptCreated[T, P](ctx, c, e, p, ex)
 		if err == nil {
 			return v, nil
 		}
-		if !ex.ambiguous && !errors.Is(err, ErrDecode) {
+		unanswered := ex.ambiguous || ex.err == nil // a success that cannot be read, too
+		if ambiguous = ambiguous || unanswered; !ambiguous {
 			c.core.creates.drop(p)
 			return nil, err
 		}
@@ -50,12 +49,31 @@ func create[T any, P resourceOf[T]](ctx context.Context, c *Client, e endpoint, 
 		switch {
 		case result == found:
 			return fromRow[T, P](ctx, c, e, row)
-		case result == absent && c.core.readBack.ReplayAfter > 0 && !o.noRetry && sent < c.core.retry.MaxAttempts && ctx.Err() == nil && c.core.budget.take(&spent):
+		case unanswered && result == absent && c.core.readBack.ReplayAfter > 0 && !o.noRetry && sent < c.core.retry.MaxAttempts && ctx.Err() == nil && c.core.budget.take(&spent):
 			c.core.creates.fly(p)
 		default:
 			return nil, c.unknown(ctx, p, seen, err)
 		}
 	}
+}
+
+// handOver gives the token of a create to the caller, if he wants it. An error of fn, or a
+// panic, and nothing is sent.
+func (c *Client) handOver(a Attempt, p *pending, fn func(Attempt) error) error {
+	if fn == nil {
+		return nil
+	}
+	taken := false
+	defer func() {
+		if !taken {
+			c.core.creates.drop(p)
+		}
+	}()
+	if err := fn(a); err != nil {
+		return fmt.Errorf("OnAttempt refused: %w", err)
+	}
+	taken = true
+	return nil
 }
 
 // acceptCreated is the record in the answer to a create, if that tells what was created.
@@ -144,6 +162,9 @@ func resolve[T any, P resourceOf[T]](ctx context.Context, c *Client, e endpoint,
 	p, err := c.core.creates.adopt(a.t)
 	if err != nil {
 		return nil, e.refuse(fmt.Errorf("%w: the Attempt cannot be read: %w", ErrInvalidInput, err))
+	}
+	if p == nil {
+		return nil, &OutcomeUnknownError{Attempt: a, Last: errors.New("the call that creates it is still under way")}
 	}
 	result, row, seen, err := c.look(ctx, p, true)
 	switch result {

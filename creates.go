@@ -25,6 +25,7 @@ type pending struct {
 	ended   time.Time
 	waiting bool // for a list, or parked as unknown; else its request is under way
 	foreign bool // of another process: its clock is not ours
+	calling bool // the call that creates it has not returned
 }
 
 // creates knows which records are the outcome of which creates.
@@ -84,7 +85,7 @@ func (cr *creates) begin(a Attempt) (*pending, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.began = time.Now()
+	p.began, p.calling = time.Now(), true
 	cr.mu.Lock()
 	defer cr.mu.Unlock()
 	cr.add(p)
@@ -99,6 +100,7 @@ func (cr *creates) add(p *pending) {
 }
 
 func (cr *creates) remove(p *pending) {
+	p.calling = false
 	delete(cr.groups[p.key], p)
 	if len(cr.groups[p.key]) == 0 {
 		delete(cr.groups, p.key)
@@ -206,12 +208,26 @@ func (cr *creates) deleted(resource string, id ID) {
 func (cr *creates) park(p *pending, seen []ID) Attempt {
 	cr.mu.Lock()
 	defer cr.mu.Unlock()
+	return cr.keep(p, seen)
+}
+
+// abandon keeps a create whose call panicked: it may have happened.
+func (cr *creates) abandon(p *pending) {
+	cr.mu.Lock()
+	defer cr.mu.Unlock()
+	if p.calling {
+		p.ended = time.Now()
+		cr.keep(p, nil)
+	}
+}
+
+func (cr *creates) keep(p *pending, seen []ID) Attempt {
 	for _, id := range seen {
 		if cr.claimed(p, id) && !slices.Contains(p.token.Taken, id) {
 			p.token.Taken = append(p.token.Taken, id)
 		}
 	}
-	p.waiting = true
+	p.waiting, p.calling = true, false
 	p.token.Ended = p.ended.Round(0)
 	if cr.parked = append(cr.parked, p); len(cr.parked) > maxParked {
 		cr.remove(cr.parked[0])
@@ -220,7 +236,8 @@ func (cr *creates) park(p *pending, seen []ID) Attempt {
 	return Attempt{p.token}
 }
 
-// adopt returns the pending create of a token: the one that was parked, or a new one.
+// adopt returns the pending create of a token: the one that was parked, or a new one. It
+// is nil while the call that creates it is under way: that will tell, and may send again.
 func (cr *creates) adopt(t token) (*pending, error) {
 	p, err := newPending(t)
 	if err != nil {
@@ -230,6 +247,9 @@ func (cr *creates) adopt(t token) (*pending, error) {
 	defer cr.mu.Unlock()
 	for known := range cr.groups[p.key] {
 		if known.token.Nonce == t.Nonce {
+			if known.calling {
+				return nil, nil //nolint:nilnil // see above
+			}
 			cr.parked = slices.DeleteFunc(cr.parked, func(q *pending) bool { return q == known })
 			return known, nil
 		}

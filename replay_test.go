@@ -492,6 +492,56 @@ func TestCreateThatDidNotHappen(t *testing.T) {
 	}
 }
 
+// TestAmbiguityIsNotForgotten: where a create is sent again after absence, what comes of
+// that says nothing of the first request, which may have been carried out late.
+func TestAmbiguityIsNotForgotten(t *testing.T) {
+	t.Parallel()
+	for name, second := range map[string]growthgeniustest.Fault{
+		"403": {Status: 403}, "409": {Status: 409, Body: `{"error":"the e-mail is taken"}`}, "422": {Status: 422},
+		"429 for good": {Status: 429, RetryAfter: time.Hour}, "429, then canceled": {Status: 429, RetryAfter: 30 * time.Second},
+		"refused for good": {Effect: growthgeniustest.Refuse},
+	} {
+		for _, late := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, late %v", name, late), func(t *testing.T) {
+				t.Parallel()
+				bubble(t, func(t *testing.T, srv *timeless) {
+					second.Method = http.MethodPost
+					srv.Inject(growthgeniustest.Fault{Method: "POST", Status: 503, Times: 1, Commit: late}, second)
+					ctx, cancel := context.WithCancel(t.Context())
+					defer cancel()
+					if strings.HasSuffix(name, "canceled") {
+						time.AfterFunc(20*time.Second, cancel)
+					}
+					c := srv.client(growthgenius.WithReadBack(growthgenius.ReadBackPolicy{ReplayAfter: time.Second}), growthgenius.WithRetry(quick))
+					contact, err := c.Contacts.Create(ctx, steve)
+					if late && ctx.Err() == nil { // by the time of the refusal the list has it
+						if err != nil || contact.ID != srv.Contacts()[0].ID {
+							t.Errorf("%+v %v", contact, err)
+						}
+					} else if unknown(t, err); errors.Is(err, context.Canceled) != (ctx.Err() != nil) {
+						t.Error(err)
+					}
+					if n := len(srv.Ledger()); n > 1 {
+						t.Errorf("%d rows", n)
+					}
+				}, growthgeniustest.WithListLag(7*time.Second))
+			})
+		}
+	}
+}
+
+// TestSuccessWithTooManyRecords: it is over a bound and says nothing, but it is a success.
+func TestSuccessWithTooManyRecords(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, srv *timeless) {
+		srv.Inject(growthgeniustest.Fault{Method: "POST", Status: 200, Body: `{"contacts":[` + strings.Repeat("{},", 10_000) + `{}]}`, Commit: true})
+		contact, err := srv.client(growthgenius.WithMaxResponseBytes(1<<16)).Contacts.Create(t.Context(), steve)
+		if err != nil || contact.ID != srv.Contacts()[0].ID {
+			t.Errorf("%+v %v", contact, err)
+		}
+	})
+}
+
 // TestDeleteTwice: a 404 means "not found", unless this very call may have been what
 // deleted.
 func TestDeleteTwice(t *testing.T) {

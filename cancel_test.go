@@ -5,10 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/http/httptrace"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -93,7 +97,13 @@ func TestContextEndsEveryWait(t *testing.T) {
 		}, opt: patient},
 		"backoff after 503": {answer: func(int, *http.Request) (*http.Response, error) { return reply(503, ""), nil }, opt: patient, ambiguous: true},
 		"fixed limiter":     {answer: first, opt: func() growthgenius.Option { return growthgenius.WithRateLimit(.0001, 1) }, warm: true},
-		"own limiter":       {answer: first, opt: func() growthgenius.Option { return growthgenius.WithLimiter(rate.NewLimiter(rate.Every(time.Hour), 1)) }, warm: true},
+		"pause the API asked everybody for": {answer: func(n int, _ *http.Request) (*http.Response, error) {
+			if n == 1 {
+				return reply(429, "", "Retry-After", "50"), nil
+			}
+			return nil, errors.New("a request too many")
+		}, warm: true},
+		"own limiter": {answer: first, opt: func() growthgenius.Option { return growthgenius.WithLimiter(rate.NewLimiter(rate.Every(time.Hour), 1)) }, warm: true},
 	} {
 		for ending, ends := range endings {
 			for _, k := range kinds {
@@ -106,9 +116,7 @@ func TestContextEndsEveryWait(t *testing.T) {
 						}
 						c := scripted(t, &script{answer: tt.answer}, opts...)
 						if tt.warm {
-							if _, err := c.Users.List(t.Context()); err != nil {
-								t.Fatal(err)
-							}
+							_, _ = c.Users.List(t.Context(), growthgenius.NoRetry())
 						}
 						begun := time.Now()
 						ctx, cancel := ends(t.Context())
@@ -131,6 +139,67 @@ func TestContextEndsEveryWait(t *testing.T) {
 					})
 				})
 			}
+		}
+	}
+}
+
+// TestContextEndsTheLimitersQueue: however many wait for the default limiter, those whose
+// context ends leave at once, unsent, and the others get their turn the sooner for it.
+func TestContextEndsTheLimitersQueue(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{}
+		s.answer = func(n int, _ *http.Request) (*http.Response, error) {
+			if n == 1 {
+				return reply(429, "", "Retry-After", "1"), nil // from here on there is a pace, of 44 a second
+			}
+			return reply(200, fmt.Sprintf(`{"contact":{"id":%d,"email":"sjobs@apple.com"}}`, n)), nil
+		}
+		c := scripted(t, s)
+		_ = c.Do(t.Context(), "GET", "/x", nil, nil, nil, growthgenius.NoRetry())
+		impatient, cancel := context.WithCancel(t.Context())
+		contexts := []context.Context{t.Context(), impatient, impatient, impatient}
+		begun := time.Now()
+		var wg sync.WaitGroup
+		var served, left atomic.Int64
+		for i := range 400 {
+			wg.Go(func() {
+				ctx := contexts[i%len(contexts)]
+				_, err := c.Contacts.Create(ctx, steve)
+				switch took := time.Since(begun); {
+				case err == nil:
+					served.Add(1)
+				case ctx.Err() == nil || !errors.Is(err, context.Canceled) || errors.Is(err, growthgenius.ErrOutcomeUnknown) || took != 3*time.Second:
+					t.Errorf("%v after %s", err, took)
+				default:
+					left.Add(1)
+				}
+			})
+		}
+		time.Sleep(3 * time.Second)
+		cancel()
+		wg.Wait()
+		if took := time.Since(begun); served.Load()+left.Load() != 400 || served.Load() != s.n.Load()-1 || left.Load() < 200 || took > 6*time.Second {
+			t.Errorf("%d served and %d left in %s, %d requests", served.Load(), left.Load(), took, s.n.Load()-1)
+		}
+	})
+}
+
+// unheeding is a limiter that does not look at the context.
+type unheeding struct{ end context.CancelFunc }
+
+func (d unheeding) Wait(context.Context) error { d.end(); return nil }
+
+// TestContextThatEndsAtTheLimiter: nothing was sent, so nothing is unknown.
+func TestContextThatEndsAtTheLimiter(t *testing.T) {
+	t.Parallel()
+	for _, k := range kinds {
+		ctx, cancel := context.WithCancel(t.Context())
+		s := &script{answer: func(int, *http.Request) (*http.Response, error) { return nil, errors.New("a request too many") }}
+		err := k.do(ctx, scripted(t, s, growthgenius.WithLimiter(unheeding{cancel})))
+		cancel()
+		if !errors.Is(err, context.Canceled) || errors.Is(err, growthgenius.ErrOutcomeUnknown) || s.n.Load() != 0 {
+			t.Errorf("%s: %v, %d requests", k.name, err, s.n.Load())
 		}
 	}
 }
@@ -272,6 +341,97 @@ func canceledAt(ctx context.Context) time.Time {
 	at, _ := ended.Load(ctx)
 	when, _ := at.(time.Time)
 	return when
+}
+
+// TestNoConnectionIsLeaked: whatever ends a call, its connection is closed or free for the
+// next one, so that one call at a time never has more than one that is idle.
+func TestNoConnectionIsLeaked(t *testing.T) {
+	t.Parallel()
+	for _, f := range failures {
+		if f.slow || f.tls || f.dial != nil || f.warm || f.accept {
+			continue
+		}
+		t.Run(f.name, func(t *testing.T) {
+			t.Parallel()
+			holdsNone(t, func(w http.ResponseWriter, r *http.Request) {
+				f.handle(w, r, func(w http.ResponseWriter) { genuine(w, r) })
+			}, func(ctx context.Context, _ func(), k kind, c *growthgenius.Client) { _ = k.do(ctx, c) })
+		})
+	}
+	for _, amid := range []bool{false, true} {
+		t.Run(fmt.Sprintf("canceled, amid the body %v", amid), func(t *testing.T) {
+			t.Parallel()
+			arrived := make(chan struct{}, 100)
+			holdsNone(t, func(w http.ResponseWriter, r *http.Request) {
+				_, _ = io.Copy(io.Discard, r.Body)
+				if amid {
+					genuine(w, r)
+					_ = http.NewResponseController(w).Flush()
+				}
+				arrived <- struct{}{}
+				<-r.Context().Done()
+			}, func(ctx context.Context, cancel func(), k kind, c *growthgenius.Client) {
+				var wg sync.WaitGroup
+				wg.Go(func() {
+					if err := k.do(ctx, c); !errors.Is(err, context.Canceled) {
+						t.Errorf("%s: %v", k.name, err)
+					}
+				})
+				<-arrived
+				cancel()
+				wg.Wait()
+			})
+		})
+	}
+}
+
+// holdsNone makes calls of each kind, and waits until the server has at most one
+// connection left: a leak is a test that does not end.
+func holdsNone(t *testing.T, h http.HandlerFunc, call func(ctx context.Context, cancel func(), k kind, c *growthgenius.Client)) {
+	t.Helper()
+	open, changed := map[net.Conn]bool{}, make(chan struct{}, 1)
+	var mu sync.Mutex
+	srv := httptest.NewUnstartedServer(h)
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+	srv.Config.ConnState = func(conn net.Conn, state http.ConnState) {
+		mu.Lock()
+		defer mu.Unlock()
+		open[conn] = true
+		if state == http.StateClosed || state == http.StateHijacked {
+			delete(open, conn)
+		}
+		select {
+		case changed <- struct{}{}:
+		default:
+		}
+	}
+	srv.Start()
+	transport := &http.Transport{}
+	t.Cleanup(func() {
+		transport.CloseIdleConnections()
+		srv.Close()
+	})
+	c, err := growthgenius.NewClient("SECRET", censored([]growthgenius.Option{
+		growthgenius.WithBaseURL(srv.URL), growthgenius.WithUserID("1"), growthgenius.WithHTTPClient(&http.Client{Transport: transport}),
+		growthgenius.WithRetry(growthgenius.RetryPolicy{MaxAttempts: 2, MinBackoff: 1, MaxBackoff: 1}), growthgenius.WithReadBack(growthgenius.ReadBackPolicy{Disabled: true}),
+	}, nil)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range kinds {
+		ctx, cancel := context.WithCancel(t.Context())
+		call(ctx, cancel, k, c)
+		cancel()
+	}
+	for {
+		mu.Lock()
+		n := len(open)
+		mu.Unlock()
+		if n <= 1 {
+			return
+		}
+		<-changed
+	}
 }
 
 // TestCancelOnARealConnection: the request ends, its connection is not kept, and no

@@ -114,7 +114,7 @@ func percent(share float64) string { return fmt.Sprintf("%.1f%%", 100*share) }
 // TestLimitersSideBySide holds the default limiter to its goals, and to what others make
 // of the same limits. With -v it runs all of them at length, and prints the tables of
 // docs/rate-limits.md.
-func TestLimitersSideBySide(t *testing.T) {
+func TestLimitersSideBySide(t *testing.T) { //nolint:tparallel // the runs end before they are compared
 	t.Parallel()
 	bursts := []struct {
 		burst, calls int

@@ -53,6 +53,9 @@ func (c *core) waitForTurn(ctx context.Context) error {
 		if err := c.limiter.Wait(ctx); err != nil {
 			return waitError(ctx, err)
 		}
+		if err := ctx.Err(); err != nil { // a limiter may not look; once a request begins, it is too late to say so
+			return err
+		}
 		if c.pause.left() <= 0 { // else it has begun meanwhile, and this turn is void
 			return nil
 		}

@@ -499,7 +499,8 @@ func provenByHalves(again func(from, to time.Time) (int, bool), from, until time
 		}
 		middle := w[0].Add(w[1].Sub(w[0]) / 2)
 		for _, half := range [][2]time.Time{{w[0], middle.Add(overlap)}, {middle.Add(-overlap), w[1]}} {
-			if reads++; reads > maxProofReads {
+			reads++
+			if reads > maxProofReads {
 				return false
 			}
 			rows, ok := again(half[0], half[1])

@@ -263,7 +263,8 @@ type unaware struct {
 }
 
 func (c *unaware) Write(p []byte) (int, error) {
-	if c.n++; c.n > 1 {
+	c.n++
+	if c.n > 1 {
 		c.once.Do(func() { close(c.sent) })
 	}
 	return c.Conn.Write(p)
@@ -518,7 +519,7 @@ func TestAmbiguityIsNotForgotten(t *testing.T) {
 						if err != nil || contact.ID != srv.Contacts()[0].ID {
 							t.Errorf("%+v %v", contact, err)
 						}
-					} else if unknown(t, err); errors.Is(err, context.Canceled) != (ctx.Err() != nil) {
+					} else if e := unknown(t, err); errors.Is(e, context.Canceled) != (ctx.Err() != nil) {
 						t.Error(err)
 					}
 					if n := len(srv.Ledger()); n > 1 {

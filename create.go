@@ -50,6 +50,7 @@ func create[T any, P resourceOf[T]](ctx context.Context, c *Client, e endpoint, 
 		case result == found:
 			return fromRow[T, P](ctx, c, e, row)
 		case unanswered && result == absent && c.core.readBack.ReplayAfter > 0 && !o.noRetry && sent < c.core.retry.MaxAttempts && ctx.Err() == nil && c.core.budget.take(&spent):
+			c.core.warnCreate(ctx, e, "creating again what a complete list does not have")
 			c.core.creates.fly(p)
 		default:
 			return nil, c.unknown(ctx, p, seen, err)
@@ -135,12 +136,20 @@ func fromRow[T any, P resourceOf[T]](ctx context.Context, c *Client, e endpoint,
 	return v, nil
 }
 
+// warnCreate logs what befell a create.
+func (c *core) warnCreate(ctx context.Context, e endpoint, what string) {
+	if c.logger != nil {
+		c.logger.LogAttrs(ctx, slog.LevelWarn, "growthgenius: "+what, slog.String("method", e.method), slog.String("route", e.route))
+	}
+}
+
+const outcomeUnknown = "outcome unknown"
+
 // unknown is the error of a create that nothing could be found out about.
 func (c *Client) unknown(ctx context.Context, p *pending, seen []ID, last error) error {
-	if c.core.logger != nil {
-		c.core.logger.LogAttrs(ctx, slog.LevelWarn, "growthgenius: outcome unknown",
-			slog.String("method", http.MethodPost), slog.String("route", resources[p.token.Resource].route))
-	}
+	e := resources[p.token.Resource]
+	e.method = http.MethodPost
+	c.core.warnCreate(ctx, e, outcomeUnknown)
 	return &OutcomeUnknownError{Attempt: c.core.creates.park(p, seen), Last: last, ctxErr: ctx.Err()}
 }
 
@@ -164,6 +173,8 @@ func resolve[T any, P resourceOf[T]](ctx context.Context, c *Client, e endpoint,
 		return nil, e.refuse(fmt.Errorf("%w: the Attempt cannot be read: %w", ErrInvalidInput, err))
 	}
 	if p == nil {
+		e.method = http.MethodPost
+		c.core.warnCreate(ctx, e, outcomeUnknown)
 		return nil, &OutcomeUnknownError{Attempt: a, Last: errors.New("the call that creates it is still under way")}
 	}
 	result, row, seen, err := c.look(ctx, p, true)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -136,6 +137,33 @@ func TestLogOfCreates(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestLogOfCreatesSentAgain: it is a retry, so there is a warning.
+func TestLogOfCreatesSentAgain(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, srv *timeless) {
+		srv.Inject(growthgeniustest.Fault{Method: "POST", Status: 503, Times: 2})
+		var log journal
+		if _, err := srv.client(log.option(), growthgenius.WithReadBack(growthgenius.ReadBackPolicy{ReplayAfter: time.Second})).Contacts.Create(t.Context(), steve); err != nil {
+			t.Fatal(err)
+		}
+		var attempts []int
+		again := 0
+		for _, l := range log.lines(t) {
+			switch {
+			case l.Level == "DEBUG" && l.Method == "POST":
+				attempts = append(attempts, l.Attempt)
+			case l.Level == "WARN" && l.Method == "POST" && strings.HasPrefix(l.Msg, "creating again"):
+				again++
+			case l.Level == "WARN" && !strings.HasPrefix(l.Msg, "reading back"):
+				t.Errorf("%+v", l)
+			}
+		}
+		if again != 2 || !slices.Equal(attempts, []int{1, 2, 3}) {
+			t.Errorf("sent again %d times, attempts %v", again, attempts)
+		}
+	})
 }
 
 // TestLogKeepsSecrets: whatever goes wrong, neither ids, queries, bodies nor the key are

@@ -173,10 +173,11 @@ func WithMaxResponseBytes(n int64) Option {
 	}
 }
 
-// WithLogger logs to l: a debug record for each attempt, and a warning for each retry and
-// for each field of an answer that is not as the reference says (once per field). Records
-// carry the route's template, never ids, a query, a body or the key. Without a logger
-// nothing is logged.
+// WithLogger logs to l: a debug record for each attempt, and a warning for each retry, each
+// list read to find creates without an answer, each outcome that stays unknown, and each
+// field of an answer that is not as the reference says (once per field). Records carry the
+// route's template, never ids, a query, a body or the key. Without a logger nothing is
+// logged.
 func WithLogger(l *slog.Logger) Option {
 	return func(c *config) error {
 		if l == nil {

@@ -153,6 +153,12 @@ func (c *Client) unknown(ctx context.Context, p *pending, seen []ID, last error)
 	return &OutcomeUnknownError{Attempt: c.core.creates.park(p, seen), Last: last, ctxErr: ctx.Err()}
 }
 
+// unknownForGood is the error of a raw call that has no list to be looked for in.
+func (c *Client) unknownForGood(ctx context.Context, e endpoint, last, ctxErr error) error {
+	c.core.warnCreate(ctx, e, outcomeUnknown)
+	return &OutcomeUnknownError{Last: last, ctxErr: ctxErr}
+}
+
 // resolve finds out what became of an earlier create.
 func resolve[T any, P resourceOf[T]](ctx context.Context, c *Client, e endpoint, a Attempt, opts []RequestOption) (*T, error) {
 	if o := applyOptions(opts); o.err != nil {

@@ -139,6 +139,23 @@ func TestLogOfCreates(t *testing.T) {
 	}
 }
 
+// TestLogOfRawPosts: there is no list to look in, so what is open is unknown at once.
+func TestLogOfRawPosts(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]growthgeniustest.Fault{"no answer": {Effect: growthgeniustest.Reset}, "500": {Status: 500}, "HTML": {Effect: growthgeniustest.HTMLPage}} {
+		bubble(t, func(t *testing.T, srv *timeless) {
+			srv.Inject(fault)
+			var log journal
+			var out any
+			unknown(t, srv.client(log.option()).Do(t.Context(), "POST", "/contacts", nil, steve, &out))
+			lines := log.lines(t)
+			if len(lines) != 2 || lines[0].Level != "DEBUG" || lines[1] != (line{Level: "WARN", Msg: "outcome unknown", Method: "POST", Route: "/contacts"}) {
+				t.Errorf("%s: %+v", name, lines)
+			}
+		})
+	}
+}
+
 // TestLogOfCreatesSentAgain: it is a retry, so there is a warning.
 func TestLogOfCreatesSentAgain(t *testing.T) {
 	t.Parallel()

@@ -125,7 +125,7 @@ func do(ctx context.Context, c *Client, e endpoint, out any, opts []RequestOptio
 		err = e.undecodable(c.core, res, err)
 	}
 	if err != nil && e.class.of(e.method) == replayUnsent {
-		return &OutcomeUnknownError{Last: err}
+		return c.unknownForGood(ctx, e, err, nil)
 	}
 	return err
 }
@@ -275,7 +275,7 @@ func (c *Client) send(ctx context.Context, e endpoint, opts []RequestOption) (*r
 	o := applyOptions(opts)
 	ex := c.exchange(ctx, e, &o, 0)
 	if ex.ambiguous && e.class.of(e.method) == replayUnsent {
-		return nil, &OutcomeUnknownError{Last: ex.err, ctxErr: ctx.Err()}
+		return nil, c.unknownForGood(ctx, e, ex.err, ctx.Err())
 	}
 	return ex.res, ex.err
 }

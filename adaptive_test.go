@@ -187,7 +187,7 @@ func TestFixedRate(t *testing.T) {
 				work(t, c, 300, 0)
 				for i, from := range h.taken {
 					for j, to := range h.taken[i:] {
-						if most := tt.rate*(to-from).Seconds() + float64(tt.burst) + 1; float64(j+1) > most {
+						if most := tt.rate*(to-from).Seconds() + float64(tt.burst) + .001; float64(j+1) > most {
 							t.Fatalf("%d requests in %s, at most %.1f", j+1, to-from, most)
 						}
 					}

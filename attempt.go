@@ -13,7 +13,8 @@ import (
 // Attempt is the token of one create: enough to find out later, also in another process
 // on another day, whether it happened. [OnAttempt] hands it over before anything is sent,
 // [OutcomeUnknownError] carries it, [ContactsService.Resolve] and
-// [MessagesService.Resolve] take it.
+// [MessagesService.Resolve] take it. While the call that creates is still under way in
+// the same client they cannot tell, and say so at once.
 //
 // It is stored as JSON, which holds the content of the create but never the API key.
 // Printed, it shows the resource and the time only.

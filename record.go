@@ -184,15 +184,6 @@ func unmarshalRecord(data []byte, r record) error {
 	return dec.records.record(valid, r)
 }
 
-// whole is the one value that is there to read, without the blanks around it.
-func (dec *bodyDecoder) whole() ([]byte, error) {
-	raw, err := dec.ReadValue()
-	if err == nil {
-		err = endOfInput(&dec.Decoder)
-	}
-	return raw, withoutNames(err)
-}
-
 // bodyDecoder reads JSON in memory.
 type bodyDecoder struct {
 	jsontext.Decoder
@@ -215,6 +206,15 @@ func (dec *bodyDecoder) giveBack() {
 	dec.body, dec.list = bytes.Buffer{}, elements{} // an answer is not held on to
 	dec.Reset(&dec.body)
 	bodyDecoders.Put(dec)
+}
+
+// whole is the one value that is there to read, without the blanks around it.
+func (dec *bodyDecoder) whole() ([]byte, error) {
+	raw, err := dec.ReadValue()
+	if err == nil {
+		err = endOfInput(&dec.Decoder)
+	}
+	return raw, withoutNames(err)
 }
 
 // endOfInput reads the end of the input, before which nothing may follow.

@@ -286,7 +286,7 @@ func (c *Client) exchange(ctx context.Context, e endpoint, o *callOptions, befor
 		Context: ctx, core: c.core,
 		method: e.method, route: e.route, class: e.class.of(e.method), noRetry: o.noRetry, before: before, splits: e.splits, open: e.open,
 	}
-	req, err := c.newRequest(s, e, o)
+	req, err := c.newRequest(s, e, o) //nolint:contextcheck // s is ctx with the call in it
 	if err != nil {
 		return exchanged{err: e.refuse(err)}
 	}
@@ -456,7 +456,7 @@ func (c *Client) encodeQuery(e endpoint, o *callOptions) (string, error) {
 func queryValues(q any) (url.Values, error) {
 	switch q := q.(type) {
 	case nil:
-		return nil, nil
+		return url.Values(nil), nil
 	case url.Values:
 		values := make(url.Values, len(q)+1)
 		for key, list := range q {

@@ -58,7 +58,7 @@ type attempt struct {
 // sender sends one call. It is the context of the call's requests, so that the transport
 // and the retry policy of the client's one go-retryablehttp client find it there.
 type sender struct {
-	context.Context // the caller's
+	context.Context //nolint:containedctx // the caller's, which this one extends
 
 	core    *core
 	method  string

@@ -43,7 +43,8 @@ var (
 	ErrRedirected = errors.New("redirected")
 	// ErrDecode is an answer that is not what the call should get. See [*DecodeError].
 	ErrDecode = errors.New("unexpected answer")
-	// ErrResponseTooLarge is an answer over the bound of [WithMaxResponseBytes].
+	// ErrResponseTooLarge is an answer over the bound of [WithMaxResponseBytes], or one that
+	// would take many times its size in memory.
 	ErrResponseTooLarge = errors.New("response too large")
 	// ErrMultipleMatches is an upsert that several contacts match. See [*MultipleMatchesError].
 	ErrMultipleMatches = errors.New("multiple matches")

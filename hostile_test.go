@@ -176,6 +176,34 @@ func TestNestedWrappers(t *testing.T) {
 	}
 }
 
+// TestListsInRecords: a list in a record is bounded in memory as the list of an answer is,
+// wherever in the record it stands, and whether its elements are odd or not.
+func TestListsInRecords(t *testing.T) {
+	t.Parallel()
+	list := func(n int) string { return "[" + strings.Repeat(`{},`, n) + "{}]" }
+	enough, tooMany := list(60_000), list(75_000) // of 960 bytes each
+	var p ContactPage
+	if err := p.UnmarshalJSON([]byte(`{"contacts":` + enough + `}`)); err != nil || len(p.Contacts) != 60_001 {
+		t.Errorf("%d contacts, %v", len(p.Contacts), err)
+	}
+	for _, body := range []string{
+		`{"contacts":` + tooMany + `}`,
+		`{"contacts":` + tooMany + `,"contacts":[],"breadcrumbs":[{}],"pagination":{"page":1}}`,
+		`{"contacts":` + tooMany[:len(tooMany)-1] + `,5]}`,
+	} {
+		api := newMockAPI(t).on("POST", "/contacts/search", 200, body)
+		_, err := api.client().Contacts.Search(t.Context(), SearchOptions{})
+		onlyIs(t, err, ErrResponseTooLarge)
+	}
+	const wrapped = `{"id":"","person":{"emails":[{"address":"a@b.c"}],"education":`
+	many := list(400_000) // of 176 bytes each
+	for _, body := range []string{wrapped + many + `}}`, `{"person":{"education":` + many + `}}`} {
+		if err := new(Person).UnmarshalJSON([]byte(body)); !errors.Is(err, ErrResponseTooLarge) {
+			t.Errorf("%.30s: %v", body, err)
+		}
+	}
+}
+
 // TestUnmarshalersTakeAnything: called directly, with what no JSON library passes on.
 func TestUnmarshalersTakeAnything(t *testing.T) {
 	t.Parallel()

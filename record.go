@@ -244,15 +244,32 @@ func withoutNames(err error) error {
 type decoder struct {
 	texts   texts
 	scratch []byte
+	lists   int64 // what the lists of the record take
+	full    bool  // they would take too much, so the record is not to be used
 }
+
+// minListBytes is what the lists of a record may take, however small it is.
+const minListBytes = 64 << 20
 
 // record decodes one record.
 func (d *decoder) record(raw []byte, r record) error {
 	if k := kindOf(raw); k != kindObject {
 		return fmt.Errorf("a record is an object, not %s", k)
 	}
+	d.lists, d.full = 0, false
 	d.fill(&walk{data: raw}, r)
+	if d.full {
+		return fmt.Errorf("%w: its lists are much larger in memory than in the answer", ErrResponseTooLarge)
+	}
 	return nil
+}
+
+// takes counts one more element of a list, and reports whether there is room for it: of
+// 64 MB of "{}," in a page of contacts, nothing but the list is large.
+func (d *decoder) takes(w *walk, elem reflect.Type) bool {
+	d.lists += int64(elem.Size()) //nolint:gosec // no type is that large
+	d.full = d.full || d.lists > max(minListBytes, recordGrowth*int64(len(w.data)))
+	return !d.full
 }
 
 func (d *decoder) fill(w *walk, r record) {
@@ -271,7 +288,7 @@ func (d *decoder) fill(w *walk, r record) {
 		}
 		d.fillTwin(w, fields)
 		if wrappable && outer.anonymous() {
-			unwrap(outer.wrapper(), r)
+			d.unwrap(outer.wrapper(), r)
 		}
 	}
 	r.finish()
@@ -317,7 +334,7 @@ func (d *decoder) fillTwin(w *walk, fields any) {
 			extra = map[string]json.RawMessage{}
 		}
 		extra[name] = raw
-		if known && !convert(v.Field(i), raw) {
+		if known && !d.convert(v.Field(i), raw) {
 			v.Field(i).SetZero()
 		}
 	}
@@ -353,8 +370,14 @@ func (d *decoder) set(field reflect.Value, s *shape, w *walk) bool {
 
 func (d *decoder) setList(field reflect.Value, elem *shape, w *walk) bool {
 	field.SetZero()
-	n := 0
+	begin, n := w.at, 0
 	for w.enter(); w.more(); n++ {
+		if !d.takes(w, field.Type().Elem()) {
+			field.SetZero()
+			w.at = begin
+			w.value()
+			return true
+		}
 		field.Grow(1)
 		field.SetLen(n + 1)
 		if !d.set(field.Index(n), elem, w) {
@@ -448,7 +471,7 @@ func (t *texts) of(b []byte) string {
 
 // convert fills field from a JSON value of another type, if that loses nothing:
 // 5 for "5", "5" for 5, true for "true", and the same within lists.
-func convert(field reflect.Value, raw []byte) bool {
+func (d *decoder) convert(field reflect.Value, raw []byte) bool {
 	text := string(raw)
 	switch kindOf(raw) {
 	case kindText:
@@ -456,7 +479,7 @@ func convert(field reflect.Value, raw []byte) bool {
 			return false
 		}
 	case kindArray:
-		return convertList(field, raw)
+		return d.convertList(field, raw)
 	case kindNumber, kindBool:
 	default:
 		return false
@@ -464,7 +487,7 @@ func convert(field reflect.Value, raw []byte) bool {
 	switch field.Kind() {
 	case reflect.Pointer:
 		field.Set(reflect.New(field.Type().Elem()))
-		return convert(field.Elem(), raw)
+		return d.convert(field.Elem(), raw)
 	case reflect.String:
 		field.SetString(text)
 		return true
@@ -480,17 +503,21 @@ func convert(field reflect.Value, raw []byte) bool {
 	}
 }
 
-func convertList(field reflect.Value, raw []byte) bool {
+func (d *decoder) convertList(field reflect.Value, raw []byte) bool {
 	if field.Kind() != reflect.Slice {
 		return false
 	}
-	var items []jsontext.Value
-	if unmarshalJSON(raw, &items) != nil {
-		return false
-	}
-	field.Set(reflect.MakeSlice(field.Type(), len(items), len(items)))
-	for i, item := range items {
-		if unmarshalJSON(item, field.Index(i).Addr().Interface()) != nil && !convert(field.Index(i), item) {
+	field.SetZero()
+	w := &walk{data: raw}
+	n := 0
+	for w.enter(); w.more(); n++ {
+		if !d.takes(w, field.Type().Elem()) {
+			return false
+		}
+		field.Grow(1)
+		field.SetLen(n + 1)
+		elem, item := field.Index(n), w.value()
+		if unmarshalJSON(item, elem.Addr().Interface()) != nil && !d.convert(elem, item) {
 			return false
 		}
 	}
@@ -513,7 +540,7 @@ func wholeNumber(text string) (int64, bool) {
 // as {"contact": {...}}. The wrapper's other keys are kept in the record; where the record
 // has one of them as well r stays as it is, so that neither is lost. Only one wrapper is
 // taken off: there never are more, and each costs a pass over all that is inside.
-func unwrap(name string, r record) {
+func (d *decoder) unwrap(name string, r record) {
 	outer := reflect.ValueOf(r.fields()).Elem()
 	s := schemaOf(outer.Type())
 	beside := outer.Field(s.extra).Interface().(map[string]json.RawMessage)
@@ -521,7 +548,7 @@ func unwrap(name string, r record) {
 		return
 	}
 	inner := reflect.New(outer.Type()).Elem()
-	new(decoder).fillTwin(&walk{data: beside[name]}, inner.Addr().Interface())
+	d.fillTwin(&walk{data: beside[name]}, inner.Addr().Interface())
 	extra := inner.Field(s.extra).Interface().(map[string]json.RawMessage)
 	has := func(key string) bool {
 		_, ok := extra[key]

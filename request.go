@@ -144,7 +144,10 @@ func (c *Client) decodeWhole(ctx context.Context, e endpoint, res *response, v r
 	if k := kindOf(res.body); k != kindObject {
 		return e.undecodable(c.core, res, fmt.Errorf("the answer is %s, not an object", k))
 	}
-	if err := unmarshalRecord(res.body, v); err != nil {
+	switch err := unmarshalRecord(res.body, v); {
+	case errors.Is(err, ErrResponseTooLarge):
+		return e.refuse(err)
+	case err != nil:
 		return e.undecodable(c.core, res, err)
 	}
 	if err := check(); err != nil {

@@ -2,6 +2,7 @@ package growthgenius_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -13,6 +14,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/growthgenius/growthgenius-go"
 	"github.com/growthgenius/growthgenius-go/growthgeniustest"
@@ -251,7 +254,29 @@ func TestCaptureResponse(t *testing.T) {
 	})
 }
 
-// TestRouteFromContext: a transport of the user's sees the template of every call.
+// routed is a limiter and the handler of a logger that note which routes they are given.
+type routed struct {
+	slog.Handler
+	waited, logged map[string]int
+}
+
+func (h *routed) Enabled(context.Context, slog.Level) bool { return true }
+
+func (h *routed) Handle(ctx context.Context, r slog.Record) error {
+	if route, ok := growthgenius.RouteFromContext(ctx); ok {
+		h.logged[r.Message+" "+route]++
+	}
+	return nil
+}
+
+func (h *routed) Wait(ctx context.Context) error {
+	route, _ := growthgenius.RouteFromContext(ctx)
+	h.waited[route]++
+	return nil
+}
+
+// TestRouteFromContext: a transport of the user's, a limiter and a logger see the template
+// of every call.
 func TestRouteFromContext(t *testing.T) {
 	t.Parallel()
 	want := map[string]string{
@@ -271,8 +296,18 @@ func TestRouteFromContext(t *testing.T) {
 				genuine(rec, r)
 				return reply(200, rec.String()), nil
 			}}
-			if err := k.do(t.Context(), scripted(t, s)); err != nil || s.n.Load() != 2 {
+			h := &routed{waited: map[string]int{}, logged: map[string]int{}}
+			c := scripted(t, s, growthgenius.WithLimiter(h), growthgenius.WithLogger(slog.New(h)))
+			if err := k.do(t.Context(), c); err != nil || s.n.Load() != 2 {
 				t.Errorf("%s: %v, %d requests", k.name, err, s.n.Load())
+			}
+			route := want[k.name]
+			if diff := cmp.Diff(map[string]int{route: 2}, h.waited); diff != "" {
+				t.Errorf("%s: waits %s", k.name, diff)
+			}
+			logged := map[string]int{"growthgenius: attempt " + route: 2, "growthgenius: trying again " + route: 1}
+			if diff := cmp.Diff(logged, h.logged); diff != "" {
+				t.Errorf("%s: log lines %s", k.name, diff)
 			}
 		})
 	}

@@ -376,7 +376,8 @@ type routeKey struct{}
 
 // RouteFromContext returns the template of the route that the request with this context
 // belongs to, such as "/contacts/{id}". A RoundTripper given to [WithHTTPClient] can name
-// its spans and metrics by it.
+// its spans and metrics by it. A [Limiter] that waits for the request is given the route
+// too, and so is a logger told of it.
 func RouteFromContext(ctx context.Context) (route string, ok bool) {
 	route, ok = ctx.Value(routeKey{}).(string)
 	return route, ok

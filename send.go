@@ -56,7 +56,8 @@ type attempt struct {
 }
 
 // sender sends one call. It is the context of the call's requests, so that the transport
-// and the retry policy of the client's one go-retryablehttp client find it there.
+// and the retry policy of the client's one go-retryablehttp client find it there, and of
+// what is done for them: a limiter or a logger may ask for the route.
 type sender struct {
 	context.Context //nolint:containedctx // the caller's, which this one extends
 
@@ -121,7 +122,7 @@ func (attempts) RoundTrip(req *http.Request) (*http.Response, error) {
 // send waits for the limiter, sends the request, and tries again where that does no harm.
 func (s *sender) send(req *retryablehttp.Request) (*response, error) {
 	s.started = time.Now()
-	if err := s.core.waitForTurn(s.Context); err != nil {
+	if err := s.core.waitForTurn(s); err != nil {
 		return nil, s.failed(withContextError(err, s.Err()))
 	}
 	res, err := s.core.engine.Do(req)
@@ -296,7 +297,7 @@ func (s *sender) checkRetry(err error) bool {
 	}
 	s.verdict = s.judge(s.before + s.attempts)
 	if s.verdict.again && s.core.logger != nil {
-		s.core.logger.LogAttrs(s.Context, slog.LevelWarn, "growthgenius: trying again", append(s.attrs(),
+		s.core.logger.LogAttrs(s, slog.LevelWarn, "growthgenius: trying again", append(s.attrs(),
 			slog.Duration("wait", s.verdict.wait))...)
 	}
 	return s.verdict.again
@@ -304,17 +305,17 @@ func (s *sender) checkRetry(err error) bool {
 
 // backoff waits until the next attempt may be made.
 func (s *sender) backoff() error {
-	if err := pause(s.Context, s.verdict.wait); err != nil {
+	if err := pause(s, s.verdict.wait); err != nil {
 		return err
 	}
-	return s.core.waitForTurn(s.Context)
+	return s.core.waitForTurn(s)
 }
 
 func (s *sender) log(begun time.Time) {
 	if s.core.logger == nil {
 		return
 	}
-	s.core.logger.LogAttrs(s.Context, slog.LevelDebug, "growthgenius: attempt", append(s.attrs(),
+	s.core.logger.LogAttrs(s, slog.LevelDebug, "growthgenius: attempt", append(s.attrs(),
 		slog.Duration("duration", time.Since(begun)))...)
 }
 

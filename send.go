@@ -191,7 +191,7 @@ func (s *sender) attempt(req *http.Request) (*http.Response, error) {
 	if s.class == replayUnsent || s.method == http.MethodDelete { // nobody asks of the others
 		ctx, left = watchDeparture(ctx)
 	}
-	res, err := s.core.transport.RoundTrip(req.WithContext(ctx))
+	res, err := roundTrip(s.core.transport, req.WithContext(ctx))
 	if err == nil {
 		s.last = attempt{res: &response{status: res.StatusCode, header: res.Header}}
 		s.core.noteAnswer(begun, res)
@@ -209,6 +209,22 @@ func (s *sender) attempt(req *http.Request) (*http.Response, error) {
 	s.last = attempt{err: s.explain(wait, err), unsent: left.refuted()}
 	s.log(begun)
 	return nil, s.last.err
+}
+
+// roundTrip takes what net/http's client takes of a transport, such as one for tests: an
+// answer without a body, and neither an answer nor an error.
+func roundTrip(transport http.RoundTripper, req *http.Request) (*http.Response, error) {
+	res, err := transport.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	if res == nil {
+		return nil, fmt.Errorf("the transport (%T) returned neither an answer nor an error", transport)
+	}
+	if res.Body == nil {
+		res.Body = http.NoBody
+	}
+	return res, nil
 }
 
 // departure is what net/http tells of a request's way to a connection.

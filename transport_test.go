@@ -115,6 +115,33 @@ func TestUsersClient(t *testing.T) {
 	}
 }
 
+// roundTripper is a transport in one function.
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// TestSloppyTransports: what net/http's own client takes of a transport is taken.
+func TestSloppyTransports(t *testing.T) {
+	t.Parallel()
+	for _, answer := range []*http.Response{{StatusCode: 200}, {StatusCode: 404}, nil} {
+		transport := roundTripper(func(*http.Request) (*http.Response, error) { return answer, nil })
+		c, err := growthgenius.NewClient("SECRET", growthgenius.WithUserID("1"), growthgenius.WithRetry(quick), growthgenius.WithHTTPClient(&http.Client{Transport: transport}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = c.Contacts.Delete(t.Context(), "1")
+		switch {
+		case answer == nil && (err == nil || !strings.Contains(err.Error(), "neither an answer nor an error")):
+			t.Errorf("no answer: %v", err)
+		case answer != nil && errors.Is(err, growthgenius.ErrNotFound) != (answer.StatusCode == 404):
+			t.Errorf("%d without a body: %v", answer.StatusCode, err)
+		}
+		if err := last(c.Contacts.Get(t.Context(), "1")); err == nil {
+			t.Errorf("%+v: a contact is made of nothing", answer)
+		}
+	}
+}
+
 // TestConnections: a busy program keeps its connections, with the transport that comes
 // by default.
 func TestConnections(t *testing.T) {

@@ -191,7 +191,9 @@ func (s *sender) attempt(req *http.Request) (*http.Response, error) {
 	if s.class == replayUnsent || s.method == http.MethodDelete { // nobody asks of the others
 		ctx, left = watchDeparture(ctx)
 	}
-	res, err := roundTrip(s.core.transport, req.WithContext(ctx))
+	req = req.WithContext(ctx)
+	req.Host = req.URL.Host // had it been there before, net/http's client would have copied the URL
+	res, err := roundTrip(s.core.transport, req)
 	if err == nil {
 		s.last = attempt{res: &response{status: res.StatusCode, header: res.Header}}
 		s.core.noteAnswer(begun, res)

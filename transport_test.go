@@ -120,6 +120,27 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
+// TestHandlerAsTransport: requests are as http.NewRequest makes them, so that people's
+// tests may hand them to a handler.
+func TestHandlerAsTransport(t *testing.T) {
+	t.Parallel()
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET api.example.com/v1/contacts/1", genuine)
+	transport := roundTripper(func(r *http.Request) (*http.Response, error) {
+		w := httptest.NewRecorder()
+		mux.ServeHTTP(w, r)
+		return w.Result(), nil
+	})
+	c, err := growthgenius.NewClient("SECRET", growthgenius.WithUserID("1"), growthgenius.WithBaseURL("https://api.example.com/v1"),
+		growthgenius.WithHTTPClient(&http.Client{Transport: transport}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Contacts.Get(t.Context(), "1"); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestSloppyTransports: what net/http's own client takes of a transport is taken.
 func TestSloppyTransports(t *testing.T) {
 	t.Parallel()

@@ -205,6 +205,9 @@ func borrowDecoder(data []byte) *bodyDecoder {
 func (dec *bodyDecoder) giveBack() {
 	dec.body, dec.list = bytes.Buffer{}, elements{} // an answer is not held on to
 	dec.Reset(&dec.body)
+	if cap(dec.records.scratch) > mostKept {
+		dec.records.scratch = nil
+	}
 	bodyDecoders.Put(dec)
 }
 

@@ -222,6 +222,21 @@ func TestKeptDecoders(t *testing.T) { //nolint:paralleltest // see above
 	}
 }
 
+// TestUndecodable: an error of UnmarshalJSON says what was to be decoded, and is never the
+// io.EOF that ends a loop over values.
+func TestUndecodable(t *testing.T) {
+	t.Parallel()
+	for data, want := range map[string]string{
+		"": "unexpected EOF", " \n": "unexpected EOF", `{"id":`: "unexpected EOF", `[]`: "Contact is an object, not an array", `"a"`: "Contact is an object, not text",
+		`{}{}`: "something follows the JSON value", `{"SECRET":{"a" 5}}`: "invalid character '5' after object name (expecting ':')", `{"id":1}]`: "invalid character ']'",
+	} {
+		err := new(Contact).UnmarshalJSON([]byte(data))
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "SECRET") || errors.Is(err, io.EOF) {
+			t.Errorf("%q: %v, want %q", data, err, want)
+		}
+	}
+}
+
 // TestUnmarshalersTakeAnything: called directly, with what no JSON library passes on.
 func TestUnmarshalersTakeAnything(t *testing.T) {
 	t.Parallel()

@@ -214,8 +214,11 @@ func (dec *bodyDecoder) giveBack() {
 // whole is the one value that is there to read, without the blanks around it.
 func (dec *bodyDecoder) whole() ([]byte, error) {
 	raw, err := dec.ReadValue()
-	if err == nil {
+	switch {
+	case err == nil:
 		err = endOfInput(&dec.Decoder)
+	case err == io.EOF: //nolint:errorlint // the decoder documents io.EOF itself
+		err = io.ErrUnexpectedEOF // a loop over values would take io.EOF for their end
 	}
 	return raw, withoutNames(err)
 }
@@ -257,7 +260,7 @@ const minListBytes = 64 << 20
 // record decodes one record.
 func (d *decoder) record(raw []byte, r record) error {
 	if k := kindOf(raw); k != kindObject {
-		return fmt.Errorf("a record is an object, not %s", k)
+		return fmt.Errorf("%s is an object, not %s", reflect.TypeOf(r).Elem().Name(), k)
 	}
 	d.lists, d.full = 0, false
 	d.fill(&walk{data: raw}, r)

@@ -57,7 +57,7 @@ func (s *EnrichmentService) Company(ctx context.Context, domain string, opts ...
 // inferred, and [WithPersonPath] changes it. [ErrNotFound] means that nobody was found,
 // [ErrPending] (202, inferred) that the answer is not ready yet.
 func (s *EnrichmentService) Person(ctx context.Context, q PersonQuery, opts ...RequestOption) (*Person, error) {
-	e := endpoint{method: http.MethodGet, route: s.client.core.personPath, lookup: true}
+	e := endpoint{method: http.MethodGet, route: s.client.core.personPath, lookup: true, raw: true}
 	q, err := q.clean()
 	if err != nil {
 		return nil, e.refuse(err)

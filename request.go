@@ -30,7 +30,7 @@ type endpoint struct {
 	class     replayClass // what may be sent again; by default as the method says
 	anonymous bool        // no user_id
 	lookup    bool        // 202 means "ask again later"
-	raw       bool        // of Client.Do: the route is a path, the body is for encoding/json
+	raw       bool        // from the caller: the route is a path, the body is for encoding/json
 
 	splits bool // where it is too much to ask for, less is asked for instead
 

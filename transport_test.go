@@ -141,6 +141,21 @@ func TestHandlerAsTransport(t *testing.T) {
 	}
 }
 
+// TestPersonPath: the path goes out as it was given, like a path of Client.Do.
+func TestPersonPath(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{"/people/find", "/people(v=2)/find", "/a%2Fb!*'", "/a;b=c"} {
+		var sent string
+		c, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			sent, _, _ = strings.Cut(r.RequestURI, "?")
+			_, _ = io.WriteString(w, `{"id":"1"}`)
+		}, growthgenius.WithPersonPath(path))
+		if _, err := c.Enrichment.Person(t.Context(), growthgenius.PersonQuery{Email: "a@b.c"}); err != nil || sent != path {
+			t.Errorf("%s: sent to %s, %v", path, sent, err)
+		}
+	}
+}
+
 // TestSloppyTransports: what net/http's own client takes of a transport is taken.
 func TestSloppyTransports(t *testing.T) {
 	t.Parallel()

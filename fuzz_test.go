@@ -39,6 +39,9 @@ func addSamples(f *testing.F, files ...string) {
 	} {
 		f.Add([]byte(odd))
 	}
+	for _, odd := range oddJSON {
+		f.Add([]byte(odd))
+	}
 }
 
 // fuzzRecord compares our decoder with one that knows no types: it may not panic, must

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
@@ -97,6 +98,17 @@ func TestResponseLimit(t *testing.T) {
 				onlyIs(t, err, ErrResponseTooLarge)
 			}
 		}
+	}
+}
+
+// TestNoLimit: the largest bound on an answer is none on the number of its records.
+func TestNoLimit(t *testing.T) {
+	t.Parallel()
+	body := `{"contacts":[` + strings.Repeat(`{"id":1},`, 4999) + `{"id":1}]}`
+	api := newMockAPI(t).on("GET", "/contacts", 200, body)
+	list, err := api.client(WithMaxResponseBytes(math.MaxInt64)).Contacts.List(t.Context(), ListOptions{})
+	if err != nil || len(list) != 5000 {
+		t.Errorf("%d contacts, %v", len(list), err)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
 	"reflect"
@@ -201,7 +202,7 @@ func decodeMany[T any, P resourceOf[T]](ctx context.Context, c *Client, e endpoi
 	var beside strays
 	items := newElements(res.body, e.envelope, beside.add)
 	defer items.done()
-	most := max(minRecordBytes, recordGrowth*c.core.maxBytes) / int64(reflect.TypeFor[T]().Size()) //nolint:gosec // no type is that large
+	most := max(minRecordBytes, recordGrowth*min(c.core.maxBytes, math.MaxInt64/recordGrowth)) / int64(reflect.TypeFor[T]().Size()) //nolint:gosec // no type is that large
 	for {
 		ok, err := items.next(next)
 		if err != nil {

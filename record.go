@@ -214,10 +214,10 @@ func (dec *bodyDecoder) giveBack() {
 // whole is the one value that is there to read, without the blanks around it.
 func (dec *bodyDecoder) whole() ([]byte, error) {
 	raw, err := dec.ReadValue()
-	switch {
-	case err == nil:
+	switch err {
+	case nil:
 		err = endOfInput(&dec.Decoder)
-	case err == io.EOF: //nolint:errorlint // the decoder documents io.EOF itself
+	case io.EOF: //nolint:errorlint // the decoder documents io.EOF itself
 		err = io.ErrUnexpectedEOF // a loop over values would take io.EOF for their end
 	}
 	return raw, withoutNames(err)

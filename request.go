@@ -294,7 +294,7 @@ func (c *Client) exchange(ctx context.Context, e endpoint, o *callOptions, befor
 	if err != nil {
 		return exchanged{err: e.refuse(err)}
 	}
-	res, err := s.send(req)
+	res, err := s.send(req) //nolint:contextcheck // the request carries it
 	ex := exchanged{attempts: before + s.attempts, ambiguous: s.ambiguous}
 	if err != nil {
 		ex.err = err

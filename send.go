@@ -104,10 +104,10 @@ func newEngine(c *core) *retryablehttp.Client {
 		},
 		RetryMax: c.retry.MaxAttempts,
 		CheckRetry: func(ctx context.Context, _ *http.Response, err error) (bool, error) {
-			return senderOf(ctx).checkRetry(err), nil
+			return senderOf(ctx).checkRetry(ctx, err), nil
 		},
 		Backoff:      func(time.Duration, time.Duration, int, *http.Response) time.Duration { return 0 }, // it is not told the call
-		PrepareRetry: func(r *http.Request) error { return senderOf(r.Context()).backoff() },
+		PrepareRetry: func(r *http.Request) error { return senderOf(r.Context()).backoff(r.Context()) },
 		ErrorHandler: retryablehttp.PassthroughErrorHandler,
 	}
 }
@@ -122,7 +122,7 @@ func (attempts) RoundTrip(req *http.Request) (*http.Response, error) {
 // send waits for the limiter, sends the request, and tries again where that does no harm.
 func (s *sender) send(req *retryablehttp.Request) (*response, error) {
 	s.started = time.Now()
-	if err := s.core.waitForTurn(s); err != nil {
+	if err := s.core.waitForTurn(req.Context()); err != nil {
 		return nil, s.failed(withContextError(err, s.Err()))
 	}
 	res, err := s.core.engine.Do(req)
@@ -179,8 +179,8 @@ func (s *sender) describe() string {
 // answer cut short is a failed attempt.
 func (s *sender) attempt(req *http.Request) (*http.Response, error) {
 	s.attempts++
-	begun := time.Now()
-	ctx, wait := newPatience(req.Context(), s.core.attemptTimeout)
+	begun, call := time.Now(), req.Context()
+	ctx, wait := newPatience(call, s.core.attemptTimeout)
 	var kept *streamBody
 	defer func() {
 		if kept == nil {
@@ -204,12 +204,12 @@ func (s *sender) attempt(req *http.Request) (*http.Response, error) {
 		}
 		if err == nil {
 			res.Body = http.NoBody
-			s.log(begun)
+			s.log(call, begun)
 			return res, nil
 		}
 	}
 	s.last = attempt{err: s.explain(wait, err), unsent: left.refuted()}
-	s.log(begun)
+	s.log(call, begun)
 	return nil, s.last.err
 }
 
@@ -306,7 +306,7 @@ func (r *response) read(res *http.Response, limit int64) error {
 
 // checkRetry is asked by the retry loop after each attempt. What there is to know of the
 // answer has been noted already.
-func (s *sender) checkRetry(err error) bool {
+func (s *sender) checkRetry(ctx context.Context, err error) bool {
 	if s.attempts == 0 { // net/http refused the request itself
 		s.last = attempt{err: s.core.redact.err(unwrapURLError(err)), unsent: true}
 	}
@@ -315,25 +315,25 @@ func (s *sender) checkRetry(err error) bool {
 	}
 	s.verdict = s.judge(s.before + s.attempts)
 	if s.verdict.again && s.core.logger != nil {
-		s.core.logger.LogAttrs(s, slog.LevelWarn, "growthgenius: trying again", append(s.attrs(),
+		s.core.logger.LogAttrs(ctx, slog.LevelWarn, "growthgenius: trying again", append(s.attrs(),
 			slog.Duration("wait", s.verdict.wait))...)
 	}
 	return s.verdict.again
 }
 
 // backoff waits until the next attempt may be made.
-func (s *sender) backoff() error {
-	if err := pause(s, s.verdict.wait); err != nil {
+func (s *sender) backoff(ctx context.Context) error {
+	if err := pause(ctx, s.verdict.wait); err != nil {
 		return err
 	}
-	return s.core.waitForTurn(s)
+	return s.core.waitForTurn(ctx)
 }
 
-func (s *sender) log(begun time.Time) {
+func (s *sender) log(ctx context.Context, begun time.Time) {
 	if s.core.logger == nil {
 		return
 	}
-	s.core.logger.LogAttrs(s, slog.LevelDebug, "growthgenius: attempt", append(s.attrs(),
+	s.core.logger.LogAttrs(ctx, slog.LevelDebug, "growthgenius: attempt", append(s.attrs(),
 		slog.Duration("duration", time.Since(begun)))...)
 }
 

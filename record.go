@@ -378,7 +378,7 @@ func (d *decoder) setList(field reflect.Value, elem *shape, w *walk) bool {
 	field.SetZero()
 	begin, n := w.at, 0
 	for w.enter(); w.more(); n++ {
-		if !d.takes(w, field.Type().Elem()) {
+		if !d.takes(w, field.Type().Elem()) { // the record will be refused: w has only to go on
 			field.SetZero()
 			w.at = begin
 			w.value()

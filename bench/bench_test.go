@@ -1,0 +1,355 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path"
+	"path/filepath"
+	"reflect"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/growthgenius/growthgenius-go"
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv(serveEnv) != "" { // this is the server that a test has started
+		if err := serve(context.Background(), os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// crowd answers a GET of a contact from memory, as the server does.
+type crowd [][]byte
+
+func (all crowd) RoundTrip(req *http.Request) (*http.Response, error) {
+	id, err := strconv.Atoi(path.Base(req.URL.Path))
+	if err != nil {
+		return nil, err
+	}
+	return inMemory(all[id-firstID]).RoundTrip(req)
+}
+
+// What one Get takes in this process, net/http's transport left out: it varies with
+// neither the machine nor the moment. The bounds are a little above what was measured.
+func TestAllocations(t *testing.T) {
+	const (
+		maxAllocs, maxAllocsOfHand = 46, 0.60
+		maxBytes, maxBytesOfHand   = 5600, 0.62
+	)
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // what is pooled stays
+	r, err := newRecord()
+	if err != nil {
+		t.Fatal(err)
+	}
+	hc := &http.Client{Transport: crowd(r.everybody())}
+	measure := func(connect func(string, *http.Client) (call, error)) sample {
+		c, err := connect("https://api.example.com", hc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var s sample
+		for range 2 { // the first is to warm up
+			if s, err = metered(people, func() error { return repeat(t.Context(), c, people, 1) }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return s
+	}
+	hand, sdk := measure(connectByHand), measure(connectOurs)
+	t.Logf("by hand %.1f allocations of %.0f bytes, the SDK %.1f of %.0f", hand.allocs, hand.bytes, sdk.allocs, sdk.bytes)
+	if sdk.allocs > maxAllocs || sdk.allocs > maxAllocsOfHand*hand.allocs {
+		t.Errorf("%.1f allocations a Get, %.1f by hand", sdk.allocs, hand.allocs)
+	}
+	if sdk.bytes > maxBytes || sdk.bytes > maxBytesOfHand*hand.bytes {
+		t.Errorf("%.0f bytes a Get, %.0f by hand", sdk.bytes, hand.bytes)
+	}
+}
+
+// A list is never held as a whole. That a reader which does hold it is told apart shows
+// that this measures something.
+func TestStreamHeap(t *testing.T) {
+	const contacts, most = 10_000, 24 << 20
+	r, err := newRecord()
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if err := r.list(w, contacts); err != nil {
+			t.Error(err)
+		}
+	}))
+	defer srv.Close()
+	for _, reader := range readers {
+		peak, err := peakHeap(func(sample func()) error {
+			n, err := reader.read(t.Context(), srv.URL, srv.Client(), sample, sample)
+			if err == nil && n != contacts && reader.name != floor {
+				err = fmt.Errorf("%d contacts came", n)
+			}
+			return err
+		})
+		t.Logf("%s: %.1f MiB", reader.name, peak/(1<<20))
+		if err != nil || (peak > most) != (reader.name == readAll) {
+			t.Errorf("%s held %.1f MiB, error %v", reader.name, peak/(1<<20), err)
+		}
+	}
+}
+
+func TestConnections(t *testing.T) {
+	t.Parallel()
+	const requests, burst = 640, 64
+	opened := func(connect func(string, *http.Client) (call, error)) int64 {
+		b, err := newBursts(burst)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer b.Close()
+		c, err := connect(b.URL+"/"+ours, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := b.drive(t.Context(), c, requests); err != nil {
+			t.Fatal(err)
+		}
+		if n := b.requests.Load(); n != requests {
+			t.Errorf("%d requests were sent for %d calls", n, requests)
+		}
+		return b.opened.Load()
+	}
+	if n := opened(connectOurs); n > 70 {
+		t.Errorf("the SDK opened %d connections for %d requests, %d at a time", n, requests, burst)
+	}
+	if n := opened(connectByHand); n < requests/2 {
+		t.Errorf("net/http opened %d connections only: this shows nothing", n)
+	}
+}
+
+// Everybody gets the record asked for, with one request, and none of them a short answer.
+func TestClients(t *testing.T) {
+	t.Parallel()
+	handler, err := newHandler()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range clients {
+		t.Run(c.payload+" by "+c.name, func(t *testing.T) {
+			t.Parallel()
+			body, err := payload(c.payload)
+			if err != nil || len(body) < 1600 || len(body) > 1900 {
+				t.Errorf("the payload has %d bytes, error %v", len(body), err)
+			}
+			var requests atomic.Int64
+			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+				requests.Add(1)
+				handler.ServeHTTP(w, req)
+			}))
+			defer srv.Close()
+			call, err := c.connect(srv.URL+"/"+c.payload, srv.Client())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				requests.Store(0)
+				if err := call(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if n := requests.Load(); n != 1 {
+				t.Errorf("%d requests for a call", n)
+			}
+			if call, err = c.connect(srv.URL+"/nobody", srv.Client()); err == nil {
+				err = call(t.Context())
+			}
+			if err == nil && c.name != floor && c.name != "stripe-go" { // which takes no prefix
+				t.Error("a record that is not there was taken for the right one")
+			}
+		})
+	}
+}
+
+// The sample is the reference's, and what differs between contacts keeps its shape.
+func TestRecord(t *testing.T) {
+	t.Parallel()
+	sample, err := os.ReadFile(filepath.Join("..", "testdata", "contact.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ourSample, err := payloadFiles.ReadFile("payloads/" + ours + ".json")
+	if err != nil || !bytes.Equal(sample, ourSample) {
+		t.Errorf("the payload is not the reference's sample: %v", err)
+	}
+	r, err := newRecord()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id := range 3 {
+		var c growthgenius.Contact
+		if err := json.Unmarshal(r.single(firstID+id), &c); err != nil {
+			t.Fatal(err)
+		}
+		digits := strconv.Itoa((firstID + id) % 1_000_000)
+		if want := "Tony B" + digits; string(c.ID) != strconv.Itoa(firstID+id) || c.Name != want || c.LinkedInUsername != "tony-barkley-92"+digits {
+			t.Errorf("contact %d is %s, %s, %s", id, c.ID, c.Name, c.LinkedInUsername)
+		}
+		if len(c.Extra) > 0 {
+			t.Errorf("the SDK does not know %v", c.Extra)
+		}
+	}
+	var list bytes.Buffer
+	if err := r.list(&list, 3); err != nil || !json.Valid(list.Bytes()) {
+		t.Errorf("no JSON, error %v: %s", err, &list)
+	}
+	if page := r.page(2, 2, 3); !json.Valid(page) || bytes.Count(page, []byte(`{"contact":`)) != 1 {
+		t.Errorf("not the second page of two: %s", page)
+	}
+}
+
+// The hand-written struct has the SDK's fields, all of them.
+func TestPlainFields(t *testing.T) {
+	t.Parallel()
+	keys := func(of reflect.Type) map[string]string {
+		all := map[string]string{}
+		for f := range of.Fields() {
+			if key, _, _ := strings.Cut(f.Tag.Get("json"), ","); key != "" {
+				all[key] = f.Name
+			}
+		}
+		return all
+	}
+	want, got := keys(reflect.TypeFor[growthgenius.Contact]()), keys(reflect.TypeFor[plainContact]())
+	if len(want) != 58 || !reflect.DeepEqual(want, got) {
+		t.Errorf("the SDK has %d fields:\n%v\nhand-written code %d:\n%v", len(want), want, len(got), got)
+	}
+}
+
+func TestDecoders(t *testing.T) {
+	t.Parallel()
+	all, err := answers()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range all {
+		a.repeats = 1
+		for i := range a.decoders {
+			if err := a.repeat(t.Context(), i); err != nil {
+				t.Error(err)
+			}
+		}
+		a.contacts++
+		if err := a.repeat(t.Context(), 0); err == nil {
+			t.Error("a contact that is missing was not noticed")
+		}
+	}
+}
+
+func TestSpread(t *testing.T) {
+	t.Parallel()
+	if got, want := spreadOf([]float64{5, 1, 3, 2, 4}), (spread{3, 2, 4}); got != want {
+		t.Errorf("%v, want %v", got, want)
+	}
+	if got, want := spreadOf([]float64{1, 2}), (spread{1.5, 1.25, 1.75}); got != want {
+		t.Errorf("%v, want %v", got, want)
+	}
+	if got, want := (samples{{seconds: 2}, {seconds: 9}}).over(samples{{seconds: 1}, {seconds: 3}}, seconds), (spread{2.5, 2.25, 2.75}); got != want {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+func TestFloor(t *testing.T) {
+	t.Parallel()
+	s := settings{Pages: 50, Latency: 40 * time.Millisecond}
+	for _, c := range []struct {
+		work     time.Duration
+		prefetch int
+		want     time.Duration
+	}{
+		{0, 0, 2 * time.Second}, {0, 1, 2 * time.Second}, {0, 4, 560 * time.Millisecond},
+		{40 * time.Millisecond, 0, 4 * time.Second}, {40 * time.Millisecond, 1, 2040 * time.Millisecond},
+	} {
+		if got := s.floor(c.work, c.prefetch); got != c.want {
+			t.Errorf("work %s, prefetch %d: %s, want %s", c.work, c.prefetch, got, c.want)
+		}
+	}
+}
+
+func TestCommand(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	results := filepath.Join(dir, "results.json")
+	var first, again strings.Builder
+	small := []string{
+		"-rounds", "1", "-calls", "2", "-goroutines", "2", "-contacts", "20", "-streams", "1", "-pages", "3",
+		"-latency", "1ms", "-pagers", "1", "-requests", "9", "-burst", "4", "-bursts", "1", "-json", results,
+	}
+	if err := command(t.Context(), small, &first); err != nil {
+		t.Fatal(err)
+	}
+	if err := command(t.Context(), []string{"-from", results, "-svg", dir}, &again); err != nil {
+		t.Fatal(err)
+	}
+	if first.String() != again.String() {
+		t.Errorf("the tables changed on the way through JSON:\n%s\n%s", &first, &again)
+	}
+	for _, sec := range sections {
+		svg, err := os.ReadFile(filepath.Join(dir, chart{}.file(sec.name)))
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		for decoder := xml.NewDecoder(bytes.NewReader(svg)); ; {
+			if _, err := decoder.Token(); errors.Is(err, io.EOF) {
+				break
+			} else if err != nil {
+				t.Fatalf("the chart of %s is no XML: %v", sec.name, err)
+			}
+		}
+	}
+	if err := command(t.Context(), []string{"-only", "nonsense"}, io.Discard); err == nil {
+		t.Error("an unknown section was taken")
+	}
+}
+
+// What the documentation shows is what the results beside it say.
+func TestDocumentation(t *testing.T) {
+	t.Parallel()
+	docs := filepath.Join("..", "docs")
+	read := func(name string) string {
+		text, err := os.ReadFile(filepath.Join(docs, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.ReplaceAll(string(text), "\r\n", "\n")
+	}
+	var rep report
+	if err := json.Unmarshal([]byte(read("performance.json")), &rep); err != nil {
+		t.Fatal(err)
+	}
+	page := read("performance.md")
+	for _, sec := range sections {
+		for _, table := range sec.tables(rep) {
+			if !strings.Contains(page, table.String()) {
+				t.Errorf("docs/performance.md does not have this table of the results:\n%s", table)
+			}
+		}
+		c := sec.chart(rep)
+		if file := c.file(sec.name); read(file) != c.String() || !strings.Contains(page, "("+file+")") {
+			t.Errorf("docs/%s is not the chart of the results, or the page does not show it: draw it with -from and -svg", file)
+		}
+	}
+}

@@ -1,0 +1,197 @@
+// Command bench measures the SDK beside hand-written code and beside other SDKs, on this
+// machine and in one run: everybody in turn, round after round. What it prints are ratios
+// of medians of rounds, since nothing else travels to another machine.
+//
+//	go run .                     # everything, about seven minutes on two quiet cores
+//	go run . -only get,decode    # some of it; the names are those of the sections below
+//	go run . -json ../docs/performance.json -svg ../docs
+//	go run . -from ../docs/performance.json -svg ../docs    # draws what was measured before
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+)
+
+// report is what a run writes as JSON.
+type report struct {
+	Machine     machine          `json:"machine"`
+	Settings    settings         `json:"settings"`
+	Get         []getRow         `json:"get,omitempty"`
+	Decode      []decodeRow      `json:"decode,omitempty"`
+	Stream      []streamRow      `json:"stream,omitempty"`
+	Pager       []pagerRow       `json:"pager,omitempty"`
+	Connections []connectionsRow `json:"connections,omitempty"`
+}
+
+type machine struct {
+	Go       string            `json:"go"`
+	Platform string            `json:"platform"`
+	CPUs     int               `json:"cpus"`
+	Versions map[string]string `json:"versions"` // of the other clients
+}
+
+type settings struct {
+	Rounds   int           `json:"rounds"`
+	Calls    int           `json:"calls"`
+	Parallel int           `json:"goroutines"`
+	Contacts int           `json:"contacts"`
+	Streams  int           `json:"stream_rounds"`
+	Pages    int           `json:"pages"`
+	Latency  time.Duration `json:"latency"`
+	Pagers   int           `json:"pager_rounds"`
+	Requests int           `json:"requests"`
+	Burst    int           `json:"burst"`
+	Bursts   int           `json:"connection_rounds"`
+}
+
+// section is a part of a run.
+type section struct {
+	name    string
+	measure func(ctx context.Context, s settings, rep *report) error
+	tables  func(rep report) []table
+	chart   func(rep report) chart
+}
+
+var sections = []section{
+	{"get", func(ctx context.Context, s settings, rep *report) (err error) {
+		rep.Get, err = measureGet(ctx, s)
+		return err
+	}, getTables, getChart},
+	{"decode", func(ctx context.Context, s settings, rep *report) (err error) {
+		rep.Decode, err = measureDecode(ctx, s)
+		return err
+	}, decodeTables, decodeChart},
+	{"stream", func(ctx context.Context, s settings, rep *report) (err error) {
+		rep.Stream, err = measureStream(ctx, s)
+		return err
+	}, streamTables, streamChart},
+	{"pager", func(ctx context.Context, s settings, rep *report) (err error) {
+		rep.Pager, err = measurePager(ctx, s)
+		return err
+	}, pagerTables, pagerChart},
+	{"connections", func(ctx context.Context, s settings, rep *report) (err error) {
+		rep.Connections, err = measureConnections(ctx, s)
+		return err
+	}, connectionsTables, connectionsChart},
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	run := func() error { return command(ctx, os.Args[1:], os.Stdout) }
+	if os.Getenv(serveEnv) != "" {
+		run = func() error { return serve(ctx, os.Stdin, os.Stdout) }
+	}
+	err := run()
+	stop()
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func command(ctx context.Context, args []string, out io.Writer) error {
+	rep := report{Machine: thisMachine()}
+	s := &rep.Settings
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.IntVar(&s.Rounds, "rounds", 40, "of get and decode")
+	flags.IntVar(&s.Calls, "calls", 250, "a client makes in a round of get; four times that with goroutines")
+	flags.IntVar(&s.Parallel, "goroutines", 16, "of get")
+	flags.IntVar(&s.Contacts, "contacts", 100_000, "in the list of stream")
+	flags.IntVar(&s.Streams, "streams", 7, "rounds of stream")
+	flags.IntVar(&s.Pages, "pages", 50, "of the search of pager")
+	flags.DurationVar(&s.Latency, "latency", 40*time.Millisecond, "of the server of pager")
+	flags.IntVar(&s.Pagers, "pagers", 3, "rounds of pager")
+	flags.IntVar(&s.Requests, "requests", 5000, "of connections")
+	flags.IntVar(&s.Burst, "burst", 64, "requests at a time, of connections")
+	flags.IntVar(&s.Bursts, "bursts", 3, "rounds of connections")
+	only := flags.String("only", "", "comma-separated sections; empty is all")
+	to := flags.String("json", "", "write the results to this file")
+	from := flags.String("from", "", "read the results from this file instead of measuring")
+	svg := flags.String("svg", "", "draw the charts into this folder")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if *from != "" {
+		text, err := os.ReadFile(*from)
+		if err == nil {
+			rep = report{}
+			err = json.Unmarshal(text, &rep)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", *from, err)
+		}
+	} else if err := measure(ctx, *only, &rep); err != nil {
+		return err
+	}
+	if *to != "" {
+		text, err := json.MarshalIndent(rep, "", "  ")
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(*to, append(text, '\n'), 0o600); err != nil {
+			return err
+		}
+	}
+	for _, sec := range sections {
+		for _, t := range sec.tables(rep) {
+			if _, err := fmt.Fprintf(out, "%s\n", t); err != nil {
+				return err
+			}
+		}
+		if c := sec.chart(rep); *svg != "" && len(c.groups) > 0 {
+			if err := os.WriteFile(filepath.Join(*svg, c.file(sec.name)), []byte(c.String()), 0o600); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func measure(ctx context.Context, only string, rep *report) error {
+	chosen := sections
+	if only != "" {
+		chosen = nil
+		for name := range strings.SplitSeq(only, ",") {
+			i := slices.IndexFunc(sections, func(s section) bool { return s.name == name })
+			if i < 0 {
+				return fmt.Errorf("there is no section %q", name)
+			}
+			chosen = append(chosen, sections[i])
+		}
+	}
+	for _, sec := range chosen {
+		begun := time.Now()
+		if err := sec.measure(ctx, rep.Settings, rep); err != nil {
+			return fmt.Errorf("%s: %w", sec.name, err)
+		}
+		fmt.Fprintf(os.Stderr, "%s: %s\n", sec.name, time.Since(begun).Round(time.Second))
+	}
+	return nil
+}
+
+func thisMachine() machine {
+	m := machine{Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, CPUs: runtime.NumCPU(), Versions: map[string]string{}}
+	build, ok := debug.ReadBuildInfo()
+	if !ok {
+		return m
+	}
+	for _, c := range clients {
+		if i := slices.IndexFunc(build.Deps, func(d *debug.Module) bool { return c.module == d.Path }); i >= 0 {
+			m.Versions[c.name] = build.Deps[i].Version
+		}
+	}
+	return m
+}

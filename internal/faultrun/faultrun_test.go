@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -23,31 +24,52 @@ func TestPromise(t *testing.T) {
 		Creates: 240, Seeds: 1, Parallel: 32, Rate: 0.3, Late: 3 * time.Second,
 		Timeout: 600 * time.Millisecond, Settle: 1500 * time.Millisecond,
 	}
-	results, err := runAll(t.Context(), modes, s, len(modes))
-	if err != nil {
-		t.Fatal(err)
+	// Nothing may ever go wrong. But how much is found out, and with how many reads, takes a
+	// processor when it is needed: on a machine that is busy with other things a client takes
+	// answers for lost. So that much must hold in one of three runs.
+	for try := range 3 {
+		results, err := runAll(t.Context(), modes, s, len(modes))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range results {
+			t.Logf("%+v", r)
+			if !r.naive() && r.Duplicates+r.ToldFailed+r.Lost+r.Wrong+r.ResolvedWrong > 0 {
+				t.Fatalf("%s: a promise is broken", r.Mode)
+			}
+		}
+		wrong := append(broken(report{Settings: s, Results: results}), unexpected(results)...)
+		if len(wrong) == 0 {
+			return
+		}
+		t.Logf("run %d: %s", try+1, strings.Join(wrong, "; "))
 	}
+	t.Error("none of three runs was as it should be")
+}
+
+// unexpected is what else is not as it should be: of the clients that the SDK is compared
+// with too, since faults that do nobody harm prove nothing.
+func unexpected(results []result) (wrong []string) {
+	say := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
 	if len(results) != len(modes) {
-		t.Fatalf("%d results of %d modes", len(results), len(modes))
-	}
-	for _, what := range broken(report{Settings: s, Results: results}) {
-		t.Error(what)
+		say("%d results of %d modes", len(results), len(modes))
+		return wrong
 	}
 	for i, r := range results {
-		t.Logf("%+v", r)
 		switch m := modes[i]; {
 		case m.name == "once":
 			if r.Duplicates > 0 || r.ToldFailed == 0 {
-				t.Errorf("one POST each made %d duplicates and %d told failed, yet committed; want none and some", r.Duplicates, r.ToldFailed)
+				say("one POST each made %d duplicates and %d told failed, yet committed; want none and some", r.Duplicates, r.ToldFailed)
 			}
 		case m.naive && r.Duplicates == 0:
-			t.Errorf("%s: no duplicates: these faults prove nothing", m.name)
+			say("%s: no duplicates: these faults prove nothing", m.name)
 		case m.late == 2 && r.UnknownYes == 0:
-			t.Errorf("%s: no unknown outcome was committed: the commits were not late", m.name)
+			say("%s: no unknown outcome was committed: the commits were not late", m.name)
 		case !m.naive && r.Resolved != 3*r.Unknown:
-			t.Errorf("%s: %d of %d answers of Resolve are right", m.name, r.Resolved, 3*r.Unknown)
+			say("%s: %d of %d answers of Resolve are right", m.name, r.Resolved, 3*r.Unknown)
 		}
 	}
+	return wrong
 }
 
 // The test must be able to fail: each of these breaks a promise.

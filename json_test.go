@@ -231,7 +231,7 @@ func blank(v any, typ reflect.Type) bool {
 	case bool:
 		return !v && typ.Kind() == reflect.Bool
 	case json.Number:
-		return typ.Kind() == reflect.Int && (v == "0" || v == "-0")
+		return typ.Kind() == reflect.Int && v == "0"
 	case map[string]any:
 		return len(v) == 0 && isRecord(typ)
 	default:

@@ -47,7 +47,7 @@ func (chart) file(section string) string { return "performance-" + section + ".s
 // String draws the chart as an SVG, on a ground of its own so that it reads on any page.
 func (c chart) String() string {
 	height := top + len(c.groups)*(len(c.kinds)*barHeight+groupGap) + 24
-	largest := 0.0
+	largest := c.mark
 	for _, g := range c.groups {
 		for _, b := range g.bars {
 			largest = max(largest, b.value)
@@ -122,7 +122,8 @@ func decodeChart(rep report) chart {
 	}
 	for _, r := range rep.Decode {
 		if r.Decoder != encodingJSON {
-			c.groups = append(c.groups, group{r.Decoder + ": " + r.Answer, []bar{shareBar(r.OfTime), {r.OfAllocs, fmt.Sprintf("%.2f", r.OfAllocs)}}})
+			name, _, _ := strings.Cut(r.Decoder, ",")
+			c.groups = append(c.groups, group{name + ": " + r.Answer, []bar{shareBar(r.OfTime), {r.OfAllocs, fmt.Sprintf("%.2f", r.OfAllocs)}}})
 		}
 	}
 	return c

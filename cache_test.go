@@ -136,7 +136,7 @@ func TestOneRequestForAllSpellings(t *testing.T) {
 			query{LastName: "Musk", WebsiteURL: "http://www.tesla.com"}, query{LastName: "Musk", WebsiteURL: "Tesla.com"}, query{LastName: "musk", WebsiteURL: "https://tesla.com./#about"},
 		},
 	} {
-		t.Run(sent, func(t *testing.T) {
+		t.Run(strings.ReplaceAll(sent, "%40", " at "), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				path, values, _ := strings.Cut(sent, "?")

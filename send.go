@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -70,6 +71,7 @@ type sender struct {
 	started time.Time
 	splits  bool
 	open    func(*streamBody) error
+	header  http.Header // of each request
 
 	attempts  int
 	last      attempt
@@ -99,7 +101,6 @@ func newEngine(c *core) *retryablehttp.Client {
 	return &retryablehttp.Client{
 		HTTPClient: &http.Client{
 			Transport:     attempts{},
-			Jar:           c.cookies,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 		RetryMax: c.retry.MaxAttempts,
@@ -122,6 +123,7 @@ func (attempts) RoundTrip(req *http.Request) (*http.Response, error) {
 // send waits for the limiter, sends the request, and tries again where that does no harm.
 func (s *sender) send(req *retryablehttp.Request) (*response, error) {
 	s.started = time.Now()
+	s.header, req.Header = req.Header, http.Header{} // net/http's client copies all that is there
 	if err := s.core.waitForTurn(req.Context()); err != nil {
 		return nil, s.failed(withContextError(err, s.Err()))
 	}
@@ -192,8 +194,9 @@ func (s *sender) attempt(req *http.Request) (*http.Response, error) {
 		ctx, left = watchDeparture(ctx)
 	}
 	req = req.WithContext(ctx)
+	req.Header = s.header
 	req.Host = req.URL.Host // had it been there before, net/http's client would have copied the URL
-	res, err := roundTrip(s.core.transport, req)
+	res, err := s.core.roundTrip(req)
 	if err == nil {
 		s.last = attempt{res: &response{status: res.StatusCode, header: res.Header}}
 		s.core.noteAnswer(begun, res)
@@ -213,15 +216,27 @@ func (s *sender) attempt(req *http.Request) (*http.Response, error) {
 	return nil, s.last.err
 }
 
-// roundTrip takes what net/http's client takes of a transport, such as one for tests: an
-// answer without a body, and neither an answer nor an error.
-func roundTrip(transport http.RoundTripper, req *http.Request) (*http.Response, error) {
-	res, err := transport.RoundTrip(req)
+// roundTrip sends the cookies of the user's jar and keeps those of the answer. It takes
+// what net/http's client takes of a transport, such as one for tests: an answer without a
+// body, and neither an answer nor an error.
+func (c *core) roundTrip(req *http.Request) (*http.Response, error) {
+	if c.cookies != nil {
+		req.Header = maps.Clone(req.Header) // the next attempt has cookies of its own
+		for _, cookie := range c.cookies.Cookies(req.URL) {
+			req.AddCookie(cookie)
+		}
+	}
+	res, err := c.transport.RoundTrip(req)
 	if err != nil {
 		return nil, err
 	}
 	if res == nil {
-		return nil, fmt.Errorf("the transport (%T) returned neither an answer nor an error", transport)
+		return nil, fmt.Errorf("the transport (%T) returned neither an answer nor an error", c.transport)
+	}
+	if c.cookies != nil {
+		if cookies := res.Cookies(); len(cookies) > 0 {
+			c.cookies.SetCookies(req.URL, cookies)
+		}
 	}
 	if res.Body == nil {
 		res.Body = http.NoBody

@@ -11,6 +11,8 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"reflect"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -40,31 +42,42 @@ func serve(t *testing.T, h http.HandlerFunc, opts ...growthgenius.Option) (*grow
 	return c, srv
 }
 
-// TestCookies: none are kept, unless the user has a jar.
+// TestCookies: none are kept, unless the user has a jar. Each attempt is sent what the jar
+// has by then, once.
 func TestCookies(t *testing.T) {
 	t.Parallel()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, hc := range []*http.Client{{}, {Jar: jar}} {
+	for _, test := range []struct {
+		hc   *http.Client
+		want []string
+	}{
+		{&http.Client{}, []string{"theme=dark", "theme=dark", "theme=dark"}},
+		{&http.Client{Jar: jar}, []string{"theme=dark", "theme=dark; session=1", "theme=dark; session=2"}},
+	} {
 		var cookies []string
 		h := func(w http.ResponseWriter, r *http.Request) {
 			cookies = append(cookies, r.Header.Get("Cookie"))
-			http.SetCookie(w, &http.Cookie{Name: "session", Value: "1"})
+			http.SetCookie(w, &http.Cookie{Name: "session", Value: strconv.Itoa(len(cookies))})
+			if len(cookies) == 2 {
+				w.WriteHeader(http.StatusServiceUnavailable)
+				return
+			}
 			genuine(w, r)
 		}
 		transport := &http.Transport{}
 		t.Cleanup(transport.CloseIdleConnections)
-		hc.Transport = transport
-		c, _ := serve(t, h, growthgenius.WithHTTPClient(hc))
+		test.hc.Transport = transport
+		c, _ := serve(t, h, growthgenius.WithHTTPClient(test.hc))
 		for range 2 {
-			if _, err := c.Contacts.Get(t.Context(), "1"); err != nil {
+			if _, err := c.Contacts.Get(t.Context(), "1", growthgenius.WithHeader("Cookie", "theme=dark")); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if kept := cookies[1] != ""; kept != (hc.Jar != nil) || cookies[0] != "" {
-			t.Errorf("cookies %q", cookies)
+		if !slices.Equal(cookies, test.want) {
+			t.Errorf("cookies %q, want %q", cookies, test.want)
 		}
 	}
 }

@@ -192,7 +192,8 @@ func TestNestedWrappers(t *testing.T) {
 // wherever in the record it stands, and whether its elements are odd or not.
 func TestListsInRecords(t *testing.T) {
 	t.Parallel()
-	list := func(n int) string { return "[" + strings.Repeat(`{},`, n) + "{}]" }
+	listOf := func(elem string, n int) string { return "[" + strings.Repeat(elem+",", n) + elem + "]" }
+	list := func(n int) string { return listOf("{}", n) }
 	enough, tooMany := list(60_000), list(75_000) // of 960 bytes each
 	var p ContactPage
 	if err := p.UnmarshalJSON([]byte(`{"contacts":` + enough + `}`)); err != nil || len(p.Contacts) != 60_001 {
@@ -209,7 +210,11 @@ func TestListsInRecords(t *testing.T) {
 	}
 	const wrapped = `{"id":"","person":{"emails":[{"address":"a@b.c"}],"education":`
 	many := list(400_000) // of 176 bytes each
-	for _, body := range []string{wrapped + many + `}}`, `{"person":{"education":` + many + `}}`} {
+	for _, body := range []string{
+		wrapped + many + `}}`, `{"person":{"education":` + many + `}}`,
+		`{"emails":` + listOf(`{"a":1}`, 200_000) + `}`,                                    // of 40 bytes each, but each has a map
+		`{"experience":` + listOf(`{"company":{"location":{}},"title":{}}`, 150_000) + `}`, // each has pointers
+	} {
 		if err := new(Person).UnmarshalJSON([]byte(body)); !errors.Is(err, ErrResponseTooLarge) {
 			t.Errorf("%.30s: %v", body, err)
 		}

@@ -250,19 +250,23 @@ func withoutNames(err error) error {
 type decoder struct {
 	texts   texts
 	scratch []byte
-	lists   int64 // what the lists of the record take
-	full    bool  // they would take too much, so the record is not to be used
+	taken   int64 // what the lists of the record take, and all that is within them
+	full    bool  // that would be too much, so the record is not to be used
 }
 
-// minListBytes is what the lists of a record may take, however small it is.
-const minListBytes = 64 << 20
+const (
+	// minTaken is what the lists of a record may take, however small it is.
+	minTaken = 64 << 20
+	// mapBytes is what the smallest map of raw values takes.
+	mapBytes = 400
+)
 
 // record decodes one record.
 func (d *decoder) record(raw []byte, r record) error {
 	if k := kindOf(raw); k != kindObject {
 		return fmt.Errorf("%s is an object, not %s", reflect.TypeOf(r).Elem().Name(), k)
 	}
-	d.lists, d.full = 0, false
+	d.taken, d.full = 0, false
 	d.fill(&walk{data: raw}, r)
 	if d.full {
 		return fmt.Errorf("%w: its lists are much larger in memory than in the answer", ErrResponseTooLarge)
@@ -270,17 +274,18 @@ func (d *decoder) record(raw []byte, r record) error {
 	return nil
 }
 
-// takes counts one more element of a list, and reports whether there is room for it: of
-// 64 MB of "{}," in a page of contacts, nothing but the list is large.
-func (d *decoder) takes(w *walk, elem reflect.Type) bool {
-	d.lists += int64(elem.Size()) //nolint:gosec // no type is that large
-	d.full = d.full || d.lists > max(minListBytes, recordGrowth*int64(len(w.data)))
+// takes counts what more is taken, and reports whether there is room for it: of 64 MB of
+// "{}," in a page of contacts, nothing but the list is large. Only lists need ask.
+func (d *decoder) takes(w *walk, size uintptr) bool {
+	d.taken += int64(size) //nolint:gosec // no type is that large
+	d.full = d.full || d.taken > max(minTaken, recordGrowth*int64(len(w.data)))
 	return !d.full
 }
 
 func (d *decoder) fill(w *walk, r record) {
 	switch fields := r.fields().(type) {
 	case *map[string]json.RawMessage: // of a record of no type
+		d.takes(w, mapBytes)
 		*fields = map[string]json.RawMessage{}
 		for w.enter(); w.more(); {
 			token := w.name()
@@ -337,6 +342,7 @@ func (d *decoder) fillTwin(w *walk, fields any) {
 		w.at = begin
 		raw := bytes.Clone(w.value())
 		if extra == nil {
+			d.takes(w, mapBytes)
 			extra = map[string]json.RawMessage{}
 		}
 		extra[name] = raw
@@ -365,7 +371,9 @@ func (d *decoder) set(field reflect.Value, s *shape, w *walk) bool {
 		}
 		return first == '{'
 	case s.kind == shapePointer:
-		field.Set(reflect.New(field.Type().Elem()))
+		elem := field.Type().Elem()
+		d.takes(w, elem.Size())
+		field.Set(reflect.New(elem))
 		return d.set(field.Elem(), s.elem, w)
 	case s.kind == shapeList:
 		return first == '[' && d.setList(field, s.elem, w)
@@ -378,7 +386,7 @@ func (d *decoder) setList(field reflect.Value, elem *shape, w *walk) bool {
 	field.SetZero()
 	begin, n := w.at, 0
 	for w.enter(); w.more(); n++ {
-		if !d.takes(w, field.Type().Elem()) { // the record will be refused: w has only to go on
+		if !d.takes(w, field.Type().Elem().Size()) { // the record will be refused: w has only to go on
 			field.SetZero()
 			w.at = begin
 			w.value()
@@ -517,7 +525,7 @@ func (d *decoder) convertList(field reflect.Value, raw []byte) bool {
 	w := &walk{data: raw}
 	n := 0
 	for w.enter(); w.more(); n++ {
-		if !d.takes(w, field.Type().Elem()) {
+		if !d.takes(w, field.Type().Elem().Size()) {
 			return false
 		}
 		field.Grow(1)

@@ -2,7 +2,7 @@
 // machine and in one run: everybody in turn, round after round. What it prints are ratios
 // of medians of rounds, since nothing else travels to another machine.
 //
-//	go run .                     # everything, about seven minutes on two quiet cores
+//	go run .                     # everything, four to eight minutes on two quiet cores
 //	go run . -only get,decode    # some of it; the names are those of the sections below
 //	go run . -json ../docs/performance.json -svg ../docs
 //	go run . -from ../docs/performance.json -svg ../docs    # draws what was measured before
@@ -123,6 +123,11 @@ func command(ctx context.Context, args []string, out io.Writer) error {
 	svg := flags.String("svg", "", "draw the charts into this folder")
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	if *svg != "" { // before minutes of measuring
+		if err := os.MkdirAll(*svg, 0o750); err != nil {
+			return err
+		}
 	}
 	if *from != "" {
 		text, err := os.ReadFile(*from)

@@ -17,6 +17,9 @@
 // [Server.Inject] makes it misbehave: statuses, resets, hangs, lost answers of requests that were carried out, bodies
 // cut short. [Server.Ledger] then tells what was really created, so that duplicates can be counted.
 //
+// With [WithInMemoryNetwork] a test may run in a bubble of [testing/synctest], where retries, pauses and read-backs
+// take no time.
+//
 // Facts carry a word for where they come from: documented (in the API reference of 2021-01-22), later (in a later
 // public revision of it) or inferred (neither; a choice of this package).
 package growthgeniustest

@@ -52,52 +52,63 @@ func TestFaultEffects(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWire(t)
-			w.srv.AddContacts(growthgenius.Contact{Email: "wrong@example.com"})
-			c.fault.Times, c.fault.Method = 1, "POST"
-			w.srv.Inject(c.fault)
-			status, _, body, err := post(w)
-			equal(t, "status", status, c.status)
-			equal(t, "failed", err != nil, c.status == 0 || c.cutShort)
-			if !strings.Contains(body, c.body) {
-				t.Errorf("body %q lacks %q", body, c.body)
-			}
-			equal(t, "committed", len(w.srv.Ledger()), c.committed)
-			equal(t, "rows", len(w.srv.Contacts()), 1+c.committed)
-			recorded := w.srv.Requests()[0]
-			equal(t, "recorded status", recorded.Status, c.status)
-			equal(t, "recorded effect", recorded.Fault.Effect, c.fault.Effect)
-			w.call(200, "POST", "/contacts", steve) // Times is used up
+			onBothNetworks(t, func(t *testing.T, newWire wireMaker) {
+				w := newWire(t)
+				w.srv.AddContacts(growthgenius.Contact{Email: "wrong@example.com"})
+				fault := c.fault
+				fault.Times, fault.Method = 1, "POST"
+				w.srv.Inject(fault)
+				status, _, body, err := post(w)
+				equal(t, "status", status, c.status)
+				equal(t, "failed", err != nil, c.status == 0 || c.cutShort)
+				if !strings.Contains(body, c.body) {
+					t.Errorf("body %q lacks %q", body, c.body)
+				}
+				equal(t, "committed", len(w.srv.Ledger()), c.committed)
+				equal(t, "rows", len(w.srv.Contacts()), 1+c.committed)
+				switch refused := errors.Is(err, syscall.ECONNREFUSED); {
+				case refused:
+					equal(t, "refused", c.fault.Effect, growthgeniustest.Refuse)
+				default:
+					recorded := w.srv.Requests()[0]
+					equal(t, "recorded status", recorded.Status, c.status)
+					equal(t, "recorded effect", recorded.Fault.Effect, c.fault.Effect)
+					equal(t, "reset", errors.Is(err, syscall.ECONNRESET), c.status == 0)
+				}
+				w.call(200, "POST", "/contacts", steve) // Times is used up
+			})
 		})
 	}
 }
 
 func TestHang(t *testing.T) {
 	t.Parallel()
-	w := newWire(t)
-	w.srv.Inject(growthgeniustest.Fault{Effect: growthgeniustest.Hang, Commit: true})
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
-	defer cancel()
-	req, _ := http.NewRequestWithContext(ctx, "POST", w.srv.URL()+"/contacts?user_id=1", strings.NewReader(steve))
-	req.Header.Set("Authorization", w.srv.APIKey())
-	req.Header.Set("Content-Type", "application/json")
-	if _, err := w.client.Do(req); !errors.Is(err, context.DeadlineExceeded) {
-		t.Fatalf("a hanging request ended with %v", err)
-	}
-	equal(t, "committed", len(w.srv.Ledger()), 1)
+	onBothNetworks(t, func(t *testing.T, newWire wireMaker) {
+		w := newWire(t)
+		w.srv.Inject(growthgeniustest.Fault{Effect: growthgeniustest.Hang, Commit: true})
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
+		defer cancel()
+		req, _ := http.NewRequestWithContext(ctx, "POST", w.srv.URL()+"/contacts?user_id=1", strings.NewReader(steve))
+		req.Header.Set("Authorization", w.srv.APIKey())
+		req.Header.Set("Content-Type", "application/json")
+		if _, err := w.client.Do(req); !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatalf("a hanging request ended with %v", err)
+		}
+		equal(t, "committed", len(w.srv.Ledger()), 1)
 
-	done := make(chan error, 1)
-	go func() {
-		_, _, _, err := post(w)
-		done <- err
-	}()
-	for len(w.srv.Ledger()) < 2 {
-		time.Sleep(time.Millisecond)
-	}
-	w.srv.Close()
-	if err := <-done; err == nil {
-		t.Fatal("a hanging request was answered when the server closed")
-	}
+		done := make(chan error, 1)
+		go func() {
+			_, _, _, err := post(w)
+			done <- err
+		}()
+		for len(w.srv.Ledger()) < 2 {
+			time.Sleep(time.Millisecond)
+		}
+		w.srv.Close()
+		if err := <-done; err == nil {
+			t.Fatal("a hanging request was answered when the server closed")
+		}
+	})
 }
 
 func TestRetryAfter(t *testing.T) {
@@ -139,19 +150,21 @@ func TestFaultMatching(t *testing.T) {
 
 func TestCommitDelay(t *testing.T) {
 	t.Parallel()
-	w := newWire(t)
-	w.srv.Inject(growthgeniustest.Fault{Status: 504, Commit: true, CommitDelay: 20 * time.Millisecond, Times: 1})
-	status, _, _, err := post(w)
-	if err != nil {
-		t.Fatal(err)
-	}
-	equal(t, "status", status, 504)
-	equal(t, "not yet", len(w.srv.Ledger()), 0)
-	w.srv.Settle()
-	ledger := w.srv.Ledger()
-	equal(t, "then", len(ledger), 1)
-	equal(t, "late", ledger[0].Late, true)
-	equal(t, "of the request", ledger[0].Seq, 1)
+	onBothNetworks(t, func(t *testing.T, newWire wireMaker) {
+		w := newWire(t)
+		w.srv.Inject(growthgeniustest.Fault{Status: 504, Commit: true, CommitDelay: 20 * time.Millisecond, Times: 1})
+		status, _, _, err := post(w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		equal(t, "status", status, 504)
+		equal(t, "not yet", len(w.srv.Ledger()), 0)
+		w.srv.Settle()
+		ledger := w.srv.Ledger()
+		equal(t, "then", len(ledger), 1)
+		equal(t, "late", ledger[0].Late, true)
+		equal(t, "of the request", ledger[0].Seq, 1)
+	})
 }
 
 // TestRefusedDial asserts what a client may rest on: no connection was had, so nothing was sent.
@@ -181,48 +194,52 @@ func TestRefusedDial(t *testing.T) {
 
 func TestDown(t *testing.T) {
 	t.Parallel()
-	w := newWire(t)
-	w.call(200, "POST", "/contacts", steve)
-	url := w.srv.URL()
-	if err := w.srv.SetDown(true); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := w.send("GET", "/users", ""); !errors.Is(err, syscall.ECONNREFUSED) {
-		t.Fatalf("down, a dial ends with %v", err)
-	}
-	if err := w.srv.SetDown(false); err != nil {
-		t.Fatal(err)
-	}
-	equal(t, "same address", w.srv.URL(), url)
-	w.call(200, "GET", "/users", "")
-	equal(t, "state is kept", len(w.srv.Contacts()), 1)
-	w.srv.Close()
-	if err := w.srv.SetDown(false); err == nil {
-		t.Fatal("a closed server is up again")
-	}
+	onBothNetworks(t, func(t *testing.T, newWire wireMaker) {
+		w := newWire(t)
+		w.call(200, "POST", "/contacts", steve)
+		url := w.srv.URL()
+		if err := w.srv.SetDown(true); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.send("GET", "/users", ""); !errors.Is(err, syscall.ECONNREFUSED) {
+			t.Fatalf("down, a dial ends with %v", err)
+		}
+		if err := w.srv.SetDown(false); err != nil {
+			t.Fatal(err)
+		}
+		equal(t, "same address", w.srv.URL(), url)
+		w.call(200, "GET", "/users", "")
+		equal(t, "state is kept", len(w.srv.Contacts()), 1)
+		w.srv.Close()
+		if err := w.srv.SetDown(false); err == nil {
+			t.Fatal("a closed server is up again")
+		}
+	})
 }
 
 func TestRateLimit(t *testing.T) {
 	t.Parallel()
-	w := newWire(t)
-	w.srv.SetRateLimit(0.001, 2, 1500*time.Millisecond)
-	w.call(200, "POST", "/contacts", steve)
-	w.call(200, "POST", "/contacts", steve)
-	status, header, _, err := post(w)
-	if err != nil {
-		t.Fatal(err)
-	}
-	equal(t, "over the limit", []any{status, header.Get("Retry-After")}, []any{429, "2"})
-	equal(t, "not carried out", len(w.srv.Ledger()), 2)
-	equal(t, "recorded", w.srv.Requests()[2].Status, 429)
-	w.srv.SetRateLimit(1000, 1, 0)
-	if status, _, _, err := post(w); err != nil || status != 429 && status != 200 {
-		t.Fatalf("a changed limit: %d %v", status, err)
-	}
-	time.Sleep(2 * time.Millisecond)
-	w.call(200, "POST", "/contacts", steve)
-	w.srv.SetRateLimit(0, 0, 0)
-	w.call(200, "POST", "/contacts", steve)
+	onBothNetworks(t, func(t *testing.T, newWire wireMaker) {
+		w := newWire(t)
+		w.srv.SetRateLimit(0.001, 2, 1500*time.Millisecond)
+		w.call(200, "POST", "/contacts", steve)
+		w.call(200, "POST", "/contacts", steve)
+		status, header, _, err := post(w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		equal(t, "over the limit", []any{status, header.Get("Retry-After")}, []any{429, "2"})
+		equal(t, "not carried out", len(w.srv.Ledger()), 2)
+		equal(t, "recorded", w.srv.Requests()[2].Status, 429)
+		w.srv.SetRateLimit(1000, 1, 0)
+		if status, _, _, err := post(w); err != nil || status != 429 && status != 200 {
+			t.Fatalf("a changed limit: %d %v", status, err)
+		}
+		time.Sleep(2 * time.Millisecond)
+		w.call(200, "POST", "/contacts", steve)
+		w.srv.SetRateLimit(0, 0, 0)
+		w.call(200, "POST", "/contacts", steve)
+	})
 }
 
 // TestFaultMix draws many requests: each kind must come about as often as the others, together as often as asked.

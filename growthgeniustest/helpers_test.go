@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/growthgenius/growthgenius-go/growthgeniustest"
 )
@@ -26,6 +27,28 @@ func newWire(t *testing.T, opts ...growthgeniustest.ServerOption) *wire {
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &wire{t, srv, &http.Client{Transport: transport}}
+}
+
+type wireMaker func(t *testing.T, opts ...growthgeniustest.ServerOption) *wire
+
+// onBothNetworks runs a test with a server on loopback, and again in a bubble with one in memory.
+func onBothNetworks(t *testing.T, test func(t *testing.T, newWire wireMaker)) {
+	t.Helper()
+	t.Run("loopback", func(t *testing.T) {
+		t.Parallel()
+		test(t, newWire)
+	})
+	t.Run("in memory", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			test(t, func(t *testing.T, opts ...growthgeniustest.ServerOption) *wire {
+				t.Helper()
+				w := newWire(t, append(opts, growthgeniustest.WithInMemoryNetwork())...)
+				w.client.Transport = w.srv.Transport()
+				return w
+			})
+		})
+	})
 }
 
 // send makes a request as the API reference of 2021-01-22 has it, with the key and as user 1.

@@ -19,6 +19,7 @@ type config struct {
 	searchLag    time.Duration
 	listCap      int
 
+	inMemory           bool
 	noSeeds            bool
 	noRecording        bool
 	noDate             bool

@@ -28,8 +28,9 @@ type TB interface {
 // Server is a GrowthGenius server in memory. Its methods may be called from any number of goroutines.
 // Make one with [NewServer] or [Start].
 type Server struct {
-	cfg  config
-	addr string
+	cfg     config
+	network network
+	addr    string
 
 	netMu     sync.Mutex // guards what belongs to the listener
 	http      *http.Server
@@ -80,12 +81,16 @@ func Start(opts ...ServerOption) (*Server, error) {
 	}
 	s := &Server{
 		cfg:      cfg,
+		network:  &loopback{net.Dialer{Timeout: 10 * time.Second}},
 		dialled:  map[string]bool{},
 		closed:   make(chan struct{}),
 		contacts: newTable("contact", "contacts", contactFields, firstContactID, cfg.textIDs),
 		messages: newTable("message", "messages", messageFields, firstMessageID, cfg.textIDs),
 		domains:  map[string]company{},
 		rng:      rand.New(rand.NewPCG(cfg.seed, cfg.seed)),
+	}
+	if cfg.inMemory {
+		s.network = new(memory)
 	}
 	s.lateDone = sync.NewCond(&s.mu)
 	if !cfg.noSeeds {
@@ -99,7 +104,7 @@ func Start(opts ...ServerOption) (*Server, error) {
 
 // listen opens the port and serves it.
 func (s *Server) listen(addr string) error {
-	ln, err := net.Listen("tcp", addr)
+	ln, err := s.network.Listen(addr)
 	if err != nil {
 		return fmt.Errorf("listen on loopback: %w", err)
 	}
@@ -173,6 +178,9 @@ func (s *Server) Client(opts ...growthgenius.Option) *growthgenius.Client {
 	preset := []growthgenius.Option{growthgenius.WithBaseURL(s.URL())}
 	if users := s.Users(); len(users) > 0 {
 		preset = append(preset, growthgenius.WithUserID(users[0].ID))
+	}
+	if s.cfg.inMemory {
+		preset = append(preset, growthgenius.WithHTTPClient(&http.Client{Transport: s.Transport()}))
 	}
 	client, err := growthgenius.NewClient(s.APIKey(), append(preset, opts...)...)
 	if err != nil {

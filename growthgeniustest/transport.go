@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"os"
 	"syscall"
-	"time"
 )
 
 // Transport gives a transport to the server in which faults with Effect [Refuse] refuse the dial itself, as a server
@@ -16,13 +15,12 @@ import (
 //
 // Each call gives a transport of its own, with room for 100 idle connections. They are closed when the server closes.
 func (s *Server) Transport() http.RoundTripper {
-	dialer := &net.Dialer{Timeout: 10 * time.Second}
 	return &transport{
 		server: s,
 		open: &http.Transport{
 			MaxIdleConnsPerHost: 100,
 			DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-				conn, err := dialer.DialContext(ctx, network, addr)
+				conn, err := s.network.DialContext(ctx, network, addr)
 				if err == nil {
 					s.dialledFrom(conn.LocalAddr().String())
 				}

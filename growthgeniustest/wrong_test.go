@@ -35,59 +35,63 @@ func TestWrongRecord(t *testing.T) {
 
 func TestCloseDropsWhatIsToCome(t *testing.T) {
 	t.Parallel()
-	w := newWire(t)
-	w.srv.Inject(growthgeniustest.Fault{Status: 504, Commit: true, CommitDelay: time.Hour, Times: 1}, growthgeniustest.Fault{Delay: time.Hour})
-	w.call(504, "POST", "/contacts", steve)
-	done := make(chan error, 1)
-	go func() {
-		_, _, _, err := post(w)
-		done <- err
-	}()
-	for len(w.srv.Requests()) < 2 {
-		time.Sleep(time.Millisecond)
-	}
-	w.srv.Close()
-	w.srv.Settle()
-	w.srv.Close()
-	if err := <-done; err == nil {
-		t.Error("a delayed answer came although the server closed")
-	}
-	equal(t, "late commits dropped", len(w.srv.Contacts()), len(w.srv.Ledger()))
-	if _, err := w.send("GET", "/users", ""); err == nil {
-		t.Error("a closed server answers")
-	}
+	onBothNetworks(t, func(t *testing.T, newWire wireMaker) {
+		w := newWire(t)
+		w.srv.Inject(growthgeniustest.Fault{Status: 504, Commit: true, CommitDelay: time.Hour, Times: 1}, growthgeniustest.Fault{Delay: time.Hour})
+		w.call(504, "POST", "/contacts", steve)
+		done := make(chan error, 1)
+		go func() {
+			_, _, _, err := post(w)
+			done <- err
+		}()
+		for len(w.srv.Requests()) < 2 {
+			time.Sleep(time.Millisecond)
+		}
+		w.srv.Close()
+		w.srv.Settle()
+		w.srv.Close()
+		if err := <-done; err == nil {
+			t.Error("a delayed answer came although the server closed")
+		}
+		equal(t, "late commits dropped", len(w.srv.Contacts()), len(w.srv.Ledger()))
+		if _, err := w.send("GET", "/users", ""); err == nil {
+			t.Error("a closed server answers")
+		}
+	})
 }
 
 // Many clients at once: every create has a row and a ledger entry of its own.
 func TestConcurrency(t *testing.T) {
 	t.Parallel()
-	w := newWire(t, growthgeniustest.WithListLag(time.Millisecond))
-	var wg sync.WaitGroup
-	for range 16 {
-		wg.Go(func() {
-			for range 10 {
-				if status, _, _, err := post(w); status != 200 {
-					t.Errorf("%d %v", status, err)
-				}
-				for _, path := range []string{"/contacts" + everything, "/users"} {
-					res, err := w.send("GET", path, "")
-					if err != nil {
-						t.Error(err)
-						return
+	onBothNetworks(t, func(t *testing.T, newWire wireMaker) {
+		w := newWire(t, growthgeniustest.WithListLag(time.Millisecond))
+		var wg sync.WaitGroup
+		for range 16 {
+			wg.Go(func() {
+				for range 10 {
+					if status, _, _, err := post(w); status != 200 {
+						t.Errorf("%d %v", status, err)
 					}
-					_ = res.Body.Close()
+					for _, path := range []string{"/contacts" + everything, "/users"} {
+						res, err := w.send("GET", path, "")
+						if err != nil {
+							t.Error(err)
+							return
+						}
+						_ = res.Body.Close()
+					}
+					w.srv.Inject(growthgeniustest.Fault{Method: "PUT", Status: 500, Times: 1})
+					_ = w.srv.Requests()
 				}
-				w.srv.Inject(growthgeniustest.Fault{Method: "PUT", Status: 500, Times: 1})
-				_ = w.srv.Requests()
-			}
-		})
-	}
-	wg.Wait()
-	ids := map[growthgenius.ID]bool{}
-	for _, entry := range w.srv.Ledger() {
-		ids[entry.ID] = true
-	}
-	equal(t, "rows", []int{len(ids), len(w.srv.Contacts())}, []int{160, 160})
+			})
+		}
+		wg.Wait()
+		ids := map[growthgenius.ID]bool{}
+		for _, entry := range w.srv.Ledger() {
+			ids[entry.ID] = true
+		}
+		equal(t, "rows", []int{len(ids), len(w.srv.Contacts())}, []int{160, 160})
+	})
 }
 
 func TestClient(t *testing.T) {
@@ -126,17 +130,19 @@ func TestBadOption(t *testing.T) {
 
 func TestDripIsGivenUp(t *testing.T) {
 	t.Parallel()
-	w := newWire(t)
-	w.srv.Inject(growthgeniustest.Fault{Drip: time.Hour})
-	req, err := http.NewRequestWithContext(t.Context(), "GET", w.srv.URL()+"/users", strings.NewReader(""))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Authorization", w.srv.APIKey())
-	res, err := w.client.Do(req) // the headers are there at once
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = res.Body.Close()
-	w.srv.Close() // waits for the handler, which has noticed
+	onBothNetworks(t, func(t *testing.T, newWire wireMaker) {
+		w := newWire(t)
+		w.srv.Inject(growthgeniustest.Fault{Drip: time.Hour})
+		req, err := http.NewRequestWithContext(t.Context(), "GET", w.srv.URL()+"/users", strings.NewReader(""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", w.srv.APIKey())
+		res, err := w.client.Do(req) // the headers are there at once
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		w.srv.Close() // waits for the handler, which has noticed
+	})
 }

@@ -1,0 +1,60 @@
+package growthgeniustest_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/growthgenius/growthgenius-go"
+	"github.com/growthgenius/growthgenius-go/growthgeniustest"
+)
+
+// In a bubble a client waits as long as it does elsewhere, and no time passes.
+func TestBubble(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := growthgeniustest.NewServer(t, growthgeniustest.WithInMemoryNetwork())
+		client := srv.Client()
+		srv.Inject(growthgeniustest.Fault{Method: "POST", Effect: growthgeniustest.Hang, Commit: true, CommitDelay: time.Minute, Times: 1})
+		begun := time.Now()
+		_, err := client.Contacts.Create(t.Context(), growthgenius.ContactInput{Email: growthgenius.Set("tony@example.com")})
+		unknown, ok := errors.AsType[*growthgenius.OutcomeUnknownError](err)
+		if !ok {
+			t.Fatalf("a create that hangs ends with %v", err)
+		}
+		if took := time.Since(begun); took < 35*time.Second || took > 40*time.Second {
+			t.Errorf("it took %s; want the attempt timeout of 30 s and a settle window of 5 s", took)
+		}
+		srv.Settle() // the rest of the minute
+		created, err := client.Contacts.Resolve(t.Context(), unknown.Attempt)
+		if err != nil || created.Email != "tony@example.com" {
+			t.Errorf("Resolve: %v, %v", created, err)
+		}
+	})
+}
+
+// Nobody else is on the network in memory.
+func TestInMemoryNetworkIsApart(t *testing.T) {
+	t.Parallel()
+	one := growthgeniustest.NewServer(t, growthgeniustest.WithInMemoryNetwork())
+	other := growthgeniustest.NewServer(t, growthgeniustest.WithInMemoryNetwork())
+	one.AddContacts(growthgenius.Contact{Email: "tony@example.com"})
+	for srv, want := range map[*growthgeniustest.Server]int{one: 1, other: 0} {
+		if list, err := srv.Client().Contacts.List(t.Context(), growthgenius.ListOptions{}); err != nil || len(list) != want {
+			t.Errorf("%d contacts, %v; want %d", len(list), err, want)
+		}
+	}
+	w := &wire{t, one, http.DefaultClient}
+	if res, err := w.send("GET", "/users", ""); err == nil {
+		_ = res.Body.Close()
+		t.Error("it was reached from outside")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := one.Client().Users.List(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("a cancelled dial ends with %v", err)
+	}
+}

@@ -81,8 +81,8 @@ type result struct {
 }
 
 // run drives all creates of one mode and seed through a server of their own.
-func run(ctx context.Context, m mode, s settings, seed uint64) (result, error) {
-	srv, err := growthgeniustest.Start(growthgeniustest.WithoutRecording(), growthgeniustest.WithSeed(seed))
+func run(ctx context.Context, m mode, s settings, seed uint64, opts ...growthgeniustest.ServerOption) (result, error) {
+	srv, err := growthgeniustest.Start(append(opts, growthgeniustest.WithoutRecording(), growthgeniustest.WithSeed(seed))...)
 	if err != nil {
 		return result{}, err
 	}

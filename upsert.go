@@ -66,7 +66,7 @@ func MatchNameAndCompany() RequestOption {
 // that cannot be read is an error: in doubt nothing is created.
 //
 // Upserts of one key wait for each other within one client, ForUser copies included, and
-// remember what they created before search shows it. Two processes can still both find
+// remember what they created before search shows it, whoever the acting users are. Two processes can still both find
 // nothing and create twice: the API has no way to prevent it. Let one process do it, or
 // partition the keys.
 func (s *ContactsService) Upsert(ctx context.Context, in ContactInput, opts ...RequestOption) (*UpsertResult, error) {
@@ -105,40 +105,38 @@ type upsert struct {
 	email   string // folded; "" where there is none
 	name    string // folded; with the company
 	company string
+	// What its outcome is remembered under: by the acting user's own upserts, which may not
+	// see what another's made, and by everybody's.
+	own, shared string
 }
 
 func (u *upsert) run(ctx context.Context) (*UpsertResult, error) {
-	user, err := u.prepare()
-	if err != nil {
+	if err := u.prepare(); err != nil {
 		return nil, err
 	}
 	upserts := &u.contacts.client.core.upserts
-	key := strings.Join([]string{string(user), u.email, u.name, u.company}, "\x00")
-	if u.email != "" {
-		key = string(user) + "\x00" + u.email
-	}
-	unlock, err := upserts.lock(ctx, key)
+	unlock, err := upserts.lock(ctx, u.shared)
 	if err != nil {
 		return nil, withContextError(err, ctx.Err())
 	}
 	defer unlock()
 
-	match, err := u.match(ctx, upserts, key)
+	match, err := u.match(ctx, upserts)
 	if err != nil {
 		return nil, err
 	}
 	if match == nil {
 		created, err := u.contacts.Create(ctx, u.in, u.opts...)
 		if unknown, ok := errors.AsType[*OutcomeUnknownError](err); ok {
-			upserts.remember(key, upserted{attempt: &unknown.Attempt})
+			upserts.remember(u, upserted{attempt: &unknown.Attempt})
 		}
 		if err != nil {
 			return nil, err
 		}
-		upserts.remember(key, upserted{id: created.ID})
+		upserts.remember(u, upserted{id: created.ID})
 		return &UpsertResult{created, Created}, nil
 	}
-	upserts.remember(key, upserted{id: match.ID})
+	upserts.remember(u, upserted{id: match.ID})
 	if u.unchanged(match) {
 		return &UpsertResult{match, Unchanged}, nil
 	}
@@ -150,20 +148,20 @@ func (u *upsert) run(ctx context.Context) (*UpsertResult, error) {
 }
 
 // prepare checks the input and says what to match by.
-func (u *upsert) prepare() (ID, error) {
+func (u *upsert) prepare() error {
 	if u.o.err != nil {
-		return "", fmt.Errorf("%w: %w", ErrInvalidInput, u.o.err)
+		return fmt.Errorf("%w: %w", ErrInvalidInput, u.o.err)
 	}
 	user, err := u.contacts.client.actAs(&u.o)
 	if err != nil {
-		return "", err
+		return err
 	}
 	raw, err := encodeInput(u.in)
 	if err != nil {
-		return "", err
+		return err
 	}
 	if err := unmarshalJSON(raw, &u.content); err != nil {
-		return "", err
+		return err
 	}
 	u.email = fold(u.content.text("email"))
 	if u.o.matchCompany {
@@ -171,11 +169,16 @@ func (u *upsert) prepare() (ID, error) {
 	}
 	switch {
 	case u.email == "" && !u.o.matchCompany:
-		return "", fmt.Errorf("%w: an upsert needs an Email, or MatchNameAndCompany", ErrInvalidInput)
+		return fmt.Errorf("%w: an upsert needs an Email, or MatchNameAndCompany", ErrInvalidInput)
 	case u.email == "" && (u.name == "" || u.company == ""):
-		return "", fmt.Errorf("%w: to match by name and company set FullName, or FirstName and LastName, and CompanyName", ErrInvalidInput)
+		return fmt.Errorf("%w: to match by name and company set FullName, or FirstName and LastName, and CompanyName", ErrInvalidInput)
 	}
-	return user, nil
+	u.shared = u.email
+	if u.email == "" {
+		u.shared = u.name + "\x00" + u.company
+	}
+	u.own = string(user) + "\x00" + u.shared
+	return nil
 }
 
 // nameOf is the folded full name of a contact.
@@ -184,21 +187,19 @@ func nameOf(row rawRow) string {
 }
 
 // match finds the contact to update, or nil.
-func (u *upsert) match(ctx context.Context, upserts *upserts, key string) (*Contact, error) {
-	known := upserts.recall(key)
-	if known.attempt != nil {
-		c, err := u.contacts.Resolve(ctx, *known.attempt, u.opts...)
-		switch {
-		case err == nil:
-			return c, nil
-		case !errors.Is(err, ErrNotFound):
-			return nil, err
+func (u *upsert) match(ctx context.Context, upserts *upserts) (*Contact, error) {
+	for _, known := range upserts.recall(u) {
+		var (
+			c   *Contact
+			err error
+		)
+		if known.attempt != nil {
+			c, err = u.contacts.Resolve(ctx, *known.attempt, u.opts...)
+		} else {
+			c, err = u.contacts.Get(ctx, known.id, u.opts...)
 		}
-	}
-	if known.id != "" {
-		c, err := u.contacts.Get(ctx, known.id, u.opts...)
 		switch {
-		case err == nil && u.same(c) != "":
+		case err == nil && (known.attempt != nil || u.same(c) != ""):
 			return c, nil
 		case err != nil && !errors.Is(err, ErrNotFound):
 			return nil, err
@@ -301,7 +302,7 @@ type upserted struct {
 	attempt *Attempt
 }
 
-const maxUpserted = 1 << 15
+const maxUpserted = 1 << 16
 
 // lock waits until no other upsert of the key is under way.
 func (u *upserts) lock(ctx context.Context, key string) (unlock func(), err error) {
@@ -333,20 +334,27 @@ func (u *upserts) lock(ctx context.Context, key string) (unlock func(), err erro
 	}
 }
 
-func (u *upserts) recall(key string) upserted {
+// recall is what is known of an upsert's contact, the acting user's own first.
+func (u *upserts) recall(of *upsert) []upserted {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if v, ok := u.known[0][key]; ok {
-		return v
+	var all []upserted
+	for _, key := range []string{of.own, of.shared} {
+		for _, half := range u.known {
+			if v, ok := half[key]; ok && !slices.Contains(all, v) {
+				all = append(all, v)
+				break
+			}
+		}
 	}
-	return u.known[1][key]
+	return all
 }
 
-func (u *upserts) remember(key string, v upserted) {
+func (u *upserts) remember(of *upsert, v upserted) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.known[0] == nil || len(u.known[0]) >= maxUpserted {
 		u.known = [2]map[string]upserted{{}, u.known[0]}
 	}
-	u.known[0][key] = v
+	u.known[0][of.own], u.known[0][of.shared] = v, v
 }

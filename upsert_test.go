@@ -1,11 +1,16 @@
 package growthgenius_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"path"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/growthgenius/growthgenius-go"
@@ -167,6 +172,62 @@ func TestUpsertAfterUnknownOutcome(t *testing.T) {
 	if err != nil || res.Action != growthgenius.Unchanged || len(srv.Contacts()) != 1 {
 		t.Fatalf("%+v, %v, %d contacts", res, err, len(srv.Contacts()))
 	}
+}
+
+// Upserts of one key make one contact, whoever the acting users are, long before search
+// shows it. Where one user cannot see what another's upsert made, each has a contact.
+func TestUpsertByTwoUsers(t *testing.T) {
+	t.Parallel()
+	for _, apart := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			srv := growthgeniustest.NewServer(t, growthgeniustest.WithInMemoryNetwork(), growthgeniustest.WithSearchLag(time.Hour))
+			client := srv.Client(growthgenius.WithHTTPClient(&http.Client{Transport: &apartTransport{next: srv.Transport(), apart: apart}}))
+			var wg sync.WaitGroup
+			for i := range 20 {
+				wg.Go(func() {
+					if _, err := client.ForUser(growthgenius.IntID(int64(i%2+1))).Contacts.Upsert(t.Context(), ada("Countess")); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			wg.Wait()
+			want := 1
+			if apart {
+				want = 2
+			}
+			if n := len(srv.Contacts()); n != want {
+				t.Errorf("apart %v: %d contacts, want %d", apart, n, want)
+			}
+		})
+	}
+}
+
+// apartTransport hides from each user what others created, where they are apart.
+type apartTransport struct {
+	next   http.RoundTripper
+	apart  bool
+	owners sync.Map // id -> user
+}
+
+func (a *apartTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	user := req.URL.Query().Get("user_id")
+	id := path.Base(req.URL.Path)
+	if owner, ok := a.owners.Load(id); ok && owner != user && a.apart {
+		req.URL.Path = path.Dir(req.URL.Path) + "/999"
+	}
+	res, err := a.next.RoundTrip(req)
+	if err != nil || req.Method != http.MethodPost || id == "search" {
+		return res, err
+	}
+	body, err := io.ReadAll(res.Body)
+	_ = res.Body.Close()
+	res.Body = io.NopCloser(bytes.NewReader(body))
+	var made struct{ Contact growthgenius.Contact }
+	if err == nil {
+		err = json.Unmarshal(body, &made)
+	}
+	a.owners.Store(string(made.Contact.ID), user)
+	return res, err
 }
 
 func TestUpsertManyAtOnceUnderFaults(t *testing.T) {

@@ -283,6 +283,33 @@ func TestResolveOfTheErrorsToken(t *testing.T) {
 	})
 }
 
+// TestResolveWhatIsKnown: a create that this client knows to have happened is read under
+// its id. Nothing that goes wrong there gives leave to create it again.
+func TestResolveWhatIsKnown(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, srv *timeless) {
+		c := srv.client()
+		var journal []byte
+		contact, err := c.Contacts.Create(t.Context(), steve, keep(t, &journal))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found, err := c.Contacts.Resolve(t.Context(), reread(t, journal)); err != nil || found.ID != contact.ID {
+			t.Errorf("%+v %v", found, err)
+		}
+		srv.Inject(growthgeniustest.Fault{Method: "GET", Status: 500})
+		unknown(t, last(c.Contacts.Resolve(t.Context(), reread(t, journal))))
+		srv.ClearFaults()
+		if err := srv.client().Contacts.Delete(t.Context(), contact.ID); err != nil {
+			t.Fatal(err)
+		}
+		e := unknown(t, last(c.Contacts.Resolve(t.Context(), reread(t, journal))))
+		if errors.Is(e, growthgenius.ErrNotFound) || !errors.Is(e.Last, growthgenius.ErrNotFound) {
+			t.Errorf("%v", e)
+		}
+	})
+}
+
 // TestResolveCannotTell: a list that cannot be read, placed in time or trusted leaves the
 // outcome unknown.
 func TestResolveCannotTell(t *testing.T) {

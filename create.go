@@ -172,7 +172,11 @@ func resolve[T any, P resourceOf[T]](ctx context.Context, c *Client, e endpoint,
 		return nil, e.refuse(fmt.Errorf("%w: the Attempt is of a %s, not of a %s", ErrInvalidInput, a.t.Resource, e.envelope.singular))
 	}
 	if id, ok := c.core.creates.outcome(a.t); ok { // it was answered, or asked for before
-		return one[T, P](ctx, c.ForUser(a.t.UserID), endpoint{method: http.MethodGet, route: e.route + "/{id}", id: &id, envelope: e.envelope}, nil)
+		v, err := one[T, P](ctx, c.ForUser(a.t.UserID), endpoint{method: http.MethodGet, route: e.route + "/{id}", id: &id, envelope: e.envelope}, nil)
+		if err != nil { // a 404 too: nobody may take that for leave to create it again
+			return nil, &OutcomeUnknownError{Attempt: a, Last: fmt.Errorf("it was created under a known id, which cannot be read now: %w", err), ctxErr: ctx.Err()}
+		}
+		return v, nil
 	}
 	p, err := c.core.creates.adopt(a.t)
 	if err != nil {

@@ -254,6 +254,24 @@ func TestCaptureResponse(t *testing.T) {
 	})
 }
 
+// TestCaptureResponseOfACreate: the last answer to the create itself, and all the time
+// until it.
+func TestCaptureResponseOfACreate(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := growthgeniustest.NewServer(t, growthgeniustest.WithInMemoryNetwork())
+		srv.Inject(growthgeniustest.Fault{Method: "POST", Status: 500, Delay: time.Second, Times: 1}, growthgeniustest.Fault{Method: "POST", Delay: time.Second})
+		c := srv.Client(growthgenius.WithReadBack(growthgenius.ReadBackPolicy{ReplayAfter: 20 * time.Second}))
+		var info growthgenius.ResponseInfo
+		if _, err := c.Contacts.Create(t.Context(), steve, growthgenius.CaptureResponse(&info)); err != nil {
+			t.Fatal(err)
+		}
+		if info.StatusCode != 200 || info.Attempts != 2 || info.Duration < 22*time.Second {
+			t.Errorf("%+v", info)
+		}
+	})
+}
+
 // routed is a limiter and the handler of a logger that note which routes they are given.
 type routed struct {
 	slog.Handler

@@ -249,6 +249,7 @@ func WithEnrichmentCache(cache EnrichmentCache) Option {
 type RequestOption func(*callOptions)
 
 type callOptions struct {
+	began   time.Time
 	asUser  *ID
 	capture *ResponseInfo
 	noRetry bool
@@ -263,9 +264,9 @@ type callOptions struct {
 
 func applyOptions(opts []RequestOption) callOptions {
 	if len(opts) == 0 {
-		return callOptions{} // nothing that the options could keep
+		return callOptions{began: time.Now()} // nothing that the options could keep
 	}
-	var o callOptions
+	o := callOptions{began: time.Now()}
 	for _, opt := range opts {
 		if opt != nil {
 			opt(&o)
@@ -279,8 +280,11 @@ func AsUser(id ID) RequestOption {
 	return func(o *callOptions) { o.asUser = &id }
 }
 
-// CaptureResponse writes to info what the answer said besides its record. It is written
-// once, before the call returns, and stays as it was where no answer came.
+// CaptureResponse writes to info what the answer said besides its record, before the call
+// returns. It stays as it was where no answer came. A call that makes several requests,
+// such as [ContactsService.Upsert], writes it for each, so the last one stays; the lists in
+// which a create without an answer is looked for are not among them, nor what
+// [ContactsService.Resolve] reads.
 func CaptureResponse(info *ResponseInfo) RequestOption {
 	return func(o *callOptions) { o.capture = info }
 }
@@ -289,9 +293,9 @@ func CaptureResponse(info *ResponseInfo) RequestOption {
 type ResponseInfo struct {
 	StatusCode int
 	Header     http.Header
-	RequestID  string        // Of the X-Request-Id header; "" where there is none.
+	RequestID  string        // Of the header X-Request-Id, X-Correlation-Id or Request-Id; "" where there is none.
 	Attempts   int           // How many requests the call has sent, the last one included.
-	Duration   time.Duration // Of the whole call, waits included.
+	Duration   time.Duration // From the beginning of the call to this answer, waits included.
 	FromCache  bool          // By [WithEnrichmentCache]; then StatusCode is 200 or 404, and the rest is zero.
 }
 

@@ -1,7 +1,6 @@
 package growthgenius
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -83,8 +82,8 @@ func remove(ctx context.Context, c *Client, e endpoint, opts []RequestOption) er
 	if err != nil {
 		return err
 	}
-	if body := bytes.TrimSpace(res.body); len(body) > 0 && body[0] == '<' { // a proxy's page: it says nothing of the record
-		return e.undecodable(c.core, res, errors.New("the body is HTML or XML"))
+	if res.isPage() {
+		return e.undecodable(c.core, res, errPage)
 	}
 	c.core.creates.deleted(e.envelope.singular, *e.id)
 	return nil
@@ -117,15 +116,22 @@ func do(ctx context.Context, c *Client, e endpoint, out any, opts []RequestOptio
 		return e.refuse(err)
 	}
 	res, err := c.send(ctx, e, opts)
-	if err != nil || out == nil {
+	if err != nil {
 		return err
 	}
-	if len(res.body) == 0 {
-		err = e.undecodable(c.core, res, errors.New("the body is empty"))
-	} else if err = unmarshalForeign(res.body, out); err != nil {
-		err = e.undecodable(c.core, res, err)
+	switch {
+	case res.isPage():
+		err = errPage
+	case out == nil:
+		return nil
+	default:
+		err = unmarshalForeign(res.body, out)
 	}
-	if err != nil && e.class.of(e.method) == replayUnsent {
+	if err == nil {
+		return nil
+	}
+	err = e.undecodable(c.core, res, err)
+	if e.class.of(e.method) == replayUnsent {
 		return c.unknownForGood(ctx, e, err, nil)
 	}
 	return err
@@ -247,6 +253,8 @@ func (c *core) inspect(ctx context.Context, e endpoint, res *response, v any, st
 	return nil
 }
 
+var errPage = errors.New("the body is HTML or XML, not JSON")
+
 // undecodable is the error of an answer that cannot be used.
 func (e endpoint) undecodable(c *core, res *response, reason error) *DecodeError {
 	r := c.redact
@@ -255,8 +263,8 @@ func (e endpoint) undecodable(c *core, res *response, reason error) *DecodeError
 		text = "the body is empty"
 	} else if k := kindOf(res.body); k == kindInvalid {
 		text = "the body is not JSON"
-		if strings.HasPrefix(strings.TrimSpace(string(res.body[:min(len(res.body), 64)])), "<") {
-			text = "the body is HTML or XML, not JSON"
+		if res.isPage() {
+			text = errPage.Error()
 		}
 	}
 	body := r.bytes(res.body)
@@ -301,7 +309,7 @@ func (c *Client) exchange(ctx context.Context, e endpoint, o *callOptions, befor
 		return ex
 	}
 	if o.capture != nil {
-		*o.capture = s.info(res)
+		*o.capture = s.info(res, o.began)
 	}
 	switch {
 	case res.status < 300 && !(e.lookup && res.status == http.StatusAccepted),

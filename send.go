@@ -38,6 +38,10 @@ var bodies = sync.Pool{New: func() any { return new(bodyBuffer) }}
 // mostKept bounds the buffers that are kept for later.
 const mostKept = 64 << 10
 
+// isPage reports whether the body is HTML or XML, such as a proxy's, which says nothing of
+// what was asked for.
+func (r *response) isPage() bool { return bytes.HasPrefix(bytes.TrimSpace(r.body), []byte("<")) }
+
 // release gives the body back once it has been decoded. Nothing decoded refers to it.
 func (r *response) release() {
 	if r.buffer != nil && r.buffer.Cap() <= mostKept {
@@ -68,7 +72,6 @@ type sender struct {
 	class   replayClass
 	noRetry bool
 	before  int // attempts of the call before this sender's
-	started time.Time
 	splits  bool
 	open    func(*streamBody) error
 	header  http.Header // of each request
@@ -122,7 +125,6 @@ func (attempts) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // send waits for the limiter, sends the request, and tries again where that does no harm.
 func (s *sender) send(req *retryablehttp.Request) (*response, error) {
-	s.started = time.Now()
 	s.header, req.Header = req.Header, http.Header{} // net/http's client copies all that is there
 	if err := s.core.waitForTurn(req.Context()); err != nil {
 		return nil, s.failed(withContextError(err, s.Err()))
@@ -151,14 +153,14 @@ func (s *sender) result(err error) (*response, error) {
 	return nil, s.failed(withContextError(fmt.Errorf("%w while waiting to try again after: %s", s.core.redact.err(err), s.describe()), s.Err()))
 }
 
-// info is what CaptureResponse tells of an answer.
-func (s *sender) info(res *response) ResponseInfo {
+// info is what CaptureResponse tells of an answer to a call that began then.
+func (s *sender) info(res *response, began time.Time) ResponseInfo {
 	return ResponseInfo{
 		StatusCode: res.status,
 		Header:     res.header,
 		RequestID:  requestID(res.header),
 		Attempts:   s.before + s.attempts,
-		Duration:   time.Since(s.started),
+		Duration:   time.Since(began),
 	}
 }
 

@@ -352,7 +352,7 @@ func (m *MemoryCache) Set(_ context.Context, key string, value []byte, ttl time.
 		m.remove(old)
 	}
 	entry := &memoryEntry{key, slices.Clone(value), time.Now().Add(ttl)}
-	if entry.size() > m.maxBytes {
+	if ttl <= 0 || entry.size() > m.maxBytes {
 		return nil
 	}
 	m.byKey[key] = m.order.PushFront(entry)

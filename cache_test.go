@@ -1031,6 +1031,16 @@ func TestMemoryCacheForgets(t *testing.T) {
 		set("d", time.Hour)
 		set("e", -1)
 		has("")
+		// What is not kept takes no room.
+		small := growthgenius.NewMemoryCache(entryBytes + 10)
+		for _, err := range []error{small.Set(t.Context(), "a", []byte("value"), time.Hour), small.Set(t.Context(), "b", []byte("value"), 0)} {
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		if _, ok, _ := small.Get(t.Context(), "a"); !ok {
+			t.Error("an entry made room for one that is not kept")
+		}
 	})
 }
 

@@ -152,6 +152,8 @@ func TestShapes(t *testing.T) {
 	equal(t, "no users", at(t, w.call(200, "GET", "/users", ""), "users"), []any{})
 	w.call(403, "GET", "/contacts/1", "")
 	equal(t, "first user", w.srv.AddUsers(growthgenius.User{Email: "a@example.com"})[0].ID, growthgenius.ID("1"))
+	w.srv.AddUsers(growthgenius.User{ID: "3"}, growthgenius.User{ID: "9"})
+	equal(t, "an id of its own", w.srv.AddUsers(growthgenius.User{})[0].ID, growthgenius.ID("10"))
 	w.call(404, "GET", "/contacts/1", "")
 }
 

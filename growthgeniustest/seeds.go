@@ -15,7 +15,7 @@ func (s *Server) AddUsers(users ...growthgenius.User) []growthgenius.User {
 	stored := make([]growthgenius.User, len(users))
 	for i, user := range users {
 		if user.ID == "" {
-			user.ID = growthgenius.IntID(int64(len(s.users) + 1))
+			user.ID = s.nextUserID()
 		}
 		fields := toRecord(user)
 		fields.setDefault("created_at", stamp(s.now()))
@@ -25,8 +25,19 @@ func (s *Server) AddUsers(users ...growthgenius.User) []growthgenius.User {
 	return stored
 }
 
-// AddContacts stores contacts and gives them as stored: an empty ID becomes the next one, zero CreatedAt and
-// UpdatedAt the server's now. A contact whose ID is there already is replaced. They are not in the ledger.
+// nextUserID is one more than the largest integer among the users' ids.
+func (s *Server) nextUserID() growthgenius.ID {
+	next := int64(1)
+	for _, user := range s.users {
+		if n, err := growthgenius.ID(user.text("id")).Int64(); err == nil && n >= next {
+			next = n + 1
+		}
+	}
+	return growthgenius.IntID(next)
+}
+
+// AddContacts stores contacts and gives them as stored: an empty ID becomes the next one, a zero UpdatedAt the
+// server's now, a zero CreatedAt the UpdatedAt. A contact whose ID is there already is replaced. They are not in the ledger.
 func (s *Server) AddContacts(contacts ...growthgenius.Contact) []growthgenius.Contact {
 	s.mu.Lock()
 	defer s.mu.Unlock()

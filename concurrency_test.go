@@ -106,74 +106,74 @@ func TestOneClientForAll(t *testing.T) {
 func TestCreatesThatAreCanceled(t *testing.T) {
 	t.Parallel()
 	const goroutines, rounds = 64, 3
-	srv := growthgeniustest.NewServer(t)
-	for _, f := range growthgeniustest.FaultMix(.3, 0) {
-		if f.Effect != growthgeniustest.Hang { // the context's end is enough
-			srv.Inject(f)
-		}
-	}
-	c := live(t, srv, growthgenius.WithReadBack(growthgenius.ReadBackPolicy{Settle: time.Second}),
-		growthgenius.WithRetry(growthgenius.RetryPolicy{MaxAttempts: 12, MinBackoff: time.Microsecond, MaxBackoff: time.Millisecond}))
-	type outcome struct {
-		contact *growthgenius.Contact
-		err     error
-	}
-	var outcomes [goroutines][rounds]outcome
-	email := func(i, round int) string { return fmt.Sprintf("user%d.%d@example.com", i, round) }
-	var wg sync.WaitGroup
-	for i := range goroutines {
-		wg.Go(func() {
-			for round := range rounds {
-				ctx, cancel := context.WithCancel(t.Context())
-				stop := time.AfterFunc(time.Duration(1+i*round)*150*time.Microsecond, cancel)
-				if round == 0 {
-					stop.Stop()
-				}
-				o := &outcomes[i][round]
-				o.contact, o.err = c.ForUser(growthgenius.IntID(int64(1+i%2))).Contacts.Create(ctx, growthgenius.ContactInput{Email: growthgenius.Set(email(i, round))},
-					growthgenius.OnAttempt(func(growthgenius.Attempt) error { return nil }))
-				if round > 0 && o.err != nil && ctx.Err() != nil && !errors.Is(o.err, context.Canceled) {
-					t.Errorf("%s: %v hides the end of the context", email(i, round), o.err)
-				}
-				stop.Stop()
-				cancel()
+	bubble(t, func(t *testing.T, srv *timeless) {
+		for _, f := range growthgeniustest.FaultMix(.3, 0) {
+			if f.Effect != growthgeniustest.Hang { // the context's end is enough
+				srv.Inject(f)
 			}
-		})
-	}
-	wg.Wait()
-	srv.ClearFaults()
-	var unknowns, plain atomic.Int64
-	for i := range goroutines {
-		for round := range rounds {
-			if e, ok := errors.AsType[*growthgenius.OutcomeUnknownError](outcomes[i][round].err); ok {
-				unknowns.Add(1)
-				wg.Go(func() {
-					o := &outcomes[i][round]
-					if o.contact, o.err = c.Contacts.Resolve(t.Context(), e.Attempt); o.err != nil && !errors.Is(o.err, growthgenius.ErrNotFound) {
-						t.Errorf("%s: %v", email(i, round), o.err)
+		}
+		c := srv.client(growthgenius.WithRateLimit(8000, 32), // some contexts end before anything is sent
+			growthgenius.WithRetry(growthgenius.RetryPolicy{MaxAttempts: 12, MinBackoff: time.Microsecond, MaxBackoff: time.Millisecond}))
+		type outcome struct {
+			contact *growthgenius.Contact
+			err     error
+		}
+		var outcomes [goroutines][rounds]outcome
+		email := func(i, round int) string { return fmt.Sprintf("user%d.%d@example.com", i, round) }
+		var wg sync.WaitGroup
+		for i := range goroutines {
+			wg.Go(func() {
+				for round := range rounds {
+					ctx, cancel := context.WithCancel(t.Context())
+					if round > 0 {
+						time.AfterFunc(time.Duration(1+i*round)*150*time.Microsecond, cancel)
 					}
-				})
-			} else if outcomes[i][round].err != nil {
-				plain.Add(1)
+					o := &outcomes[i][round]
+					o.contact, o.err = c.ForUser(growthgenius.IntID(int64(1+i%2))).Contacts.Create(ctx, growthgenius.ContactInput{Email: growthgenius.Set(email(i, round))},
+						growthgenius.OnAttempt(func(growthgenius.Attempt) error { return nil }))
+					if round > 0 && o.err != nil && ctx.Err() != nil && !errors.Is(o.err, context.Canceled) {
+						t.Errorf("%s: %v hides the end of the context", email(i, round), o.err)
+					}
+					cancel()
+				}
+			})
+		}
+		wg.Wait()
+		srv.ClearFaults()
+		var unknowns, plain atomic.Int64
+		for i := range goroutines {
+			for round := range rounds {
+				if e, ok := errors.AsType[*growthgenius.OutcomeUnknownError](outcomes[i][round].err); ok {
+					unknowns.Add(1)
+					wg.Go(func() {
+						o := &outcomes[i][round]
+						if o.contact, o.err = c.Contacts.Resolve(t.Context(), e.Attempt); o.err != nil && !errors.Is(o.err, growthgenius.ErrNotFound) {
+							t.Errorf("%s: %v", email(i, round), o.err)
+						}
+					})
+				} else if outcomes[i][round].err != nil {
+					plain.Add(1)
+				}
 			}
 		}
-	}
-	wg.Wait()
-	rows := map[string][]growthgenius.ID{}
-	for _, contact := range srv.Contacts() {
-		rows[contact.Email] = append(rows[contact.Email], contact.ID)
-	}
-	for i := range goroutines {
-		for round := range rounds {
-			o, made := outcomes[i][round], rows[email(i, round)]
-			if len(made) > 1 || (o.err == nil) != (len(made) == 1) || o.err == nil && o.contact.ID != made[0] {
-				t.Errorf("%s: %+v %v, and there are %v", email(i, round), o.contact, o.err, made)
+		wg.Wait()
+		rows := map[string][]growthgenius.ID{}
+		for _, contact := range srv.Contacts() {
+			rows[contact.Email] = append(rows[contact.Email], contact.ID)
+		}
+		for i := range goroutines {
+			for round := range rounds {
+				o, made := outcomes[i][round], rows[email(i, round)]
+				if len(made) > 1 || (o.err == nil) != (len(made) == 1) || o.err == nil && o.contact.ID != made[0] {
+					t.Errorf("%s: %+v %v, and there are %v", email(i, round), o.contact, o.err, made)
+				}
 			}
 		}
-	}
-	if unknowns.Load() == 0 || plain.Load() == 0 {
-		t.Errorf("%d unknown, %d failed plainly: the test tests nothing", unknowns.Load(), plain.Load())
-	}
+		t.Logf("%d unknown, %d failed plainly", unknowns.Load(), plain.Load())
+		if unknowns.Load() == 0 || plain.Load() == 0 {
+			t.Errorf("%d unknown, %d failed plainly: the test tests nothing", unknowns.Load(), plain.Load())
+		}
+	})
 }
 
 // TestCallersInputIsNotKept: what is changed after the call is of no consequence to it,

@@ -1,10 +1,8 @@
 package growthgenius_test
 
 import (
-	"context"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -44,26 +42,19 @@ func requests(srv *growthgeniustest.Server, method, route string) int {
 	return n
 }
 
-// timeless is a server in a bubble of fake time: its clock is the bubble's, a request
-// takes 4 ms of it, and waits take none of ours. Faults that wait on the server's side
-// cannot be used, nor can anything that waits while a request is under way.
+// timeless is a server in a bubble of fake time, where a request takes 4 ms and waits take
+// none of ours.
 type timeless struct {
 	*growthgeniustest.Server
-	now  *atomic.Int64
 	open http.RoundTripper
 }
 
 // bubble runs a test in fake time.
 func bubble(t *testing.T, test func(t *testing.T, srv *timeless), opts ...growthgeniustest.ServerOption) {
 	t.Helper()
-	var now atomic.Int64
-	clock := growthgeniustest.WithClock(func() time.Time { return time.Unix(0, now.Load()) })
-	srv := growthgeniustest.NewServer(t, append([]growthgeniustest.ServerOption{clock}, opts...)...)
 	synctest.Test(t, func(t *testing.T) {
-		now.Store(time.Now().UnixNano())
-		test(t, &timeless{srv, &now, &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, network, addr)
-		}}})
+		srv := growthgeniustest.NewServer(t, append(opts, growthgeniustest.WithInMemoryNetwork())...)
+		test(t, &timeless{srv, srv.Transport()})
 	})
 }
 
@@ -71,7 +62,6 @@ const latency = 2 * time.Millisecond // each way
 
 func (s *timeless) RoundTrip(r *http.Request) (*http.Response, error) {
 	time.Sleep(latency)
-	s.now.Store(time.Now().UnixNano())
 	res, err := s.open.RoundTrip(r)
 	time.Sleep(latency)
 	return res, err

@@ -13,7 +13,8 @@ const (
 	// Answer is the zero Effect: the fault's Status, or the genuine answer where Status is 0 (late, where Delay is set).
 	Answer Effect = iota
 	// Refuse refuses the connection, so that nothing is sent. A server cannot refuse one connection and take the
-	// next, so the dial fails in [Server.Transport]; other clients see a reset before their request is read.
+	// next, so the dial fails in [Server.Transport], where it goes before faults with a Probability; other clients see
+	// a reset before their request is read.
 	Refuse
 	// Reset resets the connection without an answer: before the body is read, or with Commit after the request was
 	// carried out.
@@ -88,12 +89,19 @@ type injected struct {
 	skipped, befallen int
 }
 
+// meant tells whether the fault is meant for a request, and not used up.
+func (f *injected) meant(method, route string) bool {
+	return (f.Method == "" || f.Method == method) && (f.Route == "" || f.Route == route) && (f.Times <= 0 || f.befallen < f.Times)
+}
+
+// certain tells whether the fault is going to befall a request.
+func (f *injected) certain(method, route string) bool {
+	return f.meant(method, route) && f.skipped >= f.Skip && f.Probability <= 0
+}
+
 // take tells whether the fault befalls a request, and counts it.
 func (f *injected) take(method, route string, draw func() float64) bool {
-	if f.Method != "" && f.Method != method || f.Route != "" && f.Route != route {
-		return false
-	}
-	if f.Times > 0 && f.befallen == f.Times {
+	if !f.meant(method, route) {
 		return false
 	}
 	if f.skipped < f.Skip {
@@ -127,24 +135,31 @@ func (s *Server) ClearFaults() {
 // pick finds the fault that befalls a request, nil for none. Refusals are left out for connections that Transport
 // made: it has decided about them.
 func (s *Server) pick(method, route string, refusals bool) *Fault {
-	return s.pickFrom(method, route, func(f *injected) bool { return refusals || f.Effect != Refuse })
-}
-
-// refuse tells whether Transport is to refuse a request.
-func (s *Server) refuse(method, route string) bool {
-	return s.pickFrom(method, route, func(f *injected) bool { return f.Effect == Refuse }) != nil
-}
-
-func (s *Server) pickFrom(method, route string, eligible func(*injected) bool) *Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, f := range s.faults {
-		if eligible(f) && f.take(method, route, s.rng.Float64) {
+		if (refusals || f.Effect != Refuse) && f.take(method, route, s.rng.Float64) {
 			taken := f.Fault
 			return &taken
 		}
 	}
 	return nil
+}
+
+// refuse tells whether Transport is to refuse a request. The faults of the server itself are drawn later, so those
+// before a refusal go first only where they are certain.
+func (s *Server) refuse(method, route string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, f := range s.faults {
+		switch {
+		case f.Effect == Refuse && f.take(method, route, s.rng.Float64):
+			return true
+		case f.Effect != Refuse && f.certain(method, route):
+			return false
+		}
+	}
+	return false
 }
 
 // FaultMix gives faults that together befall the share rate of all requests, from 0 to 1, each of these kinds equally

@@ -83,7 +83,7 @@ func TestFaultEffects(t *testing.T) {
 
 func TestHang(t *testing.T) {
 	t.Parallel()
-	onBothNetworks(t, func(t *testing.T, newWire wireMaker) {
+	inBubble(t, func(t *testing.T, newWire wireMaker) {
 		w := newWire(t)
 		w.srv.Inject(growthgeniustest.Fault{Effect: growthgeniustest.Hang, Commit: true})
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
@@ -150,7 +150,7 @@ func TestFaultMatching(t *testing.T) {
 
 func TestCommitDelay(t *testing.T) {
 	t.Parallel()
-	onBothNetworks(t, func(t *testing.T, newWire wireMaker) {
+	inBubble(t, func(t *testing.T, newWire wireMaker) {
 		w := newWire(t)
 		w.srv.Inject(growthgeniustest.Fault{Status: 504, Commit: true, CommitDelay: 20 * time.Millisecond, Times: 1})
 		status, _, _, err := post(w)
@@ -190,6 +190,14 @@ func TestRefusedDial(t *testing.T) {
 	equal(t, "refused", w.srv.Refused(), 1)
 	equal(t, "requests", len(w.srv.Requests()), 1)
 	w.call(200, "POST", "/contacts", steve)
+
+	// The first fault that takes a request befalls it.
+	w.srv.Inject(growthgeniustest.Fault{Method: "POST", Status: 503, Times: 1}, growthgeniustest.Fault{Method: "POST", Effect: growthgeniustest.Refuse, Times: 1})
+	w.call(503, "POST", "/contacts", steve)
+	if _, _, _, err := post(w); !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("behind a fault that is used up a refusal ends with %v", err)
+	}
+	w.call(200, "POST", "/contacts", steve)
 }
 
 func TestDown(t *testing.T) {
@@ -219,7 +227,7 @@ func TestDown(t *testing.T) {
 
 func TestRateLimit(t *testing.T) {
 	t.Parallel()
-	onBothNetworks(t, func(t *testing.T, newWire wireMaker) {
+	inBubble(t, func(t *testing.T, newWire wireMaker) {
 		w := newWire(t)
 		w.srv.SetRateLimit(0.001, 2, 1500*time.Millisecond)
 		w.call(200, "POST", "/contacts", steve)

@@ -31,7 +31,20 @@ func newWire(t *testing.T, opts ...growthgeniustest.ServerOption) *wire {
 
 type wireMaker func(t *testing.T, opts ...growthgeniustest.ServerOption) *wire
 
-// onBothNetworks runs a test with a server on loopback, and again in a bubble with one in memory.
+// inBubble runs a test with a server in memory, where time is fake.
+func inBubble(t *testing.T, test func(t *testing.T, newWire wireMaker)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		test(t, func(t *testing.T, opts ...growthgeniustest.ServerOption) *wire {
+			t.Helper()
+			w := newWire(t, append(opts, growthgeniustest.WithInMemoryNetwork())...)
+			w.client.Transport = w.srv.Transport()
+			return w
+		})
+	})
+}
+
+// onBothNetworks runs a test with a server on loopback, and again in a bubble.
 func onBothNetworks(t *testing.T, test func(t *testing.T, newWire wireMaker)) {
 	t.Helper()
 	t.Run("loopback", func(t *testing.T) {
@@ -40,14 +53,7 @@ func onBothNetworks(t *testing.T, test func(t *testing.T, newWire wireMaker)) {
 	})
 	t.Run("in memory", func(t *testing.T) {
 		t.Parallel()
-		synctest.Test(t, func(t *testing.T) {
-			test(t, func(t *testing.T, opts ...growthgeniustest.ServerOption) *wire {
-				t.Helper()
-				w := newWire(t, append(opts, growthgeniustest.WithInMemoryNetwork())...)
-				w.client.Transport = w.srv.Transport()
-				return w
-			})
-		})
+		inBubble(t, test)
 	})
 }
 

@@ -17,7 +17,7 @@ import (
 // the same client they cannot tell, and say so at once.
 //
 // It is stored as JSON, which holds the content of the create but never the API key.
-// Printed, it shows the resource and the time only.
+// Printed with %v or %s, it shows the resource and the time only.
 type Attempt struct {
 	t token
 }

@@ -25,8 +25,9 @@ type ChangeOptions struct {
 	// younger, by the server's clock. The default is a minute, a guess: nothing is
 	// documented.
 	Lag time.Duration
-	// Window is the longest time that one request asks for. Zero asks for all there is,
-	// and for less where that turns out to be too much.
+	// Window is the longest time that one request asks for, not counting the second it reads
+	// beyond both ends; a second at least. Zero asks for all there is, and for less where that
+	// turns out to be too much.
 	Window time.Duration
 }
 

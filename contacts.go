@@ -220,8 +220,8 @@ var contactEnvelope = envelope{singular: "contact", plural: "contacts"}
 //
 // The API does not deduplicate (documented): each call creates a contact, even where one
 // with the same e-mail or name and company exists. A create is therefore sent again only
-// if it provably never reached the API or was refused with 429. Where its outcome
-// cannot be told the error is an [*OutcomeUnknownError], never a plain failure; do not
+// if it provably never reached the API or was refused with 429, and after absence only
+// where [ReadBackPolicy].ReplayAfter asks for it. Where its outcome cannot be told the error is an [*OutcomeUnknownError], never a plain failure; do not
 // call Create again on it without looking.
 func (s *ContactsService) Create(ctx context.Context, in ContactInput, opts ...RequestOption) (*Contact, error) {
 	return create[Contact](ctx, s.client, endpoint{
@@ -246,7 +246,7 @@ func (s *ContactsService) Update(ctx context.Context, id ID, in ContactInput, op
 }
 
 // Delete deletes the contact. What the API answers is not documented: any 2xx is
-// success, whatever its body. [ErrNotFound] means there was no such contact.
+// success, whatever its body, unless that is a page of HTML. [ErrNotFound] means there was no such contact.
 func (s *ContactsService) Delete(ctx context.Context, id ID, opts ...RequestOption) error {
 	return remove(ctx, s.client, endpoint{method: http.MethodDelete, route: "/contacts/{id}", id: &id, envelope: contactEnvelope}, opts)
 }
@@ -278,13 +278,15 @@ func (s *ContactsService) Stream(ctx context.Context, list ListOptions, opts ...
 // [*OutcomeUnknownError] gave: it returns the contact that was created, or [ErrNotFound]
 // where a complete list does not have it, so that creating it again is safe, or an
 // [*OutcomeUnknownError] where that still cannot be told. It waits until the settle
-// window of the attempt has passed, and reads as the user who created.
+// window of the attempt has passed, and reads as the user who created. A create that this
+// client knows to have happened is read under its id; where that fails, as after it was
+// deleted, the error is an [*OutcomeUnknownError] too.
 func (s *ContactsService) Resolve(ctx context.Context, a Attempt, opts ...RequestOption) (*Contact, error) {
 	return resolve[Contact](ctx, s.client, endpoint{method: http.MethodGet, route: "/contacts", envelope: contactEnvelope}, a, opts)
 }
 
 // Phones returns the telephone numbers that hold one: without blanks around them, each
-// once, and without the texts "NaN" and "null" that the API has for missing ones.
+// once, and without the texts "NaN" (documented) and "null" (inferred) for missing ones.
 // The order is first, work, corporate, mobile, home, other.
 func (c *Contact) Phones() []string {
 	var phones []string

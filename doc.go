@@ -41,7 +41,8 @@
 // [errors.Is] with a sentinel such as [ErrNotFound] or [ErrRateLimited] says what kind of
 // failure an error is. [*APIError] has the API's own words, [*DecodeError] an answer that
 // is not what the call should get. Mistakes in the arguments are [ErrInvalidInput] and
-// are found before anything is sent. No error, log record or printed value has the API
+// are found before anything is sent, but for a [ChangeOptions].Since that is ahead of the
+// API's clock. No error, log record or printed value has the API
 // key in it.
 //
 // # Retries and creates

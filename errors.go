@@ -24,7 +24,8 @@ import (
 //
 // The API documents no errors: the meaning of each status is that of HTTP.
 var (
-	// ErrInvalidInput is a mistake in the arguments of a call, found before anything was sent.
+	// ErrInvalidInput is a mistake in the arguments of a call, found before anything was sent;
+	// only a [ChangeOptions].Since that is ahead of the API's clock is found by an answer.
 	ErrInvalidInput = errors.New("invalid input")
 
 	ErrBadRequest   = errors.New("bad request")       // 400
@@ -69,13 +70,13 @@ var statusErrors = map[int]error{
 type APIError struct {
 	StatusCode int
 	Method     string // Such as "GET".
-	Route      string // The route's template, such as "/contacts/{id}": no ids and no query.
+	Route      string // The route's template, such as "/contacts/{id}", or the path given to [Client.Do]; no query.
 
 	Message string              // What the API says, or the first words of a page that is no JSON.
 	Code    string              // The API's code for the error, where it gives one.
 	Fields  map[string][]string // What is wrong with which field; nil where it does not say.
 
-	RequestID  string        // Of the answer's X-Request-Id header; "" where there is none.
+	RequestID  string        // Of the header X-Request-Id, X-Correlation-Id or Request-Id; "" where there is none.
 	RetryAfter time.Duration // How long the API asks to wait; 0 where it does not say.
 	Body       []byte        // The answer's first 4 KiB.
 }

@@ -9,9 +9,9 @@ import (
 // ID identifies a record of the API.
 //
 // The reference shows ids as JSON numbers (users, contacts, messages), as UUID text
-// (search results) and as hexadecimal text, so an ID holds text and reads both. It is
-// written back the way the API wrote it: canonical non-negative integers as JSON
-// numbers, the empty ID as null, and everything else ("007", a UUID) as JSON text.
+// (search results) and as hexadecimal text, so an ID holds text and reads both. Canonical
+// non-negative integers that fit an int64 are written as JSON numbers, the empty ID as
+// null, and everything else ("007", "-5", a UUID) as JSON text.
 //
 // The zero value "" means "no id". IDs compare with ==.
 type ID string

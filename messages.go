@@ -78,7 +78,8 @@ func (s *MessagesService) Update(ctx context.Context, id ID, in MessageInput, op
 }
 
 // Delete deletes the message. The answer the reference shows is a leftover of another
-// call, so any 2xx is success, whatever its body. [ErrNotFound] means there was none.
+// call, so any 2xx is success, whatever its body, unless that is a page of HTML.
+// [ErrNotFound] means there was none.
 func (s *MessagesService) Delete(ctx context.Context, id ID, opts ...RequestOption) error {
 	return remove(ctx, s.client, endpoint{method: http.MethodDelete, route: "/messages/{id}", id: &id, envelope: messageEnvelope}, opts)
 }
@@ -103,7 +104,9 @@ func (s *MessagesService) Stream(ctx context.Context, list ListOptions, opts ...
 // [*OutcomeUnknownError] gave: it returns the message that was created, or [ErrNotFound]
 // where a complete list does not have it, so that creating it again is safe, or an
 // [*OutcomeUnknownError] where that still cannot be told. It waits until the settle
-// window of the attempt has passed, and reads as the user who created.
+// window of the attempt has passed, and reads as the user who created. A create that this
+// client knows to have happened is read under its id; where that fails, as after it was
+// deleted, the error is an [*OutcomeUnknownError] too.
 func (s *MessagesService) Resolve(ctx context.Context, a Attempt, opts ...RequestOption) (*Message, error) {
 	return resolve[Message](ctx, s.client, endpoint{method: http.MethodGet, route: "/messages", envelope: messageEnvelope}, a, opts)
 }

@@ -137,7 +137,7 @@ func WithReadBack(policy ReadBackPolicy) Option {
 // WithMarkerField gives up one of the contact fields custom1 to custom9 for a marker:
 // each [ContactsService.Create] writes a unique text into it, by which the contact is
 // recognised should the answer be lost, whatever else is equal and whoever else creates.
-// A create that sets the field itself is an error; updates never touch it.
+// A create that sets the field itself is an error; an update touches it only if it sets it.
 func WithMarkerField(field string) Option {
 	return func(c *config) error {
 		if len(field) != len("custom1") || !strings.HasPrefix(field, "custom") || field[6] < '1' || field[6] > '9' {
@@ -176,8 +176,8 @@ func WithMaxResponseBytes(n int64) Option {
 // WithLogger logs to l: a debug record for each attempt, and a warning for each retry, each
 // list read to find creates without an answer, each outcome that stays unknown, and each
 // field of an answer that is not as the reference says (once per field). Records carry the
-// route's template, never ids, a query, a body or the key. Without a logger nothing is
-// logged.
+// route's template, and so no ids (of [Client.Do] the path as it was given), never a query,
+// a body or the key. Without a logger nothing is logged.
 func WithLogger(l *slog.Logger) Option {
 	return func(c *config) error {
 		if l == nil {
@@ -203,7 +203,7 @@ func WithUserAgent(product string) Option {
 // WithStrictDecoding makes an answer with unknown fields or fields of unexpected types
 // fail with [ErrDecode], where it is otherwise decoded and the oddity kept in Extra. It is
 // meant for tests. A create that happened still is no plain failure: it is an
-// [*OutcomeUnknownError] then.
+// [*OutcomeUnknownError] then. Answers to [Client.Do] are not checked.
 func WithStrictDecoding() Option {
 	return func(c *config) error {
 		c.strict = true
@@ -311,8 +311,9 @@ func OnAttempt(fn func(Attempt) error) RequestOption {
 	return func(o *callOptions) { o.onAttempt = fn }
 }
 
-// WithHeader adds a header to a call. The headers that carry the key, frame the message
-// or would make net/http send a create twice (Idempotency-Key) are refused.
+// WithHeader adds a header to a call. The headers that carry the key, frame the message,
+// would make net/http send a create twice (Idempotency-Key) or are the SDK's own (Accept)
+// are refused.
 func WithHeader(key, value string) RequestOption {
 	key = textproto.CanonicalMIMEHeaderKey(strings.TrimSpace(key)) // once: the option may be shared by goroutines
 	return func(o *callOptions) {

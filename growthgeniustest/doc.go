@@ -3,7 +3,8 @@
 // [NewServer] starts one for a test, [Start] one outside tests. It speaks real HTTP on a loopback port, keeps what
 // is created, and answers as the API reference of 2021-01-22 shows, its inconsistencies included: flat items in
 // lists, wrapped and abridged ones with UUID ids and a misspelt fist_name in searches, a contact where a company was
-// looked up. Each shape of a later public revision, and each inferred one, is a [ServerOption].
+// looked up. Other shapes, of a later public revision or inferred, are a [ServerOption] each; where the reference
+// shows none the default is one of those.
 //
 //	func TestImport(t *testing.T) {
 //		srv := growthgeniustest.NewServer(t)

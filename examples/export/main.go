@@ -37,7 +37,7 @@ import (
 	"github.com/growthgenius/growthgenius-go/growthgeniustest"
 )
 
-// columns are those of the CSV: take out or add what you like. JSON Lines have all fields.
+// columns are those of the CSV: take out or add what you like. JSON Lines have every field that has a value.
 var columns = []struct {
 	name  string
 	value func(*growthgenius.Contact) string
@@ -60,7 +60,7 @@ var columns = []struct {
 }
 
 func main() {
-	format := flag.String("format", "csv", "csv, or jsonl for every field as it is")
+	format := flag.String("format", "csv", "csv, or jsonl for every field that has a value")
 	out := flag.String("o", "", "the file to write; without it, standard output")
 	stage := flag.String("stage", "", "only contacts of this stage")
 	flag.Parse()
@@ -192,7 +192,7 @@ func newCSV(w io.Writer) writer {
 // inert keeps a spreadsheet from running what somebody entered for a name, such as
 // =HYPERLINK("..."): a cell that would be a formula gets a leading apostrophe. So do
 // telephone numbers, since +1-206 is a sum, and the apostrophe is part of the cell for
-// whoever reads the CSV. Programs do better to read JSON Lines, where nothing is changed.
+// whoever reads the CSV. Programs do better to read JSON Lines, where no value is changed.
 func inert(cell string) string {
 	if strings.IndexAny(cell, "=+-@\t\r\n＝＋－＠") == 0 {
 		return "'" + cell

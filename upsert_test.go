@@ -232,30 +232,26 @@ func (a *apartTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 
 func TestUpsertManyAtOnceUnderFaults(t *testing.T) {
 	t.Parallel()
-	const goroutines, keys = 1000, 100
-	srv := growthgeniustest.NewServer(t, growthgeniustest.WithSearchLag(200*time.Millisecond))
-	client := srv.Client(
-		growthgenius.WithHTTPClient(&http.Client{Transport: srv.Transport()}),
-		growthgenius.WithAttemptTimeout(500*time.Millisecond),
-		growthgenius.WithRetry(growthgenius.RetryPolicy{MaxAttempts: 10, MinBackoff: time.Millisecond, MaxBackoff: 20 * time.Millisecond}),
-		growthgenius.WithReadBack(growthgenius.ReadBackPolicy{Settle: 300 * time.Millisecond}))
-	for _, f := range growthgeniustest.FaultMix(0.3, 0) {
-		srv.Inject(f)
-	}
-	var wg sync.WaitGroup
-	for i := range goroutines {
-		wg.Go(func() {
-			in := growthgenius.ContactInput{Email: growthgenius.Set(fmt.Sprintf("ada%d@example.com", i%keys))}
-			for range 20 {
-				if _, err := client.Contacts.Upsert(t.Context(), in); err == nil {
-					return
+	synctest.Test(t, func(t *testing.T) {
+		const goroutines, keys = 1000, 100
+		srv := growthgeniustest.NewServer(t, growthgeniustest.WithInMemoryNetwork(), growthgeniustest.WithSearchLag(time.Minute))
+		client := srv.Client(growthgenius.WithRetry(growthgenius.RetryPolicy{MaxAttempts: 10}))
+		srv.Inject(growthgeniustest.FaultMix(0.3, time.Second)...)
+		var wg sync.WaitGroup
+		for i := range goroutines {
+			wg.Go(func() {
+				in := growthgenius.ContactInput{Email: growthgenius.Set(fmt.Sprintf("ada%d@example.com", i%keys))}
+				for range 20 {
+					if _, err := client.Contacts.Upsert(t.Context(), in); err == nil {
+						return
+					}
 				}
-			}
-			t.Error("an upsert did not succeed in 20 tries")
-		})
-	}
-	wg.Wait()
-	if n := len(srv.Contacts()); n != keys {
-		t.Fatalf("%d contacts, want %d", n, keys)
-	}
+				t.Error("an upsert did not succeed in 20 tries")
+			})
+		}
+		wg.Wait()
+		if n := len(srv.Contacts()); n != keys {
+			t.Fatalf("%d contacts, want %d", n, keys)
+		}
+	})
 }

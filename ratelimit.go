@@ -2,8 +2,8 @@ package growthgenius
 
 import (
 	"context"
-	"errors"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -82,12 +82,12 @@ func (p *serverPause) left() time.Duration {
 	return time.Until(p.until)
 }
 
-// waitError makes sure that a wait that the context ended says so. A limiter may refuse
-// at once to wait past a deadline, in words of its own: that is the caller's deadline
-// all the same.
+// waitError makes sure that a wait that the context ended says so. A [rate.Limiter], also
+// one within another limiter, refuses at once to wait past a deadline, in words of its own:
+// that is the caller's deadline all the same.
 func waitError(ctx context.Context, err error) error {
 	ctxErr := ctx.Err()
-	if _, deadline := ctx.Deadline(); ctxErr == nil && deadline && !errors.Is(err, context.Canceled) {
+	if _, deadline := ctx.Deadline(); ctxErr == nil && deadline && strings.Contains(err.Error(), "would exceed context deadline") {
 		ctxErr = context.DeadlineExceeded
 	}
 	return withContextError(err, ctxErr)

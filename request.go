@@ -297,11 +297,14 @@ func (c *Client) exchange(ctx context.Context, e endpoint, o *callOptions, befor
 	s := &sender{
 		Context: ctx, core: c.core,
 		method: e.method, route: e.route, class: e.class.of(e.method), noRetry: o.noRetry, before: before, splits: e.splits, open: e.open,
+		free:    e.method == http.MethodGet && !e.lookup, // a lookup costs money
+		options: o,
 	}
 	req, err := c.newRequest(s, e, o) //nolint:contextcheck // s is ctx with the call in it
 	if err != nil {
 		return exchanged{err: e.refuse(err)}
 	}
+	s.request = req.Request
 	res, err := s.send(req) //nolint:contextcheck // the request carries it
 	ex := exchanged{attempts: before + s.attempts, ambiguous: s.ambiguous}
 	if err != nil {
@@ -359,26 +362,32 @@ func (c *Client) newRequest(ctx context.Context, e endpoint, o *callOptions) (*r
 	}
 	u.Path += plain
 	u.RawQuery = rawQuery
-	header := make(http.Header, len(o.header)+4)
-	for name, values := range o.header {
-		header[name] = slices.Clone(values)
-	}
-	// Each request has its own values: a transport may change them, though it should not.
-	own := [...]string{"application/json", c.core.apiKey(), c.core.userAgent}
-	header["Accept"], header["Authorization"] = own[0:1:1], own[1:2:2]
-	if header.Get("User-Agent") == "" {
-		header["User-Agent"] = own[2:3:3]
-	}
 	req := (&http.Request{
-		Method: e.method, URL: &u, Header: header,
+		Method: e.method, URL: &u, Header: http.Header{}, // what is there net/http's client would copy: see newHeader
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 	}).WithContext(ctx)
 	retryable := &retryablehttp.Request{Request: req}
 	if body != nil {
-		header["Content-Type"] = []string{"application/json"}
 		err = retryable.SetBody(body)
 	}
 	return retryable, err
+}
+
+// newHeader is the header of one attempt.
+func (c *core) newHeader(o *callOptions, hasBody bool) http.Header {
+	header := make(http.Header, len(o.header)+4)
+	for name, values := range o.header {
+		header[name] = slices.Clone(values)
+	}
+	own := [...]string{"application/json", c.apiKey(), c.userAgent, "application/json"}
+	header["Accept"], header["Authorization"] = own[0:1:1], own[1:2:2]
+	if header.Get("User-Agent") == "" {
+		header["User-Agent"] = own[2:3:3]
+	}
+	if hasBody {
+		header["Content-Type"] = own[3:4:4]
+	}
+	return header
 }
 
 type routeKey struct{}

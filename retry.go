@@ -54,7 +54,7 @@ func (p RetryPolicy) backoff(attempt int) time.Duration {
 	if shift := attempt - 1; shift < 32 && p.MinBackoff<<shift>>shift == p.MinBackoff {
 		bound = min(bound, p.MinBackoff<<shift)
 	}
-	return rand.N(bound + 1) //nolint:gosec // jitter needs no secrecy
+	return rand.N(max(bound, bound+1)) //nolint:gosec // jitter needs no secrecy
 }
 
 // replayClass says what may be sent again without harm.

@@ -3,14 +3,16 @@ package growthgenius
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
+	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -73,8 +75,11 @@ type sender struct {
 	noRetry bool
 	before  int // attempts of the call before this sender's
 	splits  bool
+	free    bool // to be sent as often as net/http likes
 	open    func(*streamBody) error
-	header  http.Header // of each request
+	// Behind pointers, since this is a context, which anybody may print.
+	options *callOptions
+	request *http.Request
 
 	attempts  int
 	last      attempt
@@ -125,7 +130,6 @@ func (attempts) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // send waits for the limiter, sends the request, and tries again where that does no harm.
 func (s *sender) send(req *retryablehttp.Request) (*response, error) {
-	s.header, req.Header = req.Header, http.Header{} // net/http's client copies all that is there
 	if err := s.core.waitForTurn(req.Context()); err != nil {
 		return nil, s.failed(withContextError(err, s.Err()))
 	}
@@ -192,12 +196,12 @@ func (s *sender) attempt(req *http.Request) (*http.Response, error) {
 		}
 	}()
 	var left *departure
-	if s.class == replayUnsent || s.method == http.MethodDelete { // nobody asks of the others
-		ctx, left = watchDeparture(ctx)
+	if !s.free {
+		ctx, left = watchDeparture(ctx, wait.cancel)
 	}
 	req = req.WithContext(ctx)
-	req.Header = s.header
-	req.Host = req.URL.Host // had it been there before, net/http's client would have copied the URL
+	req.Header = s.core.newHeader(s.options, req.ContentLength > 0) // each attempt has its own: a transport may change them, though it should not
+	req.Host = req.URL.Host                                         // had it been there before, net/http's client would have copied the URL
 	res, err := s.core.roundTrip(req)
 	if err == nil {
 		s.last = attempt{res: &response{status: res.StatusCode, header: res.Header}}
@@ -213,7 +217,10 @@ func (s *sender) attempt(req *http.Request) (*http.Response, error) {
 			return res, nil
 		}
 	}
-	s.last = attempt{err: s.explain(wait, err), unsent: left.refuted()}
+	if err = s.explain(wait, err); s.Err() == nil && left.stopped() {
+		err = errNotSentAgain
+	}
+	s.last = attempt{err: err, unsent: left.refuted()}
 	s.log(call, begun)
 	return nil, s.last.err
 }
@@ -223,13 +230,15 @@ func (s *sender) attempt(req *http.Request) (*http.Response, error) {
 // body, and neither an answer nor an error.
 func (c *core) roundTrip(req *http.Request) (*http.Response, error) {
 	if c.cookies != nil {
-		req.Header = maps.Clone(req.Header) // the next attempt has cookies of its own
 		for _, cookie := range c.cookies.Cookies(req.URL) {
 			req.AddCookie(cookie)
 		}
 	}
 	res, err := c.transport.RoundTrip(req)
 	if err != nil {
+		if res != nil && res.Body != nil { // it may not be there, but then it is to be closed
+			_ = res.Body.Close()
+		}
 		return nil, err
 	}
 	if res == nil {
@@ -247,18 +256,46 @@ func (c *core) roundTrip(req *http.Request) (*http.Response, error) {
 }
 
 // departure is what net/http tells of a request's way to a connection.
-type departure struct{ sought, got atomic.Bool }
+type departure struct {
+	trace                     httptrace.ClientTrace
+	stop                      context.CancelFunc
+	sought, got, wrote, again atomic.Bool
+}
 
-func watchDeparture(ctx context.Context) (context.Context, *departure) {
-	d := new(departure)
-	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GetConn: func(string) { d.sought.Store(true) },
-		GotConn: func(httptrace.GotConnInfo) { d.got.Store(true) },
-	}), d
+// errNotSentAgain is the end of an attempt that net/http was about to make twice.
+var errNotSentAgain = errors.New("the server reset the request, and it is not known whether it was carried out")
+
+// watchDeparture also sees to it that the request is not sent twice. Over HTTP/2 net/http
+// sends any request again, without end, that the server resets with PROTOCOL_ERROR, and
+// once more after a GOAWAY, although all of it was sent.
+func watchDeparture(ctx context.Context, stop context.CancelFunc) (context.Context, *departure) {
+	d := &departure{stop: stop}
+	d.trace = httptrace.ClientTrace{
+		GetConn:      func(string) { d.sought.Store(true) },
+		GotConn:      d.gotConn,
+		WroteHeaders: func() { d.wrote.Store(true) },
+	}
+	return httptrace.WithClientTrace(ctx, &d.trace), d
+}
+
+func (d *departure) gotConn(info httptrace.GotConnInfo) {
+	d.got.Store(true)
+	if d.wrote.Load() && isHTTP2(info.Conn) { // over HTTP/1 what was written may have been flushed nowhere
+		d.again.Store(true)
+		d.stop()
+	}
+}
+
+func isHTTP2(conn net.Conn) bool {
+	c, ok := conn.(interface{ ConnectionState() tls.ConnectionState })
+	return ok && c.ConnectionState().NegotiatedProtocol == "h2"
 }
 
 // refuted reports whether the request provably never left.
 func (d *departure) refuted() bool { return d != nil && d.sought.Load() && !d.got.Load() }
+
+// stopped reports whether the request was about to be sent again.
+func (d *departure) stopped() bool { return d != nil && d.again.Load() }
 
 // limit bounds the answer.
 func (s *sender) limit() int64 {
@@ -292,7 +329,11 @@ func (s *sender) explain(wait *patience, err error) error {
 	if wait.over() || isContextError(err) {
 		return timeoutError{s.core.attemptTimeout}
 	}
-	return s.core.redact.err(unwrapURLError(err))
+	err = unwrapURLError(err)
+	if query, text := s.request.URL.RawQuery, err.Error(); query != "" && strings.Contains(text, query) {
+		err = errors.New(strings.ReplaceAll(text, query, "[query]"))
+	}
+	return s.core.redact.err(err)
 }
 
 // read reads a body up to a bound and closes it.
@@ -301,7 +342,7 @@ func (r *response) read(res *http.Response, limit int64) error {
 	tooLarge := func() error {
 		return fmt.Errorf("%w: the answer (status %d) is over %d bytes; see WithMaxResponseBytes", ErrResponseTooLarge, res.StatusCode, limit)
 	}
-	if res.ContentLength > limit {
+	if res.ContentLength > limit && (res.Request == nil || res.Request.Method != http.MethodHead) {
 		return tooLarge()
 	}
 	buf := bodies.Get().(*bodyBuffer)
@@ -369,8 +410,11 @@ func (s *sender) attrs() []slog.Attr {
 
 // unwrapURLError drops the URL that net/http puts into its errors: its query is not for logs.
 func unwrapURLError(err error) error {
-	if u, ok := errors.AsType[*url.Error](err); ok {
-		return u.Err
+	for {
+		u, ok := errors.AsType[*url.Error](err)
+		if !ok {
+			return err
+		}
+		err = u.Err
 	}
-	return err
 }

@@ -1,11 +1,14 @@
 package growthgenius_test
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"log"
+	"math"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -17,7 +20,10 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"golang.org/x/time/rate"
 
 	"github.com/growthgenius/growthgenius-go"
 	"github.com/growthgenius/growthgenius-go/growthgeniustest"
@@ -299,4 +305,119 @@ func TestProxyThatRefuses(t *testing.T) {
 			t.Errorf("%s: the proxy was asked %q", k.name, asked)
 		}
 	}
+}
+
+// TestHeadersOfAttempts: what a transport adds to a request is not there in the next one.
+func TestHeadersOfAttempts(t *testing.T) {
+	t.Parallel()
+	var seen []int
+	transport := roundTripper(func(r *http.Request) (*http.Response, error) {
+		r.Header.Add("X-Signature", "s")
+		seen = append(seen, len(r.Header["X-Signature"]))
+		return reply(503, ""), nil
+	})
+	c, err := growthgenius.NewClient("SECRET", growthgenius.WithHTTPClient(&http.Client{Transport: transport}), growthgenius.WithRetry(quick))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Users.List(t.Context()); !errors.Is(err, growthgenius.ErrServer) || !slices.Equal(seen, []int{1, 1, 1, 1}) {
+		t.Errorf("signatures %v, %v", seen, err)
+	}
+}
+
+// TestAnswerAndError: a transport may not, but where it does the body is closed.
+func TestAnswerAndError(t *testing.T) {
+	t.Parallel()
+	s := &script{answer: func(int, *http.Request) (*http.Response, error) { return reply(200, "{}"), errors.New("and an error") }}
+	c := scripted(t, s, growthgenius.WithRetry(growthgenius.RetryPolicy{MaxAttempts: 1}), growthgenius.WithReadBack(growthgenius.ReadBackPolicy{Disabled: true}))
+	unknown(t, last(c.Contacts.Create(t.Context(), steve)))
+}
+
+// TestHead: the length in the answer to a HEAD is not that of a body.
+func TestHead(t *testing.T) {
+	t.Parallel()
+	c, _ := serve(t, func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Length", "100000000") })
+	if err := c.Do(t.Context(), http.MethodHead, "/export", nil, nil, nil); err != nil {
+		t.Error(err)
+	}
+}
+
+// waiter is a limiter of the user's.
+type waiter func(context.Context) error
+
+func (w waiter) Wait(ctx context.Context) error { return w(ctx) }
+
+// TestContextIsPrinted: a limiter, a logger and a transport are given a context, which
+// they may print. It has neither the key nor the query nor a header in it.
+func TestContextIsPrinted(t *testing.T) {
+	t.Parallel()
+	var printed strings.Builder
+	note := func(ctx context.Context) { fmt.Fprintf(&printed, "%v %+v %#v\n", ctx, ctx, ctx) }
+	transport := roundTripper(func(r *http.Request) (*http.Response, error) {
+		note(r.Context())
+		return reply(200, `{"id":"1","full_name":"Jane"}`), nil
+	})
+	c, err := growthgenius.NewClient("SECRET", growthgenius.WithUserID("1"), growthgenius.WithHTTPClient(&http.Client{Transport: transport}),
+		growthgenius.WithLimiter(waiter(func(ctx context.Context) error { note(ctx); return nil })))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Enrichment.Person(t.Context(), growthgenius.PersonQuery{Email: "jane.doe@example.com"}, growthgenius.WithHeader("X-Tenant", "private")); err != nil {
+		t.Fatal(err)
+	}
+	for _, secret := range []string{"SECRET", "jane.doe", "private"} {
+		if strings.Contains(printed.String(), secret) {
+			t.Errorf("%s is in %s", secret, printed.String())
+		}
+	}
+}
+
+// TestQueryInErrors: a transport that quotes the address of a request in its error says
+// whom a lookup was for.
+func TestQueryInErrors(t *testing.T) {
+	t.Parallel()
+	inner := http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) { return nil, errors.New("broken") })}
+	for name, fail := range map[string]func(*http.Request) error{
+		"plain": func(r *http.Request) error { return fmt.Errorf("egress proxy: no route for %s", r.URL) },
+		"nested": func(r *http.Request) error {
+			return &url.Error{Op: "Get", URL: r.URL.String(), Err: last(inner.Transport.RoundTrip(r))}
+		},
+	} {
+		c := scripted(t, &script{answer: func(_ int, r *http.Request) (*http.Response, error) { return nil, fail(r) }}, growthgenius.WithRetry(growthgenius.RetryPolicy{MaxAttempts: 1}))
+		if _, err := c.Enrichment.Person(t.Context(), growthgenius.PersonQuery{Email: "jane.doe@example.com"}); err == nil || strings.Contains(err.Error(), "jane.doe") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestErrorsOfLimiters: one is about a deadline only if it says so.
+func TestErrorsOfLimiters(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+	defer cancel()
+	empty := rate.NewLimiter(rate.Every(24*time.Hour), 1)
+	empty.Allow()
+	for name, w := range map[string]waiter{
+		"deadline": func(ctx context.Context) error { return fmt.Errorf("shared: %w", empty.Wait(ctx)) },
+		"broken":   func(context.Context) error { return errors.New("redis: connection refused") },
+	} {
+		c := scripted(t, &script{}, growthgenius.WithLimiter(w))
+		if _, err := c.Users.List(ctx); err == nil || errors.Is(err, context.DeadlineExceeded) != (name == "deadline") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestLongestBackoff: the largest of all waits is one.
+func TestLongestBackoff(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := scripted(t, &script{answer: func(int, *http.Request) (*http.Response, error) { return reply(503, ""), nil }},
+			growthgenius.WithRetry(growthgenius.RetryPolicy{MinBackoff: math.MaxInt64}))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if _, err := c.Users.List(ctx); !errors.Is(err, growthgenius.ErrServer) && !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+	})
 }

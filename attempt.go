@@ -37,6 +37,9 @@ type token struct {
 	Marker      string            `json:"marker,omitzero"`
 	// Ids of equal records that are known to be the outcome of other creates.
 	Taken []ID `json:"taken,omitzero"`
+	// An answer named a record that looks like another one, and may be this one as the
+	// server rewrote it.
+	Named bool `json:"named,omitzero"`
 }
 
 const tokenVersion = 1

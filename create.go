@@ -90,7 +90,8 @@ func acceptCreated[T any, P resourceOf[T]](ctx context.Context, c *Client, e end
 	items := newElements(ex.res.body, e.envelope, func(string, kind) {})
 	defer items.done()
 	_, _ = items.next(func() record { return &row })
-	if contradicts(p.token.Resource, p.content, row) || c.core.predates(row, p) || !c.core.creates.answered(p, P(v).identity()) {
+	other := contradicts(p.token.Resource, p.content, row) || c.core.predates(row, p)
+	if !c.core.creates.answered(p, P(v).identity(), other) {
 		return nil, e.undecodable(c.core, ex.res, errors.New("the answer is another record than the one created"))
 	}
 	return v, nil
@@ -150,7 +151,7 @@ func (c *Client) unknown(ctx context.Context, p *pending, seen []ID, last error)
 	e := resources[p.token.Resource]
 	e.method = http.MethodPost
 	c.core.warnCreate(ctx, e, outcomeUnknown)
-	return &OutcomeUnknownError{Attempt: c.core.creates.park(p, seen), Last: last, ctxErr: ctx.Err()}
+	return &OutcomeUnknownError{Attempt: c.core.creates.park(p, seen, c.core.clock.bounds()), Last: last, ctxErr: ctx.Err()}
 }
 
 // unknownForGood is the error of a raw call that has no list to be looked for in.

@@ -21,6 +21,7 @@ type pending struct {
 	token   token
 	content rawRow
 	key     string // the same for creates of equal content
+	mark    string // what tells its record from most others: see markOf
 	began   time.Time
 	ended   time.Time
 	waiting bool // for a list, or parked as unknown; else its request is under way
@@ -55,6 +56,7 @@ type claim struct {
 	nonce     string // of the create
 	user      ID
 	began, at time.Time // of the create, and of its answer; zero where a list told
+	deleted   bool      // its id may be given to another record
 }
 
 func newCreates() *creates {
@@ -75,6 +77,7 @@ func newPending(t token) (*pending, error) {
 		fields = append(fields, field+"="+cmp.Or(fold(scalarText(raw)), string(raw)))
 	}
 	slices.Sort(fields)
+	p.mark = markOf(t.Resource, p.content)
 	p.key = t.Resource + "\x00" + string(t.UserID) + "\x00" + strings.Join(fields, "\x00")
 	return p, nil
 }
@@ -139,11 +142,16 @@ func (cr *creates) endedAt(p *pending) time.Time {
 }
 
 // answered settles a create by its answer. It reports false where the record is known to
-// be the outcome of another create.
-func (cr *creates) answered(p *pending, id ID) bool {
+// be the outcome of another create, or looks like another one. If it only looks like one,
+// a list without the create proves nothing.
+func (cr *creates) answered(p *pending, id ID, other bool) bool {
 	cr.mu.Lock()
 	defer cr.mu.Unlock()
-	if cr.claimed(p, id) {
+	if c, _ := cr.claimOf(p.token.Resource, id); !c.deleted && cr.claimed(p, id) {
+		return false
+	}
+	if other {
+		p.token.Named = true
 		return false
 	}
 	cr.claim(p, id, claim{began: p.began, at: time.Now()})
@@ -196,18 +204,21 @@ func (cr *creates) deleted(resource string, id ID) {
 	defer cr.mu.Unlock()
 	for _, half := range cr.claims {
 		if c, ok := half.of[claimKey{resource, id}]; ok {
-			c.at = time.Time{}
+			c.at, c.deleted = time.Time{}, true
 			half.of[claimKey{resource, id}] = c
 		}
 	}
 }
 
 // park keeps a create whose outcome is unknown, so that a later Resolve can tell its
-// record from those of equal creates, and returns its token. taken are ids of equal
-// records that a list showed and that belong to other creates.
-func (cr *creates) park(p *pending, seen []ID) Attempt {
+// record from those of equal creates, and returns its token. seen are ids of equal records
+// that a list showed, clock is what is known of the server's by now.
+func (cr *creates) park(p *pending, seen []ID, clock bounds) Attempt {
 	cr.mu.Lock()
 	defer cr.mu.Unlock()
+	if p.token.Ahead == nil && !p.foreign && clock.known {
+		p.token.Ahead = &[2]time.Duration{clock.low, clock.high}
+	}
 	return cr.keep(p, seen)
 }
 
@@ -285,7 +296,7 @@ func (cr *creates) decide(p *pending, s *sighting, final bool) (finding, rawRow)
 	rows := slices.DeleteFunc(slices.Clone(s.exact), func(r rawRow) bool { return cr.claimed(p, r.id()) })
 	near := slices.DeleteFunc(slices.Clone(s.near), func(id ID) bool { return cr.claimed(p, id) })
 	if len(rows) == 0 {
-		if s.complete && len(near) == 0 && p.waiting {
+		if s.complete && len(near) == 0 && p.waiting && !p.token.Named {
 			return absent, nil
 		}
 		return inconclusive, nil
@@ -306,6 +317,9 @@ func (cr *creates) decide(p *pending, s *sighting, final bool) (finding, rawRow)
 			return inconclusive, nil // its answer may yet name one of the rows
 		}
 	}
+	if cr.alsoOf(p, rows[0], s.began) {
+		return inconclusive, nil
+	}
 	// More rows than creates: somebody else's are among them. And a row that may have been
 	// there before the create is not handed out while the clock can still be read better.
 	if len(rows) > owners || (!s.narrow && !final) {
@@ -313,6 +327,24 @@ func (cr *creates) decide(p *pending, s *sighting, final bool) (finding, rawRow)
 	}
 	cr.claim(p, rows[0].id(), claim{})
 	return found, rows[0]
+}
+
+// alsoOf reports whether a row may be the outcome of a create of other content than p's: of
+// fewer fields, or by another user.
+func (cr *creates) alsoOf(p *pending, row rawRow, read time.Time) bool {
+	mark := markOf(p.token.Resource, row)
+	for key, group := range cr.groups {
+		if key == p.key {
+			continue
+		}
+		for other := range group {
+			if other.token.Resource == p.token.Resource && (other.mark == "" || other.mark == mark) && other.began.Before(read) &&
+				compare(p.token.Resource, other.content, row) == exact {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // allIn reports whether the list has every record that it must have: those that this

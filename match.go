@@ -2,10 +2,13 @@ package growthgenius
 
 import (
 	"encoding/json"
+	"html"
 	"reflect"
 	"strings"
 	"time"
 	"unicode"
+
+	"golang.org/x/net/idna"
 )
 
 // rawRow is an element of a list before anybody knows whether it matters.
@@ -62,35 +65,46 @@ func compare(resource string, content, row rawRow) likeness {
 		sent := squash(content.text(field))
 		return sent != "" && sent == squash(row.text(field))
 	}
-	switch {
-	case resource == "message":
-		if alike("contact_id") && (alike("rendered_copy") || alike("sent_at")) {
+	if resource == "message" {
+		if alike("contact_id") && (alike("sent_at") || sameCopy(content, row)) {
 			return near
 		}
-	case content.text("email") != "":
-		if alike("email") {
-			return near
-		}
-	case differing == 1 && len(content) > 1:
+		return unlike
+	}
+	// An address that the server did not like may be gone.
+	hasEmail := content.text("email") != ""
+	if alike("email") || (!hasEmail || row.text("email") == "") &&
+		(differing == 1 && len(content) > 1 || alike("full_name") || alike("name") || alike("first_name") && alike("last_name") || alike("linkedin_url")) {
 		return near
 	}
 	return unlike
 }
 
+// sameCopy reports whether one of two messages has the text of the other, escaped or cut
+// short as it may be.
+func sameCopy(a, b rawRow) bool {
+	copyOf := func(r rawRow) string { return squash(html.UnescapeString(r.text("rendered_copy"))) }
+	x, y := copyOf(a), copyOf(b)
+	return x == y || x != "" && y != "" && (strings.Contains(x, y) || strings.Contains(y, x))
+}
+
+// markOf is what tells a record from most others of its resource; "" where it has nothing
+// of the kind.
+func markOf(resource string, row rawRow) string { return squash(row.text(markField(resource))) }
+
+func markField(resource string) string {
+	if resource == "message" {
+		return "contact_id"
+	}
+	return "email"
+}
+
 // contradicts reports whether the answer to a create is about another record. The server
 // may fill and reformat fields, so only what tells records apart counts.
 func contradicts(resource string, content, answer rawRow) bool {
-	fields := []string{"email"}
-	if resource == "message" {
-		fields = []string{"contact_id"}
-	}
-	for _, field := range fields {
-		sent := squash(content.text(field))
-		if _, told := answer[field]; told && sent != "" && sent != squash(answer.text(field)) {
-			return true
-		}
-	}
-	return false
+	sent := markOf(resource, content)
+	_, told := answer[markField(resource)]
+	return told && sent != "" && sent != markOf(resource, answer)
 }
 
 // sameValue compares two JSON values as a server may have rewritten one of them: null, ""
@@ -143,6 +157,9 @@ func squash(s string) string {
 	s = fold(s)
 	if local, domain, ok := strings.Cut(s, "@"); ok {
 		local, _, _ = strings.Cut(local, "+")
+		if ascii, err := idna.Lookup.ToASCII(domain); err == nil {
+			domain = ascii
+		}
 		s = local + domain
 	}
 	return strings.Map(func(r rune) rune {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 )
@@ -42,6 +43,7 @@ const (
 	manyWaiters   = 4
 	listMargin    = 2 * time.Second        // Date has whole seconds, and lists may round
 	skewMargin    = 10 * time.Second       // a record this much too old might still be the one, by another host's clock
+	unknownSkew   = 5 * time.Minute        // the same where nothing is known of the clock of who sent
 	latestCommit  = 10 * time.Minute       // a record made this long after the attempt is not its outcome
 	longAgo       = 24 * time.Hour         // nobody mistakes a record this old for a new one
 	narrowEnough  = 300 * time.Millisecond // of the bounds on the server's clock
@@ -52,7 +54,18 @@ const (
 // look looks for a create until it is found or until its window ends.
 func (c *Client) look(ctx context.Context, p *pending, absence bool) (finding, rawRow, []ID, error) {
 	begun := time.Now()
-	settled := c.core.creates.endedAt(p).Add(c.core.readBack.window())
+	ended := c.core.creates.endedAt(p)
+	if p.foreign { // by the clock of another machine, or of this one before it was set
+		if b := c.core.clock.bounds(); p.token.Ahead != nil && b.known {
+			ended = ended.Add(p.token.Ahead[1] - b.low)
+		} else {
+			ended = begun
+		}
+	}
+	if ended.After(begun) {
+		ended = begun
+	}
+	settled := ended.Add(c.core.readBack.window())
 	if settled.Before(begun) {
 		settled = begun
 	}
@@ -72,6 +85,9 @@ func (c *Client) look(ctx context.Context, p *pending, absence bool) (finding, r
 			}
 		}
 		s, err := c.core.sight(ctx, p, final && absence)
+		if s == nil { // its goroutine ended
+			err = errors.New("the list was not read")
+		}
 		if err != nil {
 			return inconclusive, nil, seen, err
 		}
@@ -275,12 +291,23 @@ func (l *listed) add(row rawRow, want func(rawRow) bool) {
 	}
 }
 
-// clockOf is what is known of the server's clock against that of the machine that sent p.
+// clockOf is what is known of the server's clock against that of the machine that sent p,
+// as it was then: it may have been set since.
 func (c *core) clockOf(p *pending) bounds {
-	if p.foreign && p.token.Ahead != nil {
-		return bounds{true, p.token.Ahead[0], p.token.Ahead[1]}
+	now := c.clock.bounds()
+	if then := p.token.Ahead; then != nil && (p.foreign || !now.known || then[0] > now.high || then[1] < now.low) {
+		return bounds{true, then[0], then[1]}
 	}
-	return c.clock.bounds()
+	return now
+}
+
+// skew is how much too old a record may be and still be the outcome of p, by the clock of
+// another of the server's hosts or, where nothing is known of it, of the machine that sent.
+func (p *pending) skew() time.Duration {
+	if p.foreign && p.token.Ahead == nil {
+		return unknownSkew
+	}
+	return skewMargin
 }
 
 // serverStart is the earliest that the server's clock can have shown when p began.
@@ -300,10 +327,13 @@ func (c *core) serverEnd(p *pending) time.Time {
 
 // readRound reads the list once for all waiters.
 func (c *core) readRound(ctx context.Context, key readerKey, waiters []*pending, prove bool) map[*pending]*sighting {
-	start := func() time.Time {
-		earliest := c.serverStart(waiters[0])
-		for _, p := range waiters[1:] {
-			if s := c.serverStart(p); s.Before(earliest) {
+	start := func() (earliest time.Time) {
+		for _, p := range waiters {
+			s := c.serverStart(p)
+			if p.token.Resource == "contact" { // they say when they were made, if by a clock that need not be that of Date
+				s = s.Add(-p.skew())
+			}
+			if earliest.IsZero() || s.Before(earliest) {
 				earliest = s
 			}
 		}
@@ -320,7 +350,7 @@ func (c *core) readRound(ctx context.Context, key readerKey, waiters []*pending,
 	for range 3 {
 		began = time.Now()
 		// An edited record has a later updated_at, so the window has no end.
-		l, err = c.listRows(ctx, key, from, from.AddDate(1, 0, 0), wanted.row)
+		l, err = c.listRows(ctx, key, from, began.AddDate(1, 0, 0), wanted.row)
 		if errors.Is(err, ErrDecode) || errors.Is(err, errBrokenOff) { // all who wait would wait for another round
 			continue
 		}
@@ -343,20 +373,33 @@ func (c *core) readRound(ctx context.Context, key readerKey, waiters []*pending,
 		c.logger.LogAttrs(ctx, slog.LevelWarn, "growthgenius: reading back creates without an answer",
 			slog.String("method", http.MethodGet), slog.String("route", resources[key.resource].route), slog.Int("creates", len(waiters)), slog.Int("rows", len(l.ids)))
 	}
-	seen := make(map[*pending]*sighting, len(waiters))
-	byKey := map[string][]rawRow{}
-	for _, row := range l.rows {
-		byKey[wanted.keyOf(row)] = append(byKey[wanted.keyOf(row)], row)
+	var older listed
+	if complete && prove && key.resource == "message" {
+		// Messages do not say when they were made; those of just before may be of a clock
+		// that is behind that of the Date header.
+		skew := time.Duration(0)
+		for _, p := range waiters {
+			skew = max(skew, p.skew())
+		}
+		older, err = c.listRows(ctx, key, from.Add(-skew), from, wanted.row)
+		complete = err == nil
 	}
+	seen := make(map[*pending]*sighting, len(waiters))
+	byMark := wanted.byMark(l.rows)
 	for _, p := range waiters {
 		s := &sighting{began: began, err: err, trusted: b.known, narrow: c.clockOf(p).width() <= narrowEnough}
 		s.complete = complete && (!prove || len(l.ids) == 0 || !until.Before(c.serverEnd(p)))
 		candidates := l.rows
-		if key := wanted.keyFor(p); key != "" {
-			candidates = byKey[key]
+		if p.mark != "" && p.token.Marker == "" {
+			candidates = slices.Concat(byMark[p.mark], byMark[""])
 		}
 		for _, row := range candidates {
 			c.examine(p, row, s)
+		}
+		for _, row := range older.rows {
+			if !l.ids[row.id()] && compare(p.token.Resource, p.content, row) != unlike {
+				s.near = append(s.near, row.id())
+			}
 		}
 		seen[p] = s
 	}
@@ -368,6 +411,9 @@ func (c *core) examine(p *pending, row rawRow, s *sighting) {
 	if p.token.Marker != "" {
 		if row.text(p.token.MarkerField) == p.token.Marker {
 			s.exact = append(s.exact, row)
+		} else if made := row.time("created_at"); row.text(p.token.MarkerField) == "" && compare(p.token.Resource, p.content, row) != unlike &&
+			(made.IsZero() || !made.Before(c.serverStart(p).Add(-p.skew()))) {
+			s.near = append(s.near, row.id()) // the API may not keep the field
 		}
 		return
 	}
@@ -390,7 +436,7 @@ func (c *core) examine(p *pending, row rawRow, s *sighting) {
 		switch {
 		case made.IsZero():
 			like = near
-		case end.Before(start.Add(-skewMargin)):
+		case end.Before(start.Add(-p.skew())):
 			return // it stood there before
 		case end.Before(start), made.After(ended.Add(latestCommit)):
 			like = near
@@ -405,49 +451,42 @@ func (c *core) examine(p *pending, row rawRow, s *sighting) {
 
 // wanted tells the rows of a list that may be the outcome of a create that is waited for.
 type wanted struct {
-	field   string // what tells records apart
-	keys    map[string]bool
-	markers map[string]string // marker -> its field
-	all     bool              // some create can only be told by the whole of it
+	resource string
+	waiters  []*pending
+	marks    map[string]bool
+	vague    []*pending // those that not only a mark tells
 }
 
 func wantedBy(resource string, waiters []*pending) wanted {
-	w := wanted{field: "email", keys: map[string]bool{}, markers: map[string]string{}}
-	if resource == "message" {
-		w.field = "contact_id"
-	}
+	w := wanted{resource: resource, waiters: waiters, marks: map[string]bool{}}
 	for _, p := range waiters {
-		if p.token.Marker != "" {
-			w.markers[p.token.Marker] = p.token.MarkerField
-			continue
+		w.marks[p.mark] = true
+		if p.mark == "" || p.token.Marker != "" {
+			w.vague = append(w.vague, p)
 		}
-		key := w.keyFor(p)
-		w.keys[key] = true
-		w.all = w.all || key == ""
 	}
 	return w
 }
 
-// keyFor is what the outcome of a create must have; "" is anything.
-func (w wanted) keyFor(p *pending) string {
-	if p.token.Marker != "" {
-		return ""
-	}
-	return squash(p.content.text(w.field))
-}
-
-func (w wanted) keyOf(row rawRow) string { return squash(row.text(w.field)) }
-
 func (w wanted) row(row rawRow) bool {
-	if w.all || w.keys[w.keyOf(row)] {
+	mark, others := markOf(w.resource, row), w.vague
+	if mark == "" { // the server may have taken it away
+		others = w.waiters
+	} else if w.marks[mark] {
 		return true
 	}
-	for marker, field := range w.markers {
-		if row.text(field) == marker {
-			return true
-		}
+	return slices.ContainsFunc(others, func(p *pending) bool {
+		return p.token.Marker != "" && row.text(p.token.MarkerField) == p.token.Marker || compare(w.resource, p.content, row) != unlike
+	})
+}
+
+func (w wanted) byMark(rows []rawRow) map[string][]rawRow {
+	by := map[string][]rawRow{}
+	for _, row := range rows {
+		mark := markOf(w.resource, row)
+		by[mark] = append(by[mark], row)
 	}
-	return false
+	return by
 }
 
 // provenComplete reads the list again in narrower windows. A list that was cut short in

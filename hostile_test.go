@@ -221,6 +221,21 @@ func TestListsInRecords(t *testing.T) {
 	}
 }
 
+// TestSmallRecordsOfAList: what a record has besides its fields counts, too.
+func TestSmallRecordsOfAList(t *testing.T) {
+	t.Parallel()
+	for elem, fits := range map[string]bool{`{"id":1}`: true, `{"contact_account":{"a":1},"b":1}`: false} {
+		api := newMockAPI(t).on("GET", "/contacts", 200, `{"contacts":[`+strings.Repeat(elem+",", 6000)+elem+`]}`)
+		list, err := api.client(WithMaxResponseBytes(1<<20)).Contacts.List(t.Context(), ListOptions{})
+		if fits && (err != nil || len(list) != 6001) {
+			t.Errorf("%s: %d contacts, %v", elem, len(list), err)
+		}
+		if !fits {
+			onlyIs(t, err, ErrResponseTooLarge)
+		}
+	}
+}
+
 // TestKeptDecoders is not parallel: nobody else may borrow what it looks at.
 func TestKeptDecoders(t *testing.T) { //nolint:paralleltest // see above
 	data := []byte(`{"name":"` + strings.Repeat(`\\`, 2*mostKept) + `"}`)

@@ -250,15 +250,16 @@ func withoutNames(err error) error {
 type decoder struct {
 	texts   texts
 	scratch []byte
-	taken   int64 // what the lists of the record take, and all that is within them
+	taken   int64 // what the lists and maps of the record take, and all that is within them
 	full    bool  // that would be too much, so the record is not to be used
 }
 
 const (
-	// minTaken is what the lists of a record may take, however small it is.
+	// minTaken is what a record may take, however small it is.
 	minTaken = 64 << 20
-	// mapBytes is what the smallest map of raw values takes.
-	mapBytes = 400
+	// mapBytes is what a map of up to eight raw values takes, and memberBytes each further one.
+	mapBytes    = 400
+	memberBytes = 100
 )
 
 // record decodes one record.
@@ -269,7 +270,7 @@ func (d *decoder) record(raw []byte, r record) error {
 	d.taken, d.full = 0, false
 	d.fill(&walk{data: raw}, r)
 	if d.full {
-		return fmt.Errorf("%w: its lists are much larger in memory than in the answer", ErrResponseTooLarge)
+		return fmt.Errorf("%w: it is much larger in memory than in the answer", ErrResponseTooLarge)
 	}
 	return nil
 }
@@ -344,6 +345,8 @@ func (d *decoder) fillTwin(w *walk, fields any) {
 		if extra == nil {
 			d.takes(w, mapBytes)
 			extra = map[string]json.RawMessage{}
+		} else if len(extra) >= 8 {
+			d.takes(w, memberBytes)
 		}
 		extra[name] = raw
 		if known && !d.convert(v.Field(i), raw) {

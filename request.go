@@ -208,7 +208,7 @@ func decodeMany[T any, P resourceOf[T]](ctx context.Context, c *Client, e endpoi
 	var beside strays
 	items := newElements(res.body, e.envelope, beside.add)
 	defer items.done()
-	most := max(minRecordBytes, recordGrowth*min(c.core.maxBytes, math.MaxInt64/recordGrowth)) / int64(reflect.TypeFor[T]().Size()) //nolint:gosec // no type is that large
+	most, taken := max(minRecordBytes, recordGrowth*min(c.core.maxBytes, math.MaxInt64/recordGrowth)), int64(0)
 	for {
 		ok, err := items.next(next)
 		if err != nil {
@@ -217,8 +217,9 @@ func decodeMany[T any, P resourceOf[T]](ctx context.Context, c *Client, e endpoi
 		if !ok {
 			break
 		}
-		if int64(len(found)) > most { // of 64 MB of "{}," nothing but the list is large
-			return nil, e.refuse(fmt.Errorf("%w: the answer has over %d records; see WithMaxResponseBytes and Stream", ErrResponseTooLarge, most))
+		taken += int64(reflect.TypeFor[T]().Size()) + items.records.taken //nolint:gosec // no type is that large
+		if taken > most {                                                 // of 64 MB of "{}," nothing but the list is large
+			return nil, e.refuse(fmt.Errorf("%w: its first %d records take over %d bytes; see WithMaxResponseBytes and Stream", ErrResponseTooLarge, len(found), most))
 		}
 	}
 	if err := c.core.inspect(ctx, e, res, &found, beside...); err != nil {

@@ -46,6 +46,12 @@ func TestBadInput(t *testing.T) {
 		{"create with broken raw JSON", "cannot be encoded", func(ctx context.Context) error {
 			return second(c.Contacts.Create(ctx, ContactInput{Lists: Set(raw(`[1`))}))
 		}},
+		{"text that is no UTF-8", "the text \"Jos\\xe9\" is not UTF-8", func(ctx context.Context) error {
+			return second(c.Contacts.Create(ctx, ContactInput{FirstName: Set("Jos\xe9")}))
+		}},
+		{"upsert with text that is no UTF-8", "is not UTF-8", func(ctx context.Context) error {
+			return second(c.Contacts.Upsert(ctx, ContactInput{Email: Set("jos\xe9@example.com")}))
+		}},
 		{"user_id in a query", "use AsUser", func(ctx context.Context) error {
 			return c.Do(ctx, "GET", "/x", url.Values{"user_id": {"1"}}, nil, nil)
 		}},

@@ -1,5 +1,10 @@
 package growthgenius
 
+import (
+	"fmt"
+	"unicode/utf8"
+)
+
 // Optional is a field of a request that can be left out, sent as null, or sent with
 // a value. An update needs all three: a field left out keeps its value, null clears
 // it, and "" is a value of its own.
@@ -44,6 +49,9 @@ func (o Optional[T]) IsZero() bool { return o.state == optionalUnset }
 func (o Optional[T]) MarshalJSON() ([]byte, error) {
 	if o.state != optionalSet {
 		return []byte("null"), nil
+	}
+	if text, ok := any(o.value).(string); ok && !utf8.ValidString(text) {
+		return nil, fmt.Errorf("%w: the text %q is not UTF-8: convert it first", ErrInvalidInput, text)
 	}
 	return marshalJSON(o.value)
 }

@@ -127,8 +127,9 @@ func TestOneRequestForAllSpellings(t *testing.T) {
 		"/companies/find?domain=tesla.com": {
 			"tesla.com", "Tesla.com", " TESLA.COM\n", "https://www.tesla.com/about?x=1", "http://tesla.com:80#top", "//tesla.com", "tesla.com.", "www.tesla.com.", "ｔｅｓｌａ。com",
 		},
-		"/companies/find?domain=xn--bcher-kva.example": {"bücher.example", "xn--bcher-kva.example", "BÜCHER.example", "https://www.XN--bcher-KVA.example/"},
-		"/people/find?email=elon%40tesla.com":          {query{Email: "elon@tesla.com"}, query{Email: " Elon@Tesla.COM\t"}, query{Email: "elon@tesla.com", WebsiteURL: "http://www.tesla.com"}},
+		"/companies/find?domain=xn--bcher-kva.example":    {"bücher.example", "xn--bcher-kva.example", "BÜCHER.example", "https://www.XN--bcher-KVA.example/"},
+		"/people/find?email=elon%40tesla.com":             {query{Email: "elon@tesla.com"}, query{Email: " Elon@Tesla.COM\t"}, query{Email: "elon@tesla.com", WebsiteURL: "http://www.tesla.com"}, query{Email: "elon@tesla.com."}},
+		"/people/find?email=jane%40xn--bcher-kva.example": {query{Email: "jane@bücher.example"}, query{Email: "Jane@BÜCHER.example"}, query{Email: "jane@xn--bcher-kva.example."}},
 		"/people/find?account_name=Tesla+Motors&first_name=Elon&last_name=Musk": {
 			query{FirstName: "Elon", LastName: "Musk", AccountName: "Tesla  Motors"}, query{FirstName: " elon ", LastName: "MUSK", AccountName: "\ttesla motors"},
 		},

@@ -151,6 +151,10 @@ func (q PersonQuery) clean() (PersonQuery, error) {
 		if at := strings.LastIndex(q.Email, "@"); at <= 0 || at == len(q.Email)-1 || strings.ContainsAny(q.Email, " \t\r\n") {
 			return q, fmt.Errorf("%w: the e-mail address is not one: it should be like \"elon@tesla.com\"", ErrInvalidInput)
 		}
+		at := strings.LastIndex(q.Email, "@") + 1
+		if ascii, err := idna.Lookup.ToASCII(strings.TrimSuffix(q.Email[at:], ".")); err == nil {
+			q.Email = q.Email[:at] + ascii
+		}
 		return q, nil
 	}
 	if (q.FirstName == "" && q.LastName == "") || (q.AccountName == "" && q.WebsiteURL == "") {

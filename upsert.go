@@ -126,15 +126,7 @@ func (u *upsert) run(ctx context.Context) (*UpsertResult, error) {
 		return nil, err
 	}
 	if match == nil {
-		created, err := u.contacts.Create(ctx, u.in, u.opts...)
-		if unknown, ok := errors.AsType[*OutcomeUnknownError](err); ok {
-			upserts.remember(u, upserted{attempt: &unknown.Attempt})
-		}
-		if err != nil {
-			return nil, err
-		}
-		upserts.remember(u, upserted{id: created.ID})
-		return &UpsertResult{created, Created}, nil
+		return u.create(ctx, upserts)
 	}
 	upserts.remember(u, upserted{id: match.ID})
 	if u.unchanged(match) {
@@ -145,6 +137,29 @@ func (u *upsert) run(ctx context.Context) (*UpsertResult, error) {
 		return nil, err
 	}
 	return &UpsertResult{updated, Updated}, nil
+}
+
+// create remembers the create before it is sent, so that not even a panic makes a second.
+func (u *upsert) create(ctx context.Context, upserts *upserts) (*UpsertResult, error) {
+	created, err := u.contacts.Create(ctx, u.in, append(slices.Clone(u.opts), OnAttempt(func(a Attempt) error {
+		if u.o.onAttempt != nil {
+			if err := u.o.onAttempt(a); err != nil {
+				return err
+			}
+		}
+		upserts.remember(u, upserted{attempt: &a})
+		return nil
+	}))...)
+	if err == nil {
+		upserts.remember(u, upserted{id: created.ID})
+		return &UpsertResult{created, Created}, nil
+	}
+	if unknown, ok := errors.AsType[*OutcomeUnknownError](err); ok {
+		upserts.remember(u, upserted{attempt: &unknown.Attempt})
+	} else {
+		upserts.forget(u)
+	}
+	return nil, err
 }
 
 // prepare checks the input and says what to match by.
@@ -348,6 +363,15 @@ func (u *upserts) recall(of *upsert) []upserted {
 		}
 	}
 	return all
+}
+
+func (u *upserts) forget(of *upsert) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, half := range u.known {
+		delete(half, of.own)
+		delete(half, of.shared)
+	}
 }
 
 func (u *upserts) remember(of *upsert, v upserted) {

@@ -202,6 +202,52 @@ func TestUpsertByTwoUsers(t *testing.T) {
 	}
 }
 
+// A panic during the create does not make a second one of the next upsert.
+func TestUpsertAfterAPanic(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, srv *timeless) {
+		var once sync.Once
+		c := srv.client(growthgenius.WithHTTPClient(&http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+			res, err := srv.RoundTrip(r)
+			if r.Method == http.MethodPost && path.Base(r.URL.Path) == "contacts" {
+				once.Do(func() { _ = res.Body.Close(); panic("a bug") })
+			}
+			return res, err
+		})}))
+		func() {
+			defer func() { _ = recover() }()
+			_, _ = c.Contacts.Upsert(t.Context(), ada("Countess"))
+			t.Error("no panic")
+		}()
+		res, err := c.Contacts.Upsert(t.Context(), ada("Countess"))
+		if err != nil || res.Action != growthgenius.Unchanged || len(srv.Ledger()) != 1 {
+			t.Errorf("%+v %v, %d created", res, err, len(srv.Ledger()))
+		}
+	}, growthgeniustest.WithSearchLag(time.Hour))
+}
+
+// An upsert that is refused is not remembered, and OnAttempt is the caller's too.
+func TestUpsertAfterARefusal(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, srv *timeless) {
+		c := srv.client()
+		tokens := 0
+		count := growthgenius.OnAttempt(func(growthgenius.Attempt) error { tokens++; return nil })
+		srv.Inject(growthgeniustest.Fault{Method: "POST", Route: growthgeniustest.RouteContacts, Status: 422, Times: 1})
+		if _, err := c.Contacts.Upsert(t.Context(), ada("Countess"), count); !errors.Is(err, growthgenius.ErrValidation) {
+			t.Error(err)
+		}
+		res, err := c.Contacts.Upsert(t.Context(), ada("Countess"), count)
+		if err != nil || res.Action != growthgenius.Created || tokens != 2 {
+			t.Errorf("%+v %v, %d tokens", res, err, tokens)
+		}
+		stop := errors.New("the journal is full")
+		if _, err := c.Contacts.Upsert(t.Context(), growthgenius.ContactInput{Email: growthgenius.Set("b@example.com")}, growthgenius.OnAttempt(func(growthgenius.Attempt) error { return stop })); !errors.Is(err, stop) {
+			t.Error(err)
+		}
+	})
+}
+
 // apartTransport hides from each user what others created, where they are apart.
 type apartTransport struct {
 	next   http.RoundTripper

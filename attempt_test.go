@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/growthgenius/growthgenius-go"
@@ -257,6 +259,75 @@ func TestPanicsAreSurvived(t *testing.T) {
 				t.Errorf("%+v %v", contact, err)
 			}
 		})
+	})
+}
+
+// TestPanicsReachTheCaller: also those of goroutines that work for several calls.
+func TestPanicsReachTheCaller(t *testing.T) {
+	t.Parallel()
+	for name, call := range map[string]func(context.Context, *growthgenius.Client) error{
+		"get": func(ctx context.Context, c *growthgenius.Client) error { return last(c.Contacts.Get(ctx, "1")) },
+		"cache": func(ctx context.Context, c *growthgenius.Client) error {
+			return last(c.Enrichment.Company(ctx, "tesla.com"))
+		},
+		"read-back": func(ctx context.Context, c *growthgenius.Client) error { return last(c.Contacts.Create(ctx, steve)) },
+		"prefetch": func(ctx context.Context, c *growthgenius.Client) (err error) {
+			for _, err = range c.Contacts.SearchAll(ctx, growthgenius.SearchOptions{}) {
+				time.Sleep(time.Second)
+			}
+			return err
+		},
+	} {
+		for _, exits := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, Goexit %v", name, exits), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					c := scripted(t, &script{answer: func(n int, r *http.Request) (*http.Response, error) {
+						switch {
+						case name == "read-back" && n == 1:
+							return nil, errors.New("connection reset")
+						case name == "prefetch" && n == 1:
+							return reply(200, `{"contacts":[{"id":1}],"pagination":{"per_page":1,"total_entries":5,"total_pages":5}}`), nil
+						case exits && name != "get":
+							runtime.Goexit()
+						}
+						panic("a bug in " + r.URL.Path)
+					}}, growthgenius.WithEnrichmentCache(growthgenius.NewMemoryCache(0)))
+					defer func() {
+						if p := recover(); (p == nil) != (exits && name != "get") {
+							t.Errorf("recovered %v", p)
+						}
+					}()
+					if err := call(t.Context(), c); err == nil {
+						t.Error("no error and no panic")
+					}
+				})
+			})
+		}
+	}
+}
+
+// TestHeadersOfReadBack: a header may say whose records a list has.
+func TestHeadersOfReadBack(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, srv *timeless) {
+		srv.Inject(growthgeniustest.Fault{Method: "POST", Status: 503, Commit: true, Times: 2})
+		c := srv.client(growthgenius.WithHTTPClient(&http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+			if r.Header.Get("X-Tenant") != "b" {
+				return reply(200, `{"contacts":[]}`, "Date", time.Now().UTC().Format(http.TimeFormat)), nil
+			}
+			return srv.RoundTrip(r)
+		})}))
+		tenant := growthgenius.WithHeader("X-Tenant", "b")
+		if contact, err := c.Contacts.Create(t.Context(), steve, tenant); err != nil || contact.ID != srv.Contacts()[0].ID {
+			t.Errorf("%+v %v", contact, err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 3*latency)
+		defer cancel()
+		e := unknown(t, last(c.Contacts.Create(ctx, ada("Countess"), tenant)))
+		if contact, err := srv.client().Contacts.Resolve(t.Context(), throughJSON(t, e.Attempt), tenant); err != nil || contact.ID != srv.Contacts()[1].ID {
+			t.Errorf("%+v %v", contact, err)
+		}
 	})
 }
 

@@ -87,9 +87,10 @@ type flight struct {
 	cancel   context.CancelFunc
 	done     chan struct{}
 
-	res  *response // a success; all askers read its body
-	err  error
-	info ResponseInfo
+	res      *response // a success; all askers read its body
+	err      error
+	info     ResponseInfo
+	panicked any // which each asker is to know of, as without a cache
 }
 
 // find makes a lookup, unless its answer is kept or on its way. usable tells whether an
@@ -117,6 +118,7 @@ func (c *Client) find(ctx context.Context, e endpoint, opts []RequestOption, usa
 		go func() {
 			defer cancel()
 			defer l.land(key, f)
+			defer func() { f.panicked = recover() }()
 			c.fly(shared, f, key, e, opts, usable)
 		}()
 	}
@@ -125,6 +127,9 @@ func (c *Client) find(ctx context.Context, e endpoint, opts []RequestOption, usa
 
 	select {
 	case <-f.done:
+		if f.panicked != nil {
+			panic(f.panicked)
+		}
 	case <-ctx.Done():
 		if !l.leave(key, f) {
 			return nil, e.refuse(ctx.Err())

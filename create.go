@@ -21,7 +21,7 @@ func create[T any, P resourceOf[T]](ctx context.Context, c *Client, e endpoint, 
 	if _, err := c.newRequest(ctx, e, &o); err != nil {
 		return nil, e.refuse(err)
 	}
-	p, err := c.core.creates.begin(a)
+	p, err := c.core.creates.begin(a, o.header)
 	if err != nil {
 		return nil, e.refuse(err)
 	}
@@ -162,7 +162,8 @@ func (c *Client) unknownForGood(ctx context.Context, e endpoint, last, ctxErr er
 
 // resolve finds out what became of an earlier create.
 func resolve[T any, P resourceOf[T]](ctx context.Context, c *Client, e endpoint, a Attempt, opts []RequestOption) (*T, error) {
-	if o := applyOptions(opts); o.err != nil {
+	o := applyOptions(opts)
+	if o.err != nil {
 		return nil, e.refuse(fmt.Errorf("%w: %w", ErrInvalidInput, o.err))
 	}
 	switch a.t.Resource {
@@ -173,13 +174,13 @@ func resolve[T any, P resourceOf[T]](ctx context.Context, c *Client, e endpoint,
 		return nil, e.refuse(fmt.Errorf("%w: the Attempt is of a %s, not of a %s", ErrInvalidInput, a.t.Resource, e.envelope.singular))
 	}
 	if id, ok := c.core.creates.outcome(a.t); ok { // it was answered, or asked for before
-		v, err := one[T, P](ctx, c.ForUser(a.t.UserID), endpoint{method: http.MethodGet, route: e.route + "/{id}", id: &id, envelope: e.envelope}, nil)
+		v, err := one[T, P](ctx, c.ForUser(a.t.UserID), endpoint{method: http.MethodGet, route: e.route + "/{id}", id: &id, envelope: e.envelope}, headerOptions(headersText(o.header)))
 		if err != nil { // a 404 too: nobody may take that for leave to create it again
 			return nil, &OutcomeUnknownError{Attempt: a, Last: fmt.Errorf("it was created under a known id, which cannot be read now: %w", err), ctxErr: ctx.Err()}
 		}
 		return v, nil
 	}
-	p, err := c.core.creates.adopt(a.t)
+	p, err := c.core.creates.adopt(a.t, o.header)
 	if err != nil {
 		return nil, e.refuse(fmt.Errorf("%w: the Attempt cannot be read: %w", ErrInvalidInput, err))
 	}

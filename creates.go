@@ -2,6 +2,7 @@ package growthgenius
 
 import (
 	"cmp"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -22,6 +23,7 @@ type pending struct {
 	content rawRow
 	key     string // the same for creates of equal content
 	mark    string // what tells its record from most others: see markOf
+	headers string // of the call, as JSON; they may say whose records a list has
 	began   time.Time
 	ended   time.Time
 	waiting bool // for a list, or parked as unknown; else its request is under way
@@ -82,13 +84,22 @@ func newPending(t token) (*pending, error) {
 	return p, nil
 }
 
+// headersText is a header as text, or "" for none.
+func headersText(h http.Header) string {
+	if len(h) == 0 {
+		return ""
+	}
+	text, _ := marshalForeign(h) // texts can be encoded
+	return string(text)
+}
+
 // begin registers a create before it is sent.
-func (cr *creates) begin(a Attempt) (*pending, error) {
+func (cr *creates) begin(a Attempt, header http.Header) (*pending, error) {
 	p, err := newPending(a.t)
 	if err != nil {
 		return nil, err
 	}
-	p.began, p.calling = time.Now(), true
+	p.began, p.calling, p.headers = time.Now(), true, headersText(header)
 	cr.mu.Lock()
 	defer cr.mu.Unlock()
 	cr.add(p)
@@ -216,10 +227,11 @@ func (cr *creates) deleted(resource string, id ID) {
 func (cr *creates) park(p *pending, seen []ID, clock bounds) Attempt {
 	cr.mu.Lock()
 	defer cr.mu.Unlock()
-	if p.token.Ahead == nil && !p.foreign && clock.known {
-		p.token.Ahead = &[2]time.Duration{clock.low, clock.high}
+	a := cr.keep(p, seen)
+	if a.t.Ahead == nil && !p.foreign && clock.known {
+		a.t.Ahead = &[2]time.Duration{clock.low, clock.high}
 	}
-	return cr.keep(p, seen)
+	return a
 }
 
 // abandon keeps a create whose call panicked: it may have happened.
@@ -249,11 +261,12 @@ func (cr *creates) keep(p *pending, seen []ID) Attempt {
 
 // adopt returns the pending create of a token: the one that was parked, or a new one. It
 // is nil while the call that creates it is under way: that will tell, and may send again.
-func (cr *creates) adopt(t token) (*pending, error) {
+func (cr *creates) adopt(t token, header http.Header) (*pending, error) {
 	p, err := newPending(t)
 	if err != nil {
 		return nil, err
 	}
+	p.headers = headersText(header)
 	cr.mu.Lock()
 	defer cr.mu.Unlock()
 	for known := range cr.groups[p.key] {
@@ -262,6 +275,7 @@ func (cr *creates) adopt(t token) (*pending, error) {
 				return nil, nil //nolint:nilnil // see above
 			}
 			cr.parked = slices.DeleteFunc(cr.parked, func(q *pending) bool { return q == known })
+			known.headers = cmp.Or(p.headers, known.headers)
 			return known, nil
 		}
 	}
@@ -327,6 +341,13 @@ func (cr *creates) decide(p *pending, s *sighting, final bool) (finding, rawRow)
 	}
 	cr.claim(p, rows[0].id(), claim{})
 	return found, rows[0]
+}
+
+// retire forgets the reader of a list.
+func (cr *creates) retire(key readerKey) {
+	cr.mu.Lock()
+	defer cr.mu.Unlock()
+	delete(cr.readers, key)
 }
 
 // alsoOf reports whether a row may be the outcome of a create of other content than p's: of

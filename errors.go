@@ -569,6 +569,10 @@ func requestID(h http.Header) string {
 	return ""
 }
 
+// errGoroutineEnded is the error of work that ended its goroutine, as the FailNow of a test
+// does in a transport that is a mock.
+var errGoroutineEnded = errors.New("a transport, limiter or logger ended the goroutine")
+
 // isContextError reports whether err is one of the two errors a context ends with.
 func isContextError(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)

@@ -305,15 +305,15 @@ func NoRetry() RequestOption {
 }
 
 // OnAttempt hands over the token of a create before its first byte is sent, for a journal
-// that outlives the process; an error of fn stops the call. It is called once a call, and
-// by creates only.
+// that outlives the process; an error of fn stops the call. It is called once a call, by
+// Create and Upsert only: a POST of [Client.Do] has no token.
 func OnAttempt(fn func(Attempt) error) RequestOption {
 	return func(o *callOptions) { o.onAttempt = fn }
 }
 
 // WithHeader adds a header to a call. The headers that carry the key, frame the message,
 // would make net/http send a create twice (Idempotency-Key) or are the SDK's own (Accept)
-// are refused.
+// are refused. The lists in which a create is looked for are asked for with the same ones.
 func WithHeader(key, value string) RequestOption {
 	key = textproto.CanonicalMIMEHeaderKey(strings.TrimSpace(key)) // once: the option may be shared by goroutines
 	return func(o *callOptions) {

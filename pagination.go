@@ -99,9 +99,10 @@ type pager struct {
 
 // fetched is what came of asking for a page.
 type fetched struct {
-	page *ContactPage
-	info ResponseInfo
-	err  error
+	page     *ContactPage
+	info     ResponseInfo
+	err      error
+	panicked any
 }
 
 func (p *pager) run(ctx context.Context) {
@@ -132,6 +133,9 @@ func (p *pager) once(ctx context.Context) bool {
 		var f fetched
 		if len(ahead) > 0 {
 			f, ahead = <-ahead[0], ahead[1:]
+			if f.panicked != nil { // as it would have done without prefetch
+				panic(f.panicked)
+			}
 		} else {
 			f = p.fetch(ctx, number)
 		}
@@ -143,7 +147,11 @@ func (p *pager) once(ctx context.Context) bool {
 		more := p.tally.more(number)
 		for next := number + 1 + len(ahead); more && next <= number+p.prefetch && p.tally.promises(next); next++ {
 			c := make(chan fetched, 1)
-			wg.Go(func() { c <- p.fetch(ctx, next) })
+			wg.Go(func() {
+				f := fetched{err: errGoroutineEnded}
+				defer func() { f.panicked = recover(); c <- f }()
+				f = p.fetch(ctx, next)
+			})
 			ahead = append(ahead, c)
 		}
 		if len(f.page.Contacts) > 0 && !p.hand(f) {

@@ -85,9 +85,6 @@ func (c *Client) look(ctx context.Context, p *pending, absence bool) (finding, r
 			}
 		}
 		s, err := c.core.sight(ctx, p, final && absence)
-		if s == nil { // its goroutine ended
-			err = errors.New("the list was not read")
-		}
 		if err != nil {
 			return inconclusive, nil, seen, err
 		}
@@ -161,6 +158,7 @@ type sighting struct {
 type readerKey struct {
 	resource string
 	user     ID
+	headers  string
 }
 
 // listReader reads one list for all who wait for it.
@@ -179,12 +177,14 @@ type round struct {
 	cancel  context.CancelFunc
 	done    chan struct{}
 	seen    map[*pending]*sighting
+
+	panicked any
 }
 
 // sight waits for a list that is read from now on.
 func (c *core) sight(ctx context.Context, p *pending, prove bool) (*sighting, error) {
-	key := readerKey{p.token.Resource, p.token.UserID}
 	c.creates.mu.Lock()
+	key := readerKey{p.token.Resource, p.token.UserID, p.headers}
 	reader := c.creates.readers[key]
 	if reader == nil {
 		reader = &listReader{}
@@ -207,6 +207,12 @@ func (c *core) sight(ctx context.Context, p *pending, prove bool) (*sighting, er
 
 	select {
 	case <-r.done:
+		if r.panicked != nil { // as a read of its own would have done
+			panic(r.panicked)
+		}
+		if r.seen[p] == nil {
+			return nil, errGoroutineEnded
+		}
 		return r.seen[p], nil
 	case <-ctx.Done():
 		reader.mu.Lock()
@@ -225,6 +231,10 @@ func (c *core) sight(ctx context.Context, p *pending, prove bool) (*sighting, er
 func (l *listReader) run(ctx context.Context, c *core, key readerKey, r *round) {
 	defer r.cancel()
 	defer close(r.done)
+	defer func() { r.panicked = recover() }()
+	if key.headers != "" { // which may be those of one call
+		defer c.creates.retire(key)
+	}
 	l.mu.Lock()
 	wait := time.Until(l.last.Add(l.gap))
 	l.mu.Unlock()
@@ -250,6 +260,20 @@ var resources = map[string]endpoint{
 	"message": {method: http.MethodGet, route: "/messages", envelope: messageEnvelope},
 }
 
+// headerOptions gives a call the headers of another.
+func headerOptions(text string) (opts []RequestOption) {
+	var header http.Header
+	if text == "" || unmarshalForeign([]byte(text), &header) != nil {
+		return nil
+	}
+	for name, values := range header {
+		for _, value := range values {
+			opts = append(opts, WithHeader(name, value))
+		}
+	}
+	return opts
+}
+
 // listed is what a list showed, less the records that nobody waits for.
 type listed struct {
 	rows        []rawRow // each of which may be the outcome of some create
@@ -264,7 +288,7 @@ func (c *core) listRows(ctx context.Context, key readerKey, from, to time.Time, 
 	e.query = listQuery{From: from.UTC().Format(listTime), To: to.UTC().Format(listTime)}
 	l := listed{ids: map[ID]bool{}}
 	var row *rawRow
-	_, err := newClient(c, key.user).each(ctx, e, nil,
+	_, err := newClient(c, key.user).each(ctx, e, headerOptions(key.headers),
 		func() record { row = new(rawRow); return row },
 		func(*response) bool {
 			l.add(*row, want)

@@ -153,7 +153,7 @@ func (f *ChangeFeed[T]) run(ctx context.Context, yield func(*ChangeWindow[T]) bo
 		slow := isSlow(err)
 		switch {
 		case err == nil:
-		case !slow && !errors.Is(err, ErrResponseTooLarge):
+		case !slow && !errors.Is(err, ErrResponseTooLarge) && !errors.Is(err, ErrPartialResults):
 			return err
 		case !wide:
 			return fmt.Errorf("the window from %s to %s is the smallest there is (see WithAttemptTimeout and WithMaxResponseBytes): %w",

@@ -910,6 +910,47 @@ func burst[T any](t *testing.T, f feedOf[T]) {
 
 // TestChangesMemory: of a long backlog, the window in hand is what is in memory. It is not
 // parallel: others would be in memory too.
+// TestListThatSaysItIsPartial: the reference has these words of searches only, but a list
+// that says so is not the whole. A feed asks for less time.
+func TestListThatSaysItIsPartial(t *testing.T) {
+	t.Parallel()
+	for _, words := range []string{`"partial_results_only":true`, `"pagination":{"total_entries":2}`} {
+		body := `{"contacts":[{"id":1}],` + words + `}`
+		c := scripted(t, text(body))
+		if _, err := c.Contacts.List(t.Context(), everything); !errors.Is(err, growthgenius.ErrPartialResults) {
+			t.Errorf("List: %s: %v", words, err)
+		}
+		if _, err := drain(t, c.Contacts.Stream(t.Context(), everything)); !errors.Is(err, growthgenius.ErrPartialResults) {
+			t.Errorf("Stream: %s: %v", words, err)
+		}
+		if _, err := scripted(t, text(`{"contact":{"id":1},`+words+`}`)).Contacts.Get(t.Context(), "1"); err != nil {
+			t.Errorf("Get: %s: %v", words, err)
+		}
+		synctest.Test(t, func(t *testing.T) {
+			time.Sleep(time.Hour)
+			cut := func(_ int, r *http.Request) (*http.Response, error) {
+				from, _ := time.Parse(time.RFC3339, r.URL.Query().Get("from"))
+				to, _ := time.Parse(time.RFC3339, r.URL.Query().Get("to"))
+				answer := `{"contacts":[{"id":1}]}`
+				if to.Sub(from) > 10*time.Minute {
+					answer = body
+				}
+				return reply(200, answer, "Date", time.Now().UTC().Format(http.TimeFormat)), nil
+			}
+			windows := 0
+			for _, err := range scripted(t, &script{answer: cut}).Contacts.Changes(growthgenius.ChangeOptions{Since: time.Now().Add(-time.Hour)}).Windows(t.Context()) {
+				if err != nil {
+					t.Fatalf("Changes: %s: %v", words, err)
+				}
+				windows++
+			}
+			if windows < 6 {
+				t.Errorf("%d windows of an hour", windows)
+			}
+		})
+	}
+}
+
 func TestChangesMemory(t *testing.T) {
 	const (
 		count  = 100_000

@@ -27,6 +27,13 @@ type elements struct {
 	list  string // the name of the list being read; "" between the keys of the envelope
 	found bool   // records, or a list without any
 
+	// What the envelope says of a list. The reference has these keys of searches only, but a
+	// list with them would not be the whole.
+	listed  bool // there was a list
+	count   int  // elements read
+	total   int
+	partial bool
+
 	records  *decoder
 	borrowed *bodyDecoder
 }
@@ -101,6 +108,9 @@ func (e *elements) close() error {
 	if !e.found {
 		return fmt.Errorf("the answer has no %s", e.env)
 	}
+	if e.listed && (e.partial || e.total > e.count) {
+		return fmt.Errorf("%w: by its own words the list has %d of %d records, or not all: ask for a shorter time", ErrPartialResults, e.count, e.total)
+	}
 	return nil
 }
 
@@ -115,7 +125,7 @@ func (e *elements) key() (alone bool, err error) {
 	k := kindOf([]byte{byte(e.dec.PeekKind())})
 	if name != e.env.singular && name != e.env.plural {
 		e.stray(name, k)
-		return false, e.dec.SkipValue()
+		return false, e.beside(name)
 	}
 	e.found = true
 	if k == kindObject {
@@ -127,8 +137,27 @@ func (e *elements) key() (alone bool, err error) {
 	if k != kindArray {
 		return false, fmt.Errorf("%q is %s", name, k)
 	}
-	e.list = name
+	e.list, e.listed = name, true
 	return false, nil
+}
+
+// beside reads the value of a key that is not the records'.
+func (e *elements) beside(name string) error {
+	if name != "partial_results_only" && name != "pagination" {
+		return e.dec.SkipValue()
+	}
+	value, err := e.dec.ReadValue()
+	if err != nil {
+		return err
+	}
+	if name == "partial_results_only" {
+		e.partial = string(value) == "true"
+		return nil
+	}
+	var p Pagination
+	_ = unmarshalJSON(value, &p) // where it is something else it says nothing
+	e.total = p.TotalEntries
+	return nil
 }
 
 // item decodes the next element of a list. It reports false at the list's end, and for an
@@ -148,6 +177,7 @@ func (e *elements) item(into func() record) (bool, error) {
 
 // element decodes the next element into r.
 func (e *elements) element(r record) error {
+	e.count++
 	k := e.dec.PeekKind()
 	raw, err := e.dec.ReadValue()
 	if err != nil {

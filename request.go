@@ -211,7 +211,10 @@ func decodeMany[T any, P resourceOf[T]](ctx context.Context, c *Client, e endpoi
 	most, taken := max(minRecordBytes, recordGrowth*min(c.core.maxBytes, math.MaxInt64/recordGrowth)), int64(0)
 	for {
 		ok, err := items.next(next)
-		if err != nil {
+		switch {
+		case errors.Is(err, ErrPartialResults):
+			return nil, e.refuse(err)
+		case err != nil:
 			return nil, e.undecodable(c.core, res, err)
 		}
 		if !ok {

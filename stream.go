@@ -170,6 +170,8 @@ func (c *Client) each(ctx context.Context, e endpoint, opts []RequestOption, nex
 		switch {
 		case bad != nil && body.failed():
 			return body.res, &callError{e.method, e.route, body.failure(c.core.redact, n, last, items.dec.UnreadBuffer())}
+		case errors.Is(bad, ErrPartialResults):
+			return body.res, e.refuse(bad)
 		case bad != nil:
 			return body.res, e.undecodable(c.core, body.res, fmt.Errorf("record %d: %w", n, bad))
 		case !ok || !use(body.res):

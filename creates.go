@@ -246,7 +246,7 @@ func (cr *creates) abandon(p *pending) {
 
 func (cr *creates) keep(p *pending, seen []ID) Attempt {
 	for _, id := range seen {
-		if cr.claimed(p, id) && !slices.Contains(p.token.Taken, id) {
+		if c, _ := cr.claimOf(p.token.Resource, id); !c.deleted && cr.claimed(p, id) && !slices.Contains(p.token.Taken, id) {
 			p.token.Taken = append(p.token.Taken, id)
 		}
 	}
@@ -309,6 +309,14 @@ func (cr *creates) decide(p *pending, s *sighting, final bool) (finding, rawRow)
 	}
 	rows := slices.DeleteFunc(slices.Clone(s.exact), func(r rawRow) bool { return cr.claimed(p, r.id()) })
 	near := slices.DeleteFunc(slices.Clone(s.near), func(id ID) bool { return cr.claimed(p, id) })
+	// The id of a deleted record may be that of another one by now.
+	again := func(id ID) bool {
+		c, ok := cr.claimOf(p.token.Resource, id)
+		return ok && c.deleted
+	}
+	if slices.ContainsFunc(s.near, again) || slices.ContainsFunc(s.exact, func(r rawRow) bool { return again(r.id()) }) {
+		return inconclusive, nil
+	}
 	if len(rows) == 0 {
 		if s.complete && len(near) == 0 && p.waiting && !p.token.Named {
 			return absent, nil

@@ -21,9 +21,9 @@ type ChangeOptions struct {
 	// one than that is taken for it; only where answers have no Date header is Until needed,
 	// and taken as it is.
 	Until time.Time
-	// Lag is how long the API may take to show an update in its lists. No checkpoint is
-	// younger, by the server's clock. The default is a minute, a guess: nothing is
-	// documented.
+	// Lag is how long the API may take to show an update in its lists, and how far the clock
+	// that stamps updates may be behind that of its Date header. No checkpoint is younger, by
+	// the latter. The default is a minute, a guess: nothing is documented.
 	Lag time.Duration
 	// Window is the longest time that one request asks for, not counting the second it reads
 	// beyond both ends; a second at least. Zero asks for all there is, and for less where that

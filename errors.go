@@ -49,7 +49,8 @@ var (
 	ErrResponseTooLarge = errors.New("response too large")
 	// ErrMultipleMatches is an upsert that several contacts match. See [*MultipleMatchesError].
 	ErrMultipleMatches = errors.New("multiple matches")
-	// ErrPartialResults is a search that the API stopped short. See [*PartialResultsError].
+	// ErrPartialResults is a search that the API stopped short, see [*PartialResultsError], or
+	// a list that says itself that it is not the whole.
 	ErrPartialResults = errors.New("partial results")
 	// ErrOutcomeUnknown is a create that may or may not have happened. See [*OutcomeUnknownError].
 	ErrOutcomeUnknown = errors.New("outcome unknown")

@@ -216,6 +216,7 @@ func TestOptionsThatCannotWork(t *testing.T) {
 	nan := func() float64 { var zero float64; return zero / zero }
 	for want, opt := range map[string]Option{
 		"WithUserID: ":              WithUserID(""),
+		"blanks around":             WithUserID(" 4"),
 		"WithHTTPClient: ":          WithHTTPClient(nil),
 		"WithRateLimit(0, 1)":       WithRateLimit(0, 1),
 		"WithRateLimit(-1, 1)":      WithRateLimit(-1, 1),

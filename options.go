@@ -57,6 +57,9 @@ func WithUserID(id ID) Option {
 		if id == "" {
 			return errors.New("WithUserID: the id is empty")
 		}
+		if strings.TrimSpace(string(id)) != string(id) {
+			return fmt.Errorf("WithUserID(%q): the id has blanks around it", string(id))
+		}
 		c.userID = id
 		return nil
 	}

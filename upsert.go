@@ -61,14 +61,18 @@ func MatchNameAndCompany() RequestOption {
 // candidates, and since it may be fuzzy, abridged and late each is read and compared in
 // full. Where every field of in has its value already nothing is written.
 //
+// The contact that is returned has the id by which it was found: search gives ids of its
+// own (documented) that the other calls take (inferred), so it may not be the one that Stream
+// shows.
+//
 // Several matches are a [*MultipleMatchesError]; see [MatchOldest] and
 // [MatchNameAndCompany]. A search that stopped short is [ErrPartialResults], and a match
 // that cannot be read is an error: in doubt nothing is created.
 //
 // Upserts of one key wait for each other within one client, ForUser copies included, and
-// remember what they created before search shows it, whoever the acting users are. Two processes can still both find
-// nothing and create twice: the API has no way to prevent it. Let one process do it, or
-// partition the keys.
+// remember what they created before search shows it, whoever the acting users are. Two
+// processes can still both find nothing and create twice: the API has no way to prevent it.
+// Let one process do it, or partition the keys.
 func (s *ContactsService) Upsert(ctx context.Context, in ContactInput, opts ...RequestOption) (*UpsertResult, error) {
 	u := &upsert{
 		contacts: s, in: in, opts: opts, o: applyOptions(opts),

@@ -220,8 +220,9 @@ func decodeMany[T any, P resourceOf[T]](ctx context.Context, c *Client, e endpoi
 		if !ok {
 			break
 		}
-		taken += int64(reflect.TypeFor[T]().Size()) + items.records.taken //nolint:gosec // no type is that large
-		if taken > most {                                                 // of 64 MB of "{}," nothing but the list is large
+		taken += int64(reflect.TypeFor[T]().Size()) //nolint:gosec // no type is that large
+		taken += items.records.taken
+		if taken > most { // of 64 MB of "{}," nothing but the list is large
 			return nil, e.refuse(fmt.Errorf("%w: its first %d records take over %d bytes; see WithMaxResponseBytes and Stream", ErrResponseTooLarge, len(found), most))
 		}
 	}

@@ -200,8 +200,9 @@ func (s *sender) attempt(req *http.Request) (*http.Response, error) {
 		ctx, left = watchDeparture(ctx, wait.cancel)
 	}
 	req = req.WithContext(ctx)
-	req.Header = s.core.newHeader(s.options, req.ContentLength > 0) // each attempt has its own: a transport may change them, though it should not
-	req.Host = req.URL.Host                                         // had it been there before, net/http's client would have copied the URL
+	// Each attempt has its own: a transport may change them, though it should not.
+	req.Header = s.core.newHeader(s.options, req.ContentLength > 0)
+	req.Host = req.URL.Host // had it been there before, net/http's client would have copied the URL
 	res, err := s.core.roundTrip(req)
 	if err == nil {
 		s.last = attempt{res: &response{status: res.StatusCode, header: res.Header}}

@@ -117,7 +117,9 @@ func (c *Client) look(ctx context.Context, p *pending, absence bool) (finding, r
 		if result == absent {
 			return absent, nil, seen, nil
 		}
-		extra++
+		if whole := ended.Add(listMargin + c.core.clock.bounds().width()); extra == 0 || !s.began.Before(whole) {
+			extra++ // before that what is newest need not be in a list
+		}
 		if extra > extraRounds || !absence {
 			return inconclusive, nil, seen, last
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -82,7 +83,7 @@ type result struct {
 
 // run drives all creates of one mode and seed through a server of their own.
 func run(ctx context.Context, m mode, s settings, seed uint64, opts ...growthgeniustest.ServerOption) (result, error) {
-	srv, err := growthgeniustest.Start(append(opts, growthgeniustest.WithoutRecording(), growthgeniustest.WithSeed(seed))...)
+	srv, err := growthgeniustest.Start(append(slices.Clone(opts), growthgeniustest.WithoutRecording(), growthgeniustest.WithSeed(seed))...)
 	if err != nil {
 		return result{}, err
 	}

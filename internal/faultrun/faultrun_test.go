@@ -43,6 +43,28 @@ func TestPromise(t *testing.T) {
 	}
 }
 
+// TestShortSettle: however short the window, Resolve waits until a list can prove absence.
+func TestShortSettle(t *testing.T) {
+	t.Parallel()
+	s := settings{Creates: 20, Seeds: 1, Parallel: 32, Rate: 0.2, Timeout: time.Second, Settle: 100 * time.Millisecond}
+	unknown := 0
+	for seed := range uint64(60) {
+		synctest.Test(t, func(t *testing.T) {
+			r, err := run(t.Context(), modes[0], s, seed+1, growthgeniustest.WithInMemoryNetwork())
+			if err != nil {
+				t.Fatal(err)
+			}
+			unknown += r.Unknown
+			for _, wrong := range append(broken(report{Settings: s, Results: []result{r}}), unexpected(modes[0], r)...) {
+				t.Error(wrong)
+			}
+		})
+	}
+	if unknown < 20 {
+		t.Errorf("only %d unknown outcomes: the test tests nothing", unknown)
+	}
+}
+
 // unexpected is what else is not as it should be: of the clients that the SDK is compared
 // with too, since faults that do nobody harm prove nothing.
 func unexpected(m mode, r result) (wrong []string) {
@@ -91,9 +113,11 @@ func TestCommand(t *testing.T) {
 	results, picture := filepath.Join(dir, "results.json"), filepath.Join(dir, "chart.svg")
 	var first, again strings.Builder
 	args := []string{"-creates", "20", "-seeds", "2", "-modes", "once,default", "-settle", "100ms", "-rate", "0.2", "-retry-after", "0s", "-json", results}
-	if err := command(t.Context(), args, &first); err != nil {
-		t.Fatal(err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		if err := command(t.Context(), args, &first, growthgeniustest.WithInMemoryNetwork()); err != nil {
+			t.Fatal(err)
+		}
+	})
 	if err := command(t.Context(), []string{"-from", results, "-svg", picture}, &again); err != nil {
 		t.Fatal(err)
 	}

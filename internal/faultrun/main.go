@@ -22,6 +22,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/growthgenius/growthgenius-go/growthgeniustest"
 )
 
 // report is what a run writes as JSON.
@@ -40,7 +42,7 @@ func main() {
 	}
 }
 
-func command(ctx context.Context, args []string, out io.Writer) error {
+func command(ctx context.Context, args []string, out io.Writer, opts ...growthgeniustest.ServerOption) error {
 	s := settings{}
 	flags := flag.NewFlagSet("faultrun", flag.ContinueOnError)
 	flags.IntVar(&s.Creates, "creates", 10_000, "creates in each run")
@@ -74,7 +76,7 @@ func command(ctx context.Context, args []string, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		if rep.Results, err = runAll(ctx, picked, s, *jobs); err != nil {
+		if rep.Results, err = runAll(ctx, picked, s, *jobs, opts...); err != nil {
 			return err
 		}
 	}
@@ -117,7 +119,7 @@ func pickModes(names string) ([]mode, error) {
 }
 
 // runAll runs every mode with every seed, the slowest first.
-func runAll(ctx context.Context, picked []mode, s settings, jobs int) ([]result, error) {
+func runAll(ctx context.Context, picked []mode, s settings, jobs int, opts ...growthgeniustest.ServerOption) ([]result, error) {
 	type job struct {
 		mode mode
 		seed uint64
@@ -142,7 +144,7 @@ func runAll(ctx context.Context, picked []mode, s settings, jobs int) ([]result,
 		slots <- struct{}{}
 		runs.Go(func() {
 			defer func() { <-slots }()
-			r, err := run(ctx, j.mode, s, j.seed)
+			r, err := run(ctx, j.mode, s, j.seed, opts...)
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {

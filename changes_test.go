@@ -926,6 +926,9 @@ func TestListThatSaysItIsPartial(t *testing.T) {
 		if _, err := scripted(t, text(`{"contact":{"id":1},`+words+`}`)).Contacts.Get(t.Context(), "1"); err != nil {
 			t.Errorf("Get: %s: %v", words, err)
 		}
+		if list, err := scripted(t, text(`{"contacts":[{"id":1},null],"pagination":{"total_entries":2}}`)).Contacts.List(t.Context(), everything); err != nil || len(list) != 1 {
+			t.Errorf("with a null: %v %v", list, err)
+		}
 		synctest.Test(t, func(t *testing.T) {
 			time.Sleep(time.Hour)
 			cut := func(_ int, r *http.Request) (*http.Response, error) {

@@ -280,7 +280,8 @@ func (s *ContactsService) Stream(ctx context.Context, list ListOptions, opts ...
 // [*OutcomeUnknownError] where that still cannot be told. It waits until the settle
 // window of the attempt has passed, and reads as the user who created. A create that this
 // client knows to have happened is read under its id; where that fails, as after it was
-// deleted, the error is an [*OutcomeUnknownError] too.
+// deleted, the error is an [*OutcomeUnknownError] too. A [WithHeader] of the create that
+// says whose records are meant is to be given again.
 func (s *ContactsService) Resolve(ctx context.Context, a Attempt, opts ...RequestOption) (*Contact, error) {
 	return resolve[Contact](ctx, s.client, endpoint{method: http.MethodGet, route: "/contacts", envelope: contactEnvelope}, a, opts)
 }

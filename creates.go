@@ -2,6 +2,7 @@ package growthgenius
 
 import (
 	"cmp"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -23,6 +24,7 @@ type pending struct {
 	content rawRow
 	key     string // the same for creates of equal content
 	mark    string // what tells its record from most others: see markOf
+	called  string // see calledOf
 	headers string // of the call, as JSON; they may say whose records a list has
 	began   time.Time
 	ended   time.Time
@@ -58,7 +60,8 @@ type claim struct {
 	nonce     string // of the create
 	user      ID
 	began, at time.Time // of the create, and of its answer; zero where a list told
-	deleted   bool      // its id may be given to another record
+	headers   string
+	deleted   bool // its id may be given to another record
 }
 
 func newCreates() *creates {
@@ -79,17 +82,22 @@ func newPending(t token) (*pending, error) {
 		fields = append(fields, field+"="+cmp.Or(fold(scalarText(raw)), string(raw)))
 	}
 	slices.Sort(fields)
-	p.mark = markOf(t.Resource, p.content)
+	p.mark, p.called = markOf(t.Resource, p.content), calledOf(p.content)
 	p.key = t.Resource + "\x00" + string(t.UserID) + "\x00" + strings.Join(fields, "\x00")
 	return p, nil
 }
 
-// headersText is a header as text, or "" for none.
+// headersText is a header as text, or "" for none. Headers that only name a call are not for
+// the list that many creates share.
 func headersText(h http.Header) string {
-	if len(h) == 0 {
+	shared := maps.Clone(h)
+	for _, name := range []string{"X-Request-Id", "X-Correlation-Id", "Request-Id", "Traceparent", "Tracestate", "Baggage", "B3"} {
+		delete(shared, name)
+	}
+	if len(shared) == 0 {
 		return ""
 	}
-	text, _ := marshalForeign(h) // texts can be encoded
+	text, _ := marshalForeign(shared) // texts can be encoded
 	return string(text)
 }
 
@@ -191,7 +199,7 @@ func (cr *creates) claim(p *pending, id ID, c claim) {
 	if len(cr.claims[0].of) >= maxClaims {
 		cr.claims[0], cr.claims[1] = newClaims(), cr.claims[0]
 	}
-	c.nonce, c.user = p.token.Nonce, p.token.UserID
+	c.nonce, c.user, c.headers = p.token.Nonce, p.token.UserID, p.headers
 	key := claimKey{p.token.Resource, id}
 	cr.claims[0].of[key], cr.claims[0].by[c.nonce] = c, key
 	cr.remove(p)
@@ -351,15 +359,8 @@ func (cr *creates) decide(p *pending, s *sighting, final bool) (finding, rawRow)
 	return found, rows[0]
 }
 
-// retire forgets the reader of a list.
-func (cr *creates) retire(key readerKey) {
-	cr.mu.Lock()
-	defer cr.mu.Unlock()
-	delete(cr.readers, key)
-}
-
-// alsoOf reports whether a row may be the outcome of a create of other content than p's: of
-// fewer fields, or by another user.
+// alsoOf reports whether a row may as well be the outcome of another create, whose content is
+// not the same as p's but does not contradict it: of more fields or fewer, or by another user.
 func (cr *creates) alsoOf(p *pending, row rawRow, read time.Time) bool {
 	mark := markOf(p.token.Resource, row)
 	for key, group := range cr.groups {
@@ -367,13 +368,26 @@ func (cr *creates) alsoOf(p *pending, row rawRow, read time.Time) bool {
 			continue
 		}
 		for other := range group {
-			if other.token.Resource == p.token.Resource && (other.mark == "" || other.mark == mark) && other.began.Before(read) &&
-				compare(p.token.Resource, other.content, row) == exact {
+			if p.token.Resource == "contact" && !p.ended.IsZero() && other.began.After(p.ended.Add(latestCommit+skewMargin)) {
+				continue // the row says that it was made before
+			}
+			if other.token.Resource == p.token.Resource && (other.mark == "" || mark == "" || other.mark == mark) && other.began.Before(read) &&
+				agree(p.content, other.content) && compare(p.token.Resource, other.content, row) != unlike {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// agree reports whether what both have is the same.
+func agree(a, b rawRow) bool {
+	for field, x := range a {
+		if y, ok := b[field]; ok && !sameValue(x, y) {
+			return false
+		}
+	}
+	return true
 }
 
 // allIn reports whether the list has every record that it must have: those that this
@@ -390,7 +404,7 @@ func (cr *creates) allIn(key readerKey, waiters []*pending, read time.Time, ids 
 	defer cr.mu.Unlock()
 	for _, half := range cr.claims {
 		for k, c := range half.of {
-			if k.resource != key.resource || c.user != key.user || c.at.IsZero() || time.Since(c.at) > canaryAge {
+			if k.resource != key.resource || c.user != key.user || c.headers != key.headers || c.at.IsZero() || time.Since(c.at) > canaryAge {
 				continue
 			}
 			if !ids[k.id] && !c.began.Before(earliest) && c.at.Before(read) {

@@ -167,6 +167,7 @@ func (e *elements) item(into func() record) (bool, error) {
 	case ']':
 		e.list = ""
 	case 'n':
+		e.count++
 		e.stray(e.list+"[]", kindNull)
 	default:
 		return true, e.element(into())

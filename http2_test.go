@@ -1,6 +1,7 @@
 package growthgenius_test
 
 import (
+	"bytes"
 	"crypto/tls"
 	"errors"
 	"io"
@@ -113,6 +114,55 @@ func TestHTTP2Reset(t *testing.T) {
 					t.Errorf("%v is no unknown outcome", err)
 				}
 			})
+		}
+	}
+}
+
+// digest is a transport that answers a 401 by itself.
+type digest struct{ http.RoundTripper }
+
+func (d digest) RoundTrip(r *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	send := func(answer string) (*http.Response, error) {
+		again := r.Clone(r.Context())
+		again.Body = io.NopCloser(bytes.NewReader(body))
+		again.Header.Set("X-Answer", answer)
+		return d.RoundTripper.RoundTrip(again)
+	}
+	res, err := send("")
+	if err != nil || res.StatusCode != http.StatusUnauthorized {
+		return res, err
+	}
+	_, _ = io.Copy(io.Discard, res.Body)
+	_ = res.Body.Close()
+	return send("yes")
+}
+
+// TestTransportThatSendsTwice: one that has an answer may.
+func TestTransportThatSendsTwice(t *testing.T) {
+	t.Parallel()
+	for _, over2 := range []bool{false, true} {
+		srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			if r.Header.Get("X-Answer") == "" {
+				w.WriteHeader(http.StatusUnauthorized)
+				return
+			}
+			_, _ = io.WriteString(w, `{"contact":{"id":1,"email":"sjobs@apple.com"}}`)
+		}))
+		srv.EnableHTTP2 = over2
+		srv.StartTLS()
+		t.Cleanup(srv.Close)
+		c, err := growthgenius.NewClient("SECRET", growthgenius.WithUserID("1"), growthgenius.WithBaseURL(srv.URL),
+			growthgenius.WithHTTPClient(&http.Client{Transport: digest{srv.Client().Transport}}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(last(c.Contacts.Create(t.Context(), steve)), last(c.Contacts.Update(t.Context(), "1", steve))); err != nil {
+			t.Errorf("over HTTP/2 %v: %v", over2, err)
 		}
 	}
 }

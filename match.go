@@ -1,6 +1,7 @@
 package growthgenius
 
 import (
+	"cmp"
 	"encoding/json"
 	"html"
 	"reflect"
@@ -71,10 +72,13 @@ func compare(resource string, content, row rawRow) likeness {
 		}
 		return unlike
 	}
-	// An address that the server did not like may be gone.
-	hasEmail := content.text("email") != ""
-	if alike("email") || (!hasEmail || row.text("email") == "") &&
-		(differing == 1 && len(content) > 1 || alike("full_name") || alike("name") || alike("first_name") && alike("last_name") || alike("linkedin_url")) {
+	switch {
+	case content.text("email") != "":
+		// An address that the server did not like may be gone.
+		if name := calledOf(content); alike("email") || row.text("email") == "" && name != "" && name == calledOf(row) {
+			return near
+		}
+	case differing == 1 && len(content) > 1, alike("full_name"), alike("name"), alike("first_name") && alike("last_name"), alike("linkedin_url"):
 		return near
 	}
 	return unlike
@@ -83,9 +87,15 @@ func compare(resource string, content, row rawRow) likeness {
 // sameCopy reports whether one of two messages has the text of the other, escaped or cut
 // short as it may be.
 func sameCopy(a, b rawRow) bool {
-	copyOf := func(r rawRow) string { return squash(html.UnescapeString(r.text("rendered_copy"))) }
+	copyOf := func(r rawRow) string {
+		text := html.UnescapeString(r.text("rendered_copy"))
+		return cmp.Or(squash(text), fold(text)) // emoji only
+	}
 	x, y := copyOf(a), copyOf(b)
-	return x == y || x != "" && y != "" && (strings.Contains(x, y) || strings.Contains(y, x))
+	if x == "" && y == "" { // nothing to tell by but the rest
+		return squash(a.text("message_type")) == squash(b.text("message_type")) && sameValue(a["sent_at"], b["sent_at"])
+	}
+	return x == y || x != "" && y != "" && (strings.HasPrefix(x, y) || strings.HasPrefix(y, x))
 }
 
 // markOf is what tells a record from most others of its resource; "" where it has nothing
@@ -97,6 +107,11 @@ func markField(resource string) string {
 		return "contact_id"
 	}
 	return "email"
+}
+
+// calledOf is the name of a contact; "" where it has none.
+func calledOf(row rawRow) string {
+	return squash(cmp.Or(row.text("full_name"), row.text("first_name")+" "+row.text("last_name")))
 }
 
 // contradicts reports whether the answer to a create is about another record. The server

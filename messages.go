@@ -106,7 +106,8 @@ func (s *MessagesService) Stream(ctx context.Context, list ListOptions, opts ...
 // [*OutcomeUnknownError] where that still cannot be told. It waits until the settle
 // window of the attempt has passed, and reads as the user who created. A create that this
 // client knows to have happened is read under its id; where that fails, as after it was
-// deleted, the error is an [*OutcomeUnknownError] too.
+// deleted, the error is an [*OutcomeUnknownError] too. A [WithHeader] of the create that
+// says whose records are meant is to be given again.
 func (s *MessagesService) Resolve(ctx context.Context, a Attempt, opts ...RequestOption) (*Message, error) {
 	return resolve[Message](ctx, s.client, endpoint{method: http.MethodGet, route: "/messages", envelope: messageEnvelope}, a, opts)
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
 	"slices"
 	"sync"
@@ -171,6 +172,13 @@ type listReader struct {
 	gap  time.Duration // to the next read, at least
 }
 
+// idle reports whether nobody waits for a reader, or has lately.
+func (l *listReader) idle() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.next == nil && time.Since(l.last) > time.Minute
+}
+
 // round is one read. It ends early when nobody waits for it any more.
 type round struct {
 	waiters []*pending
@@ -189,6 +197,9 @@ func (c *core) sight(ctx context.Context, p *pending, prove bool) (*sighting, er
 	key := readerKey{p.token.Resource, p.token.UserID, p.headers}
 	reader := c.creates.readers[key]
 	if reader == nil {
+		if key.headers != "" { // which may be those of one call
+			maps.DeleteFunc(c.creates.readers, func(k readerKey, l *listReader) bool { return k.headers != "" && l.idle() })
+		}
 		reader = &listReader{}
 		c.creates.readers[key] = reader
 	}
@@ -234,9 +245,6 @@ func (l *listReader) run(ctx context.Context, c *core, key readerKey, r *round) 
 	defer r.cancel()
 	defer close(r.done)
 	defer func() { r.panicked = recover() }()
-	if key.headers != "" { // which may be those of one call
-		defer c.creates.retire(key)
-	}
 	l.mu.Lock()
 	wait := time.Until(l.last.Add(l.gap))
 	l.mu.Unlock()
@@ -411,14 +419,14 @@ func (c *core) readRound(ctx context.Context, key readerKey, waiters []*pending,
 		complete = err == nil
 	}
 	seen := make(map[*pending]*sighting, len(waiters))
-	byMark := wanted.byMark(l.rows)
+	byMark, byName := wanted.sort(l.rows)
 	for _, p := range waiters {
 		s := &sighting{began: began, err: err, trusted: b.known, narrow: c.clockOf(p).width() <= narrowEnough}
 		s.complete = complete && (!prove || len(l.ids) == 0 || !until.Before(c.serverEnd(p))) &&
 			!(p.foreign && p.token.Ahead == nil && p.began.After(began)) // by a clock that is fast, and nobody knows how much
 		candidates := l.rows
 		if p.mark != "" && p.token.Marker == "" {
-			candidates = slices.Concat(byMark[p.mark], byMark[""])
+			candidates = slices.Concat(byMark[p.mark], byName[p.called])
 		}
 		for _, row := range candidates {
 			c.examine(p, row, s)
@@ -465,6 +473,8 @@ func (c *core) examine(p *pending, row rawRow, s *sighting) {
 			like = near
 		case end.Before(start.Add(-p.skew())):
 			return // it stood there before
+		case like == near && made.After(ended.Add(latestCommit)):
+			return
 		case end.Before(start), made.After(ended.Add(latestCommit)):
 			like = near
 		}
@@ -479,41 +489,49 @@ func (c *core) examine(p *pending, row rawRow, s *sighting) {
 // wanted tells the rows of a list that may be the outcome of a create that is waited for.
 type wanted struct {
 	resource string
-	waiters  []*pending
 	marks    map[string]bool
-	vague    []*pending // those that not only a mark tells
+	called   map[string]bool   // by whom a row without a mark may be
+	markers  map[string]string // marker -> its field
 }
 
 func wantedBy(resource string, waiters []*pending) wanted {
-	w := wanted{resource: resource, waiters: waiters, marks: map[string]bool{}}
+	w := wanted{resource: resource, marks: map[string]bool{}, called: map[string]bool{}, markers: map[string]string{}}
 	for _, p := range waiters {
 		w.marks[p.mark] = true
-		if p.mark == "" || p.token.Marker != "" {
-			w.vague = append(w.vague, p)
+		w.called[p.called] = p.called != ""
+		if p.token.Marker != "" {
+			w.markers[p.token.Marker] = p.token.MarkerField
 		}
 	}
 	return w
 }
 
+// row reports whether a row may matter. A create without a mark can only be told by the
+// whole of it.
 func (w wanted) row(row rawRow) bool {
-	mark, others := markOf(w.resource, row), w.vague
-	if mark == "" { // the server may have taken it away
-		others = w.waiters
-	} else if w.marks[mark] {
+	mark := markOf(w.resource, row)
+	if w.marks[""] || w.marks[mark] || mark == "" && w.called[calledOf(row)] {
 		return true
 	}
-	return slices.ContainsFunc(others, func(p *pending) bool {
-		return p.token.Marker != "" && row.text(p.token.MarkerField) == p.token.Marker || compare(w.resource, p.content, row) != unlike
-	})
+	for marker, field := range w.markers {
+		if row.text(field) == marker {
+			return true
+		}
+	}
+	return false
 }
 
-func (w wanted) byMark(rows []rawRow) map[string][]rawRow {
-	by := map[string][]rawRow{}
+// sort puts rows by their mark, and those that have none by their name.
+func (w wanted) sort(rows []rawRow) (byMark, byName map[string][]rawRow) {
+	byMark, byName = map[string][]rawRow{}, map[string][]rawRow{}
 	for _, row := range rows {
-		mark := markOf(w.resource, row)
-		by[mark] = append(by[mark], row)
+		if mark := markOf(w.resource, row); mark != "" {
+			byMark[mark] = append(byMark[mark], row)
+		} else if name := calledOf(row); name != "" {
+			byName[name] = append(byName[name], row)
+		}
 	}
-	return by
+	return byMark, byName
 }
 
 // provenComplete reads the list again in narrower windows. A list that was cut short in

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"net/textproto"
 	"net/url"
 	"strings"
 	"sync"
@@ -275,6 +276,9 @@ func watchDeparture(ctx context.Context, stop context.CancelFunc) (context.Conte
 		GetConn:      func(string) { d.sought.Store(true) },
 		GotConn:      d.gotConn,
 		WroteHeaders: func() { d.wrote.Store(true) },
+		// An answer: whatever is sent now is sent by the transport itself, which has read it.
+		GotFirstResponseByte: func() { d.wrote.Store(false) },
+		Got1xxResponse:       func(int, textproto.MIMEHeader) error { d.wrote.Store(true); return nil },
 	}
 	return httptrace.WithClientTrace(ctx, &d.trace), d
 }
@@ -332,10 +336,21 @@ func (s *sender) explain(wait *patience, err error) error {
 	}
 	err = unwrapURLError(err)
 	if query, text := s.request.URL.RawQuery, err.Error(); query != "" && strings.Contains(text, query) {
-		err = errors.New(strings.ReplaceAll(text, query, "[query]"))
+		cause := err
+		err = quotedQueryError{strings.ReplaceAll(text, query, "[query]"), func(target error) bool { return errors.Is(cause, target) }}
 	}
 	return s.core.redact.err(err)
 }
+
+// quotedQueryError is an error in words that leave out the query, which its cause quotes. So the
+// cause can be asked for, and not printed.
+type quotedQueryError struct {
+	text string
+	is   func(target error) bool
+}
+
+func (e quotedQueryError) Error() string        { return e.text }
+func (e quotedQueryError) Is(target error) bool { return e.is(target) }
 
 // read reads a body up to a bound and closes it.
 func (r *response) read(res *http.Response, limit int64) error {

@@ -112,6 +112,7 @@ type upsert struct {
 	// What its outcome is remembered under: by the acting user's own upserts, which may not
 	// see what another's made, and by everybody's.
 	own, shared string
+	user        ID
 }
 
 func (u *upsert) run(ctx context.Context) (*UpsertResult, error) {
@@ -132,7 +133,7 @@ func (u *upsert) run(ctx context.Context) (*UpsertResult, error) {
 	if match == nil {
 		return u.create(ctx, upserts)
 	}
-	upserts.remember(u, upserted{id: match.ID})
+	upserts.remember(u, upserted{id: match.ID, user: u.user})
 	if u.unchanged(match) {
 		return &UpsertResult{match, Unchanged}, nil
 	}
@@ -145,23 +146,24 @@ func (u *upsert) run(ctx context.Context) (*UpsertResult, error) {
 
 // create remembers the create before it is sent, so that not even a panic makes a second.
 func (u *upsert) create(ctx context.Context, upserts *upserts) (*UpsertResult, error) {
+	before := upserts.recall(u.shared)
 	created, err := u.contacts.Create(ctx, u.in, append(slices.Clone(u.opts), OnAttempt(func(a Attempt) error {
 		if u.o.onAttempt != nil {
 			if err := u.o.onAttempt(a); err != nil {
 				return err
 			}
 		}
-		upserts.remember(u, upserted{attempt: &a})
+		upserts.remember(u, upserted{attempt: &a, user: u.user})
 		return nil
 	}))...)
 	if err == nil {
-		upserts.remember(u, upserted{id: created.ID})
+		upserts.remember(u, upserted{id: created.ID, user: u.user})
 		return &UpsertResult{created, Created}, nil
 	}
 	if unknown, ok := errors.AsType[*OutcomeUnknownError](err); ok {
-		upserts.remember(u, upserted{attempt: &unknown.Attempt})
+		upserts.remember(u, upserted{attempt: &unknown.Attempt, user: u.user})
 	} else {
-		upserts.forget(u)
+		upserts.forget(u, before)
 	}
 	return nil, err
 }
@@ -196,7 +198,7 @@ func (u *upsert) prepare() error {
 	if u.email == "" {
 		u.shared = u.name + "\x00" + u.company
 	}
-	u.own = string(user) + "\x00" + u.shared
+	u.user, u.own = user, string(user)+"\x00"+u.shared
 	return nil
 }
 
@@ -207,20 +209,18 @@ func nameOf(row rawRow) string {
 
 // match finds the contact to update, or nil.
 func (u *upsert) match(ctx context.Context, upserts *upserts) (*Contact, error) {
-	for _, known := range upserts.recall(u) {
-		var (
-			c   *Contact
-			err error
-		)
-		if known.attempt != nil {
-			c, err = u.contacts.Resolve(ctx, *known.attempt, u.opts...)
-		} else {
-			c, err = u.contacts.Get(ctx, known.id, u.opts...)
+	var tried upserted // nothing, at first
+	for _, key := range []string{u.own, u.shared} {
+		known := upserts.recall(key)
+		if known == tried || known == (upserted{}) {
+			continue
 		}
+		tried = known
+		c, err := u.recalled(ctx, known)
 		switch {
 		case err == nil && (known.attempt != nil || u.same(c) != ""):
 			return c, nil
-		case err != nil && !errors.Is(err, ErrNotFound):
+		case err != nil && !errors.Is(err, ErrNotFound) && (known.user == u.user || !errors.Is(err, ErrForbidden)):
 			return nil, err
 		}
 	}
@@ -231,6 +231,22 @@ func (u *upsert) match(ctx context.Context, upserts *upserts) (*Contact, error) 
 		}
 	}
 	return u.search(ctx, u.name+" "+u.company, "name")
+}
+
+// recalled is the contact of an earlier upsert of the key, as the acting user sees it.
+func (u *upsert) recalled(ctx context.Context, known upserted) (*Contact, error) {
+	id := known.id
+	if known.attempt != nil {
+		var ok bool
+		if id, ok = u.contacts.client.core.creates.outcome(known.attempt.t); !ok {
+			c, err := u.contacts.Resolve(ctx, *known.attempt, u.opts...)
+			if err != nil || known.user == u.user {
+				return c, err
+			}
+			id = c.ID
+		}
+	}
+	return u.contacts.Get(ctx, id, u.opts...)
 }
 
 // same says by what c is the contact meant: "email", "name", or "" for neither.
@@ -319,6 +335,7 @@ type upsertLock struct {
 type upserted struct {
 	id      ID
 	attempt *Attempt
+	user    ID // who acted
 }
 
 const maxUpserted = 1 << 16
@@ -353,36 +370,37 @@ func (u *upserts) lock(ctx context.Context, key string) (unlock func(), err erro
 	}
 }
 
-// recall is what is known of an upsert's contact, the acting user's own first.
-func (u *upserts) recall(of *upsert) []upserted {
+func (u *upserts) recall(key string) upserted {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	var all []upserted
-	for _, key := range []string{of.own, of.shared} {
-		for _, half := range u.known {
-			if v, ok := half[key]; ok && !slices.Contains(all, v) {
-				all = append(all, v)
-				break
-			}
-		}
-	}
-	return all
+	return u.of(key)
 }
 
-func (u *upserts) forget(of *upsert) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	for _, half := range u.known {
-		delete(half, of.own)
-		delete(half, of.shared)
+func (u *upserts) of(key string) upserted {
+	if v, ok := u.known[0][key]; ok {
+		return v
 	}
+	return u.known[1][key]
 }
 
 func (u *upserts) remember(of *upsert, v upserted) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	u.put(of.own, v)
+	u.put(of.shared, v)
+}
+
+// forget forgets an upsert that made nothing: others' is what it was before.
+func (u *upserts) forget(of *upsert, before upserted) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.put(of.own, upserted{})
+	u.put(of.shared, before)
+}
+
+func (u *upserts) put(key string, v upserted) {
 	if u.known[0] == nil || len(u.known[0]) >= maxUpserted {
 		u.known = [2]map[string]upserted{{}, u.known[0]}
 	}
-	u.known[0][of.own], u.known[0][of.shared] = v, v
+	u.known[0][key] = v
 }

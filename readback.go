@@ -307,6 +307,19 @@ func (c *core) listRows(ctx context.Context, key readerKey, from, to time.Time, 
 	return l, err
 }
 
+// listAgain reads it again where the answer cannot be used: else all who wait would wait for
+// another round.
+func (c *core) listAgain(ctx context.Context, key readerKey, from, to time.Time, want func(rawRow) bool) (l listed, err error) {
+	for range 3 {
+		if l, err = c.listRows(ctx, key, from, to, want); !isUnusable(err) {
+			break
+		}
+	}
+	return l, err
+}
+
+func isUnusable(err error) bool { return errors.Is(err, ErrDecode) || errors.Is(err, errBrokenOff) }
+
 func (l *listed) add(row rawRow, want func(rawRow) bool) {
 	id := row.id()
 	if want(row) && !l.ids[id] {
@@ -385,7 +398,7 @@ func (c *core) readRound(ctx context.Context, key readerKey, waiters []*pending,
 		began = time.Now()
 		// An edited record has a later updated_at, so the window has no end.
 		l, err = c.listRows(ctx, key, from, began.AddDate(1, 0, 0), wanted.row)
-		if errors.Is(err, ErrDecode) || errors.Is(err, errBrokenOff) { // all who wait would wait for another round
+		if isUnusable(err) { // as in listAgain, but when the read began matters
 			continue
 		}
 		if err != nil {
@@ -415,7 +428,7 @@ func (c *core) readRound(ctx context.Context, key readerKey, waiters []*pending,
 		for _, p := range waiters {
 			skew = max(skew, p.skew())
 		}
-		older, err = c.listRows(ctx, key, from.Add(-skew), from, wanted.row)
+		older, err = c.listAgain(ctx, key, from.Add(-skew), from, wanted.row)
 		complete = err == nil
 	}
 	seen := make(map[*pending]*sighting, len(waiters))
@@ -544,7 +557,7 @@ func (c *core) provenComplete(ctx context.Context, key readerKey, from, until ti
 		if !from.Before(to) {
 			return 0, true
 		}
-		narrow, err := c.listRows(ctx, key, from, to, func(rawRow) bool { return false })
+		narrow, err := c.listAgain(ctx, key, from, to, func(rawRow) bool { return false })
 		for id := range narrow.ids {
 			if !l.ids[id] {
 				return 0, false

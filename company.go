@@ -4,7 +4,8 @@ import "encoding/json"
 
 // Company is what a company lookup found. The fields are those of the later revision; the
 // reference itself answers a contact, and then the company_* fields of that contact, its
-// website, industry and employee_count fill what they can here and Contact holds the whole. Ids are text of the provider's own.
+// website, industry and employee_count fill what they can here and Contact holds the
+// whole. Ids are text of the provider's own.
 type Company struct {
 	ID                 string           `json:"id,omitzero"`
 	Name               string           `json:"name,omitzero"`

@@ -221,8 +221,9 @@ var contactEnvelope = envelope{singular: "contact", plural: "contacts"}
 // The API does not deduplicate (documented): each call creates a contact, even where one
 // with the same e-mail or name and company exists. A create is therefore sent again only
 // if it provably never reached the API or was refused with 429, and after absence only
-// where [ReadBackPolicy].ReplayAfter asks for it. Where its outcome cannot be told the error is an [*OutcomeUnknownError], never a plain failure; do not
-// call Create again on it without looking.
+// where [ReadBackPolicy].ReplayAfter asks for it. Where its outcome cannot be told the error
+// is an [*OutcomeUnknownError], never a plain failure; do not call Create again on it
+// without looking.
 func (s *ContactsService) Create(ctx context.Context, in ContactInput, opts ...RequestOption) (*Contact, error) {
 	return create[Contact](ctx, s.client, endpoint{
 		method: http.MethodPost, route: "/contacts", body: in, envelope: contactEnvelope,
@@ -246,7 +247,8 @@ func (s *ContactsService) Update(ctx context.Context, id ID, in ContactInput, op
 }
 
 // Delete deletes the contact. What the API answers is not documented: any 2xx is
-// success, whatever its body, unless that is a page of HTML. [ErrNotFound] means there was no such contact.
+// success, whatever its body, unless that is a page of HTML. [ErrNotFound] means there
+// was no such contact.
 func (s *ContactsService) Delete(ctx context.Context, id ID, opts ...RequestOption) error {
 	return remove(ctx, s.client, endpoint{method: http.MethodDelete, route: "/contacts/{id}", id: &id, envelope: contactEnvelope}, opts)
 }

@@ -174,7 +174,7 @@ func resolve[T any, P resourceOf[T]](ctx context.Context, c *Client, e endpoint,
 		return nil, e.refuse(fmt.Errorf("%w: the Attempt is of a %s, not of a %s", ErrInvalidInput, a.t.Resource, e.envelope.singular))
 	}
 	if id, ok := c.core.creates.outcome(a.t); ok { // it was answered, or asked for before
-		v, err := one[T, P](ctx, c.ForUser(a.t.UserID), endpoint{method: http.MethodGet, route: e.route + "/{id}", id: &id, envelope: e.envelope}, headerOptions(headersText(o.header)))
+		v, err := one[T, P](ctx, c.ForUser(a.t.UserID), endpoint{method: http.MethodGet, route: e.route + "/{id}", id: &id, envelope: e.envelope}, []RequestOption{withHeaders(headersText(o.header))})
 		if err != nil { // a 404 too: nobody may take that for leave to create it again
 			return nil, &OutcomeUnknownError{Attempt: a, Last: fmt.Errorf("it was created under a known id, which cannot be read now: %w", err), ctxErr: ctx.Err()}
 		}

@@ -101,6 +101,15 @@ func headersText(h http.Header) string {
 	return string(text)
 }
 
+// withHeaders gives a call the headers that headersText wrote.
+func withHeaders(text string) RequestOption {
+	return func(o *callOptions) {
+		if text != "" {
+			_ = unmarshalForeign([]byte(text), &o.header) // it was a header
+		}
+	}
+}
+
 // begin registers a create before it is sent.
 func (cr *creates) begin(a Attempt, header http.Header) (*pending, error) {
 	p, err := newPending(a.t)
@@ -149,8 +158,8 @@ func (cr *creates) land(p *pending) {
 	p.waiting, p.ended = true, time.Now()
 }
 
-// endedAt is when the last request of the create ended. Of one whose process did not live
-// to see that, all that is known is that it was before now.
+// endedAt is when the last request of the create ended, by the clock of who sent it. Of one
+// whose process did not live to see that, all that is known is that it was before now.
 func (cr *creates) endedAt(p *pending) time.Time {
 	cr.mu.Lock()
 	defer cr.mu.Unlock()
@@ -166,7 +175,7 @@ func (cr *creates) endedAt(p *pending) time.Time {
 func (cr *creates) answered(p *pending, id ID, other bool) bool {
 	cr.mu.Lock()
 	defer cr.mu.Unlock()
-	if c, _ := cr.claimOf(p.token.Resource, id); !c.deleted && cr.claimed(p, id) {
+	if cr.claimed(p, id) {
 		return false
 	}
 	if other {
@@ -190,7 +199,7 @@ func (cr *creates) claimOf(resource string, id ID) (claim, bool) {
 // claimed reports whether a record is the outcome of another create than p.
 func (cr *creates) claimed(p *pending, id ID) bool {
 	if c, ok := cr.claimOf(p.token.Resource, id); ok {
-		return c.nonce != p.token.Nonce
+		return c.nonce != p.token.Nonce && !c.deleted
 	}
 	return slices.Contains(p.token.Taken, id)
 }
@@ -254,7 +263,7 @@ func (cr *creates) abandon(p *pending) {
 
 func (cr *creates) keep(p *pending, seen []ID) Attempt {
 	for _, id := range seen {
-		if c, _ := cr.claimOf(p.token.Resource, id); !c.deleted && cr.claimed(p, id) && !slices.Contains(p.token.Taken, id) {
+		if cr.claimed(p, id) && !slices.Contains(p.token.Taken, id) {
 			p.token.Taken = append(p.token.Taken, id)
 		}
 	}
@@ -315,16 +324,16 @@ func (cr *creates) decide(p *pending, s *sighting, final bool) (finding, rawRow)
 			return inconclusive, nil
 		}
 	}
-	rows := slices.DeleteFunc(slices.Clone(s.exact), func(r rawRow) bool { return cr.claimed(p, r.id()) })
-	near := slices.DeleteFunc(slices.Clone(s.near), func(id ID) bool { return cr.claimed(p, id) })
 	// The id of a deleted record may be that of another one by now.
 	again := func(id ID) bool {
-		c, ok := cr.claimOf(p.token.Resource, id)
-		return ok && c.deleted
+		c, _ := cr.claimOf(p.token.Resource, id)
+		return c.deleted
 	}
 	if slices.ContainsFunc(s.near, again) || slices.ContainsFunc(s.exact, func(r rawRow) bool { return again(r.id()) }) {
 		return inconclusive, nil
 	}
+	rows := slices.DeleteFunc(slices.Clone(s.exact), func(r rawRow) bool { return cr.claimed(p, r.id()) })
+	near := slices.DeleteFunc(slices.Clone(s.near), func(id ID) bool { return cr.claimed(p, id) })
 	if len(rows) == 0 {
 		if s.complete && len(near) == 0 && p.waiting && !p.token.Named {
 			return absent, nil

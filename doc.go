@@ -42,8 +42,7 @@
 // failure an error is. [*APIError] has the API's own words, [*DecodeError] an answer that
 // is not what the call should get. Mistakes in the arguments are [ErrInvalidInput] and
 // are found before anything is sent, but for a [ChangeOptions].Since that is ahead of the
-// API's clock. No error, log record or printed value has the API
-// key in it.
+// API's clock. No error, log record or printed value has the API key in it.
 //
 // # Retries and creates
 //

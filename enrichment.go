@@ -125,6 +125,14 @@ func cleanDomain(text string) (string, error) {
 	return ascii, nil
 }
 
+// asciiDomain is a domain in punycode, without a dot at the end, or as it is where it is none.
+func asciiDomain(domain string) string {
+	if ascii, err := idna.Lookup.ToASCII(strings.TrimSuffix(domain, ".")); err == nil {
+		return ascii
+	}
+	return domain
+}
+
 // splitSite cuts the address of a site into its host, without scheme and port, and the rest.
 func splitSite(text string) (host, rest string) {
 	host = strings.TrimSpace(text)
@@ -148,13 +156,11 @@ func (q PersonQuery) clean() (PersonQuery, error) {
 	}
 	q.Email = strings.ToLower(q.Email)
 	if q.Email != "" {
-		if at := strings.LastIndex(q.Email, "@"); at <= 0 || at == len(q.Email)-1 || strings.ContainsAny(q.Email, " \t\r\n") {
+		at := strings.LastIndex(q.Email, "@")
+		if at <= 0 || at == len(q.Email)-1 || strings.ContainsAny(q.Email, " \t\r\n") {
 			return q, fmt.Errorf("%w: the e-mail address is not one: it should be like \"elon@tesla.com\"", ErrInvalidInput)
 		}
-		at := strings.LastIndex(q.Email, "@") + 1
-		if ascii, err := idna.Lookup.ToASCII(strings.TrimSuffix(q.Email[at:], ".")); err == nil {
-			q.Email = q.Email[:at] + ascii
-		}
+		q.Email = q.Email[:at+1] + asciiDomain(q.Email[at+1:])
 		return q, nil
 	}
 	if (q.FirstName == "" && q.LastName == "") || (q.AccountName == "" && q.WebsiteURL == "") {

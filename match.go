@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 	"unicode"
-
-	"golang.org/x/net/idna"
 )
 
 // rawRow is an element of a list before anybody knows whether it matters.
@@ -95,7 +93,7 @@ func sameCopy(a, b rawRow) bool {
 	if x == "" && y == "" { // nothing to tell by but the rest
 		return squash(a.text("message_type")) == squash(b.text("message_type")) && sameValue(a["sent_at"], b["sent_at"])
 	}
-	return x == y || x != "" && y != "" && (strings.HasPrefix(x, y) || strings.HasPrefix(y, x))
+	return x != "" && y != "" && (strings.HasPrefix(x, y) || strings.HasPrefix(y, x))
 }
 
 // markOf is what tells a record from most others of its resource; "" where it has nothing
@@ -110,9 +108,7 @@ func markField(resource string) string {
 }
 
 // calledOf is the name of a contact; "" where it has none.
-func calledOf(row rawRow) string {
-	return squash(cmp.Or(row.text("full_name"), row.text("first_name")+" "+row.text("last_name")))
-}
+func calledOf(row rawRow) string { return squash(nameOf(row)) }
 
 // contradicts reports whether the answer to a create is about another record. The server
 // may fill and reformat fields, so only what tells records apart counts.
@@ -172,10 +168,7 @@ func squash(s string) string {
 	s = fold(s)
 	if local, domain, ok := strings.Cut(s, "@"); ok {
 		local, _, _ = strings.Cut(local, "+")
-		if ascii, err := idna.Lookup.ToASCII(domain); err == nil {
-			domain = ascii
-		}
-		s = local + domain
+		s = local + asciiDomain(domain)
 	}
 	return strings.Map(func(r rune) rune {
 		if unicode.IsLetter(r) || unicode.IsDigit(r) {
@@ -183,4 +176,52 @@ func squash(s string) string {
 		}
 		return -1
 	}, s)
+}
+
+// wanted tells the rows of a list that may be the outcome of a create that is waited for.
+type wanted struct {
+	resource string
+	marks    map[string]bool
+	called   map[string]bool   // by whom a row without a mark may be
+	markers  map[string]string // marker -> its field
+}
+
+func wantedBy(resource string, waiters []*pending) wanted {
+	w := wanted{resource: resource, marks: map[string]bool{}, called: map[string]bool{}, markers: map[string]string{}}
+	for _, p := range waiters {
+		w.marks[p.mark] = true
+		w.called[p.called] = p.called != ""
+		if p.token.Marker != "" {
+			w.markers[p.token.Marker] = p.token.MarkerField
+		}
+	}
+	return w
+}
+
+// row reports whether a row may matter. A create without a mark can only be told by the
+// whole of it.
+func (w wanted) row(row rawRow) bool {
+	mark := markOf(w.resource, row)
+	if w.marks[""] || w.marks[mark] || mark == "" && w.called[calledOf(row)] {
+		return true
+	}
+	for marker, field := range w.markers {
+		if row.text(field) == marker {
+			return true
+		}
+	}
+	return false
+}
+
+// sort puts rows by their mark, and those that have none by their name.
+func (w wanted) sort(rows []rawRow) (byMark, byName map[string][]rawRow) {
+	byMark, byName = map[string][]rawRow{}, map[string][]rawRow{}
+	for _, row := range rows {
+		if mark := markOf(w.resource, row); mark != "" {
+			byMark[mark] = append(byMark[mark], row)
+		} else if name := calledOf(row); name != "" {
+			byName[name] = append(byName[name], row)
+		}
+	}
+	return byMark, byName
 }

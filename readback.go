@@ -55,17 +55,7 @@ const (
 // look looks for a create until it is found or until its window ends.
 func (c *Client) look(ctx context.Context, p *pending, absence bool) (finding, rawRow, []ID, error) {
 	begun := time.Now()
-	ended := c.core.creates.endedAt(p)
-	if p.foreign && !p.ended.IsZero() { // by the clock of another machine, or of this one before it was set
-		if b := c.core.clock.bounds(); p.token.Ahead != nil && b.known {
-			ended = ended.Add(p.token.Ahead[1] - b.low)
-		} else {
-			ended = begun
-		}
-	}
-	if ended.After(begun) {
-		ended = begun
-	}
+	ended := c.core.endedBy(p, begun)
 	settled := ended.Add(c.core.readBack.window())
 	if settled.Before(begun) {
 		settled = begun
@@ -125,6 +115,22 @@ func (c *Client) look(ctx context.Context, p *pending, absence bool) (finding, r
 			return inconclusive, nil, seen, last
 		}
 	}
+}
+
+// endedBy is the latest that the last request of a create can have ended, by our clock.
+func (c *core) endedBy(p *pending, now time.Time) time.Time {
+	ended := c.creates.endedAt(p)
+	if p.foreign && !p.ended.IsZero() { // by the clock of another machine, or of this one before it was set
+		b := c.clock.bounds()
+		if p.token.Ahead == nil || !b.known {
+			return now
+		}
+		ended = ended.Add(p.token.Ahead[1] - b.low)
+	}
+	if ended.After(now) {
+		return now
+	}
+	return ended
 }
 
 // pollAt is when list number n is read: soon at first, then less often.
@@ -270,20 +276,6 @@ var resources = map[string]endpoint{
 	"message": {method: http.MethodGet, route: "/messages", envelope: messageEnvelope},
 }
 
-// headerOptions gives a call the headers of another.
-func headerOptions(text string) (opts []RequestOption) {
-	var header http.Header
-	if text == "" || unmarshalForeign([]byte(text), &header) != nil {
-		return nil
-	}
-	for name, values := range header {
-		for _, value := range values {
-			opts = append(opts, WithHeader(name, value))
-		}
-	}
-	return opts
-}
-
 // listed is what a list showed, less the records that nobody waits for.
 type listed struct {
 	rows        []rawRow // each of which may be the outcome of some create
@@ -298,7 +290,7 @@ func (c *core) listRows(ctx context.Context, key readerKey, from, to time.Time, 
 	e.query = listQuery{From: from.UTC().Format(listTime), To: to.UTC().Format(listTime)}
 	l := listed{ids: map[ID]bool{}}
 	var row *rawRow
-	_, err := newClient(c, key.user).each(ctx, e, headerOptions(key.headers),
+	_, err := newClient(c, key.user).each(ctx, e, []RequestOption{withHeaders(key.headers)},
 		func() record { row = new(rawRow); return row },
 		func(*response) bool {
 			l.add(*row, want)
@@ -348,10 +340,13 @@ func (c *core) clockOf(p *pending) bounds {
 	return now
 }
 
+// clockless reports whether nothing is known of the clock of the machine that sent p.
+func (p *pending) clockless() bool { return p.foreign && p.token.Ahead == nil }
+
 // skew is how much too old a record may be and still be the outcome of p, by the clock of
 // another of the server's hosts or, where nothing is known of it, of the machine that sent.
 func (p *pending) skew() time.Duration {
-	if p.foreign && p.token.Ahead == nil {
+	if p.clockless() {
 		return unknownSkew
 	}
 	return skewMargin
@@ -436,7 +431,7 @@ func (c *core) readRound(ctx context.Context, key readerKey, waiters []*pending,
 	for _, p := range waiters {
 		s := &sighting{began: began, err: err, trusted: b.known, narrow: c.clockOf(p).width() <= narrowEnough}
 		s.complete = complete && (!prove || len(l.ids) == 0 || !until.Before(c.serverEnd(p))) &&
-			!(p.foreign && p.token.Ahead == nil && p.began.After(began)) // by a clock that is fast, and nobody knows how much
+			!(p.clockless() && p.began.After(began)) // by a clock that is fast, and nobody knows how much
 		candidates := l.rows
 		if p.mark != "" && p.token.Marker == "" {
 			candidates = slices.Concat(byMark[p.mark], byName[p.called])
@@ -497,54 +492,6 @@ func (c *core) examine(p *pending, row rawRow, s *sighting) {
 	} else {
 		s.near = append(s.near, row.id())
 	}
-}
-
-// wanted tells the rows of a list that may be the outcome of a create that is waited for.
-type wanted struct {
-	resource string
-	marks    map[string]bool
-	called   map[string]bool   // by whom a row without a mark may be
-	markers  map[string]string // marker -> its field
-}
-
-func wantedBy(resource string, waiters []*pending) wanted {
-	w := wanted{resource: resource, marks: map[string]bool{}, called: map[string]bool{}, markers: map[string]string{}}
-	for _, p := range waiters {
-		w.marks[p.mark] = true
-		w.called[p.called] = p.called != ""
-		if p.token.Marker != "" {
-			w.markers[p.token.Marker] = p.token.MarkerField
-		}
-	}
-	return w
-}
-
-// row reports whether a row may matter. A create without a mark can only be told by the
-// whole of it.
-func (w wanted) row(row rawRow) bool {
-	mark := markOf(w.resource, row)
-	if w.marks[""] || w.marks[mark] || mark == "" && w.called[calledOf(row)] {
-		return true
-	}
-	for marker, field := range w.markers {
-		if row.text(field) == marker {
-			return true
-		}
-	}
-	return false
-}
-
-// sort puts rows by their mark, and those that have none by their name.
-func (w wanted) sort(rows []rawRow) (byMark, byName map[string][]rawRow) {
-	byMark, byName = map[string][]rawRow{}, map[string][]rawRow{}
-	for _, row := range rows {
-		if mark := markOf(w.resource, row); mark != "" {
-			byMark[mark] = append(byMark[mark], row)
-		} else if name := calledOf(row); name != "" {
-			byName[name] = append(byName[name], row)
-		}
-	}
-	return byMark, byName
 }
 
 // provenComplete reads the list again in narrower windows. A list that was cut short in

@@ -133,7 +133,7 @@ func (u *upsert) run(ctx context.Context) (*UpsertResult, error) {
 	if match == nil {
 		return u.create(ctx, upserts)
 	}
-	upserts.remember(u, upserted{id: match.ID, user: u.user})
+	upserts.remember(u, upserted{id: match.ID})
 	if u.unchanged(match) {
 		return &UpsertResult{match, Unchanged}, nil
 	}
@@ -153,15 +153,15 @@ func (u *upsert) create(ctx context.Context, upserts *upserts) (*UpsertResult, e
 				return err
 			}
 		}
-		upserts.remember(u, upserted{attempt: &a, user: u.user})
+		upserts.remember(u, upserted{attempt: &a})
 		return nil
 	}))...)
 	if err == nil {
-		upserts.remember(u, upserted{id: created.ID, user: u.user})
+		upserts.remember(u, upserted{id: created.ID})
 		return &UpsertResult{created, Created}, nil
 	}
 	if unknown, ok := errors.AsType[*OutcomeUnknownError](err); ok {
-		upserts.remember(u, upserted{attempt: &unknown.Attempt, user: u.user})
+		upserts.remember(u, upserted{attempt: &unknown.Attempt})
 	} else {
 		upserts.forget(u, before)
 	}
@@ -386,6 +386,7 @@ func (u *upserts) of(key string) upserted {
 func (u *upserts) remember(of *upsert, v upserted) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	v.user = of.user
 	u.put(of.own, v)
 	u.put(of.shared, v)
 }

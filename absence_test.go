@@ -214,8 +214,8 @@ func madeOnce(t *testing.T, api *skewedAPI, in any, found bool, opts ...growthge
 			}
 			neverAbsent(t, where, o, found)
 			if e, ok := errors.AsType[*growthgenius.OutcomeUnknownError](o.err); ok {
-				neverAbsent(t, where+", Resolve", resolved(t, c, resource, e.Attempt), false)
-				neverAbsent(t, where+", Resolve elsewhere", resolved(t, api.client(t, opts...), resource, throughJSON(t, e.Attempt)), false)
+				neverAbsent(t, where+", Resolve", resolved(t, c, resource, e.Token), false)
+				neverAbsent(t, where+", Resolve elsewhere", resolved(t, api.client(t, opts...), resource, throughJSON(t, e.Token)), false)
 			}
 		}
 	}
@@ -329,7 +329,7 @@ func TestAbsenceIsTold(t *testing.T) {
 					c := api.client(t, tt.opts...)
 					add()
 					resource, o := createOne(t, c, tt.in)
-					token := unknown(t, o.err).Attempt
+					token := unknown(t, o.err).Token
 					add()
 					isAbsent(t, "Resolve", resolved(t, c, resource, token))
 					isAbsent(t, "Resolve elsewhere", resolved(t, api.client(t), resource, throughJSON(t, token)))
@@ -372,7 +372,7 @@ func TestReusedID(t *testing.T) {
 					if o.err == nil {
 						return
 					}
-					token := unknown(t, o.err).Attempt
+					token := unknown(t, o.err).Token
 					for _, c := range []*growthgenius.Client{c, api.client(t)} {
 						if o := resolved(t, c, "contact", throughJSON(t, token)); carriedOut {
 							neverAbsent(t, "Resolve", o, false)
@@ -426,15 +426,15 @@ func TestRowOfASimilarCall(t *testing.T) {
 					if carriedOut, told := second.fate(2, nil); carriedOut {
 						neverAbsent(t, "the similar one", b, told)
 						if b.err != nil {
-							neverAbsent(t, "the similar one, Resolve", resolved(t, c, "contact", unknown(t, b.err).Attempt), false)
+							neverAbsent(t, "the similar one, Resolve", resolved(t, c, "contact", unknown(t, b.err).Token), false)
 						}
-						if o := resolved(t, c, "contact", first.Attempt); o.err == nil {
+						if o := resolved(t, c, "contact", first.Token); o.err == nil {
 							t.Errorf("%+v, whose row it is not", o)
 						}
 						return
 					}
-					isAbsent(t, "Resolve", resolved(t, c, "contact", first.Attempt))
-					isAbsent(t, "the similar one, Resolve", resolved(t, c, "contact", unknown(t, b.err).Attempt))
+					isAbsent(t, "Resolve", resolved(t, c, "contact", first.Token))
+					isAbsent(t, "the similar one, Resolve", resolved(t, c, "contact", unknown(t, b.err).Token))
 				})
 			})
 		}
@@ -442,7 +442,7 @@ func TestRowOfASimilarCall(t *testing.T) {
 }
 
 // adrift is a token as a machine would have written it whose clock is ahead of ours.
-func adrift(t *testing.T, a growthgenius.Attempt, by time.Duration) growthgenius.Attempt {
+func adrift(t *testing.T, a growthgenius.CreateToken, by time.Duration) growthgenius.CreateToken {
 	t.Helper()
 	text, err := json.Marshal(a)
 	if err != nil {
@@ -493,7 +493,7 @@ func TestTokensOfMachinesAdrift(t *testing.T) {
 								warm(t, here)
 							}
 							var journal []byte
-							token := unknown(t, last(there.Contacts.Create(t.Context(), steve, keep(t, &journal)))).Attempt
+							token := unknown(t, last(there.Contacts.Create(t.Context(), steve, keep(t, &journal)))).Token
 							if tt.journal {
 								token = reread(t, journal)
 							}
@@ -534,7 +534,7 @@ func TestClockIsSet(t *testing.T) {
 					c := api.blind(t)
 					warm(t, c)
 					_, o := createOne(t, c, steve)
-					token := unknown(t, o.err).Attempt
+					token := unknown(t, o.err).Token
 					api.date = by
 					if o = resolved(t, c, "contact", token); len(api.rows) > 0 {
 						neverAbsent(t, "carried out", o, false)
@@ -574,7 +574,7 @@ func TestOldToken(t *testing.T) {
 	t.Parallel()
 	eitherFate(t, func(t *testing.T, api *skewedAPI, right func(outcome)) {
 		_, o := createOne(t, api.blind(t), steve)
-		token := unknown(t, o.err).Attempt
+		token := unknown(t, o.err).Token
 		api.addOthers("contact")
 		time.Sleep(400 * 24 * time.Hour)
 		api.rows[0].at = api.now(0)
@@ -590,7 +590,7 @@ func TestResolvesAtOnce(t *testing.T) {
 	eitherFate(t, func(t *testing.T, api *skewedAPI, right func(outcome)) {
 		c := api.blind(t)
 		_, o := createOne(t, c, steve)
-		token := unknown(t, o.err).Attempt
+		token := unknown(t, o.err).Token
 		var wg sync.WaitGroup
 		for i := range 20 {
 			wg.Go(func() {

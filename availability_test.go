@@ -47,7 +47,7 @@ func TestAbsenceDespiteOthers(t *testing.T) {
 				c := api.client(t)
 				warm(t, c)
 				resource, o := createOne(t, c, tt.in)
-				token := unknown(t, o.err).Attempt
+				token := unknown(t, o.err).Token
 				time.Sleep(time.Second)
 				if resource == "message" {
 					tt.other["contact_id"] = 155715
@@ -96,10 +96,10 @@ func TestSimilarThatWasRewritten(t *testing.T) {
 				warm(t, c)
 				_, fewer := createOne(t, c, tt.fewer)
 				_, more := createOne(t, c, tt.more)
-				if o := resolved(t, c, "contact", unknown(t, fewer.err).Attempt); o.err == nil {
+				if o := resolved(t, c, "contact", unknown(t, fewer.err).Token); o.err == nil {
 					t.Errorf("it was given row %s of the other", o.id)
 				}
-				neverAbsent(t, "the other", resolved(t, c, "contact", unknown(t, more.err).Attempt), false)
+				neverAbsent(t, "the other", resolved(t, c, "contact", unknown(t, more.err).Token), false)
 			})
 		})
 	}
@@ -117,7 +117,7 @@ func TestRowOfYesterday(t *testing.T) {
 		time.Sleep(24 * time.Hour)
 		_, today := createOne(t, c, growthgenius.ContactInput{Email: steve.Email, FirstName: steve.FirstName})
 		unknown(t, today.err)
-		neverAbsent(t, "yesterday's", resolved(t, c, "contact", unknown(t, yesterday.err).Attempt), true)
+		neverAbsent(t, "yesterday's", resolved(t, c, "contact", unknown(t, yesterday.err).Token), true)
 	})
 }
 
@@ -176,7 +176,7 @@ func TestTenants(t *testing.T) {
 		})}))
 		warm(t, c)
 		_, o := createOne(t, c, steve, growthgenius.WithHeader("X-Tenant", "b"))
-		token := unknown(t, o.err).Attempt
+		token := unknown(t, o.err).Token
 		for i := range 3 {
 			if _, o := createOne(t, c, growthgenius.ContactInput{Email: growthgenius.Set(fmt.Sprintf("a%d@example.com", i))}, growthgenius.WithHeader("X-Tenant", "a")); o.err != nil {
 				t.Fatal(o.err)
@@ -302,7 +302,7 @@ func TestUpsertOfADeletedContact(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *timeless) {
 		c := srv.client(growthgenius.WithReadBack(growthgenius.ReadBackPolicy{Disabled: true}))
 		srv.Inject(lostContact)
-		made, err := c.Contacts.Resolve(t.Context(), unknown(t, last(c.Contacts.Upsert(t.Context(), steve))).Attempt)
+		made, err := c.Contacts.Resolve(t.Context(), unknown(t, last(c.Contacts.Upsert(t.Context(), steve))).Token)
 		if err != nil {
 			t.Fatal(err)
 		}

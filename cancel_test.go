@@ -313,7 +313,7 @@ func TestCancelledReadBack(t *testing.T) {
 					begun := time.Now()
 					short, stop := context.WithTimeout(t.Context(), time.Second)
 					defer stop()
-					_, err = c.Contacts.Resolve(short, unknown(t, err).Attempt) //nolint:contextcheck // the test's own
+					_, err = c.Contacts.Resolve(short, unknown(t, err).Token) //nolint:contextcheck // the test's own
 					if took := time.Since(begun); !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, growthgenius.ErrNotFound) || took > time.Second {
 						t.Errorf("%v after %s", err, took)
 					}

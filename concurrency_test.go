@@ -130,7 +130,7 @@ func TestCreatesThatAreCanceled(t *testing.T) {
 					}
 					o := &outcomes[i][round]
 					o.contact, o.err = c.ForUser(growthgenius.IntID(int64(1+i%2))).Contacts.Create(ctx, growthgenius.ContactInput{Email: growthgenius.Set(email(i, round))},
-						growthgenius.OnAttempt(func(growthgenius.Attempt) error { return nil }))
+						growthgenius.BeforeCreate(func(growthgenius.CreateToken) error { return nil }))
 					if round > 0 && o.err != nil && ctx.Err() != nil && !errors.Is(o.err, context.Canceled) {
 						t.Errorf("%s: %v hides the end of the context", email(i, round), o.err)
 					}
@@ -147,7 +147,7 @@ func TestCreatesThatAreCanceled(t *testing.T) {
 					unknowns.Add(1)
 					wg.Go(func() {
 						o := &outcomes[i][round]
-						if o.contact, o.err = c.Contacts.Resolve(t.Context(), e.Attempt); o.err != nil && !errors.Is(o.err, growthgenius.ErrNotFound) {
+						if o.contact, o.err = c.Contacts.Resolve(t.Context(), e.Token); o.err != nil && !errors.Is(o.err, growthgenius.ErrNotFound) {
 							t.Errorf("%s: %v", email(i, round), o.err)
 						}
 					})
@@ -184,7 +184,7 @@ func TestCallersInputIsNotKept(t *testing.T) {
 	srv.Inject(growthgeniustest.Fault{Method: "POST", Status: 429, Times: 2})
 	in := growthgenius.ContactInput{Email: growthgenius.Set("a@example.com"), Extra: map[string]any{"colour": "red"}}
 	c := live(t, srv)
-	contact, err := c.Contacts.Create(t.Context(), in, growthgenius.OnAttempt(func(growthgenius.Attempt) error {
+	contact, err := c.Contacts.Create(t.Context(), in, growthgenius.BeforeCreate(func(growthgenius.CreateToken) error {
 		in.Extra["colour"] = "blue" // it is too late
 		return nil
 	}))

@@ -276,7 +276,7 @@ func (s *ContactsService) Stream(ctx context.Context, list ListOptions, opts ...
 	}, opts)
 }
 
-// Resolve finds out what became of a create, by the token that [OnAttempt] or an
+// Resolve finds out what became of a create, by the token that [BeforeCreate] or an
 // [*OutcomeUnknownError] gave: it returns the contact that was created, or [ErrNotFound]
 // where a complete list does not have it, so that creating it again is safe, or an
 // [*OutcomeUnknownError] where that still cannot be told. It waits until the settle
@@ -284,7 +284,7 @@ func (s *ContactsService) Stream(ctx context.Context, list ListOptions, opts ...
 // client knows to have happened is read under its id; where that fails, as after it was
 // deleted, the error is an [*OutcomeUnknownError] too. A [WithHeader] of the create that
 // says whose records are meant is to be given again.
-func (s *ContactsService) Resolve(ctx context.Context, a Attempt, opts ...RequestOption) (*Contact, error) {
+func (s *ContactsService) Resolve(ctx context.Context, a CreateToken, opts ...RequestOption) (*Contact, error) {
 	return resolve[Contact](ctx, s.client, endpoint{method: http.MethodGet, route: "/contacts", envelope: contactEnvelope}, a, opts)
 }
 

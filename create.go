@@ -14,7 +14,7 @@ import (
 // create makes a call that brings a record into being, and finds out what became of it.
 func create[T any, P resourceOf[T]](ctx context.Context, c *Client, e endpoint, opts []RequestOption) (*T, error) {
 	o := applyOptions(opts)
-	a, err := c.newAttempt(&e, &o)
+	a, err := c.newToken(&e, &o)
 	if err != nil {
 		return nil, e.refuse(err)
 	}
@@ -25,7 +25,7 @@ func create[T any, P resourceOf[T]](ctx context.Context, c *Client, e endpoint, 
 	if err != nil {
 		return nil, e.refuse(err)
 	}
-	if err := c.handOver(a, p, o.onAttempt); err != nil {
+	if err := c.handOver(a, p, o.beforeCreate); err != nil {
 		return nil, e.refuse(err)
 	}
 	defer c.core.creates.abandon(p)
@@ -60,7 +60,7 @@ func create[T any, P resourceOf[T]](ctx context.Context, c *Client, e endpoint, 
 
 // handOver gives the token of a create to the caller, if he wants it. An error of fn, or a
 // panic, and nothing is sent.
-func (c *Client) handOver(a Attempt, p *pending, fn func(Attempt) error) error {
+func (c *Client) handOver(a CreateToken, p *pending, fn func(CreateToken) error) error {
 	if fn == nil {
 		return nil
 	}
@@ -71,7 +71,7 @@ func (c *Client) handOver(a Attempt, p *pending, fn func(Attempt) error) error {
 		}
 	}()
 	if err := fn(a); err != nil {
-		return fmt.Errorf("OnAttempt refused: %w", err)
+		return fmt.Errorf("BeforeCreate refused: %w", err)
 	}
 	taken = true
 	return nil
@@ -151,7 +151,7 @@ func (c *Client) unknown(ctx context.Context, p *pending, seen []ID, last error)
 	e := resources[p.token.Resource]
 	e.method = http.MethodPost
 	c.core.warnCreate(ctx, e, outcomeUnknown)
-	return &OutcomeUnknownError{Attempt: c.core.creates.park(p, seen, c.core.clock.bounds()), Last: last, ctxErr: ctx.Err()}
+	return &OutcomeUnknownError{Token: c.core.creates.park(p, seen, c.core.clock.bounds()), Last: last, ctxErr: ctx.Err()}
 }
 
 // unknownForGood is the error of a raw call that has no list to be looked for in.
@@ -161,7 +161,7 @@ func (c *Client) unknownForGood(ctx context.Context, e endpoint, last, ctxErr er
 }
 
 // resolve finds out what became of an earlier create.
-func resolve[T any, P resourceOf[T]](ctx context.Context, c *Client, e endpoint, a Attempt, opts []RequestOption) (*T, error) {
+func resolve[T any, P resourceOf[T]](ctx context.Context, c *Client, e endpoint, a CreateToken, opts []RequestOption) (*T, error) {
 	o := applyOptions(opts)
 	if o.err != nil {
 		return nil, e.refuse(fmt.Errorf("%w: %w", ErrInvalidInput, o.err))
@@ -169,25 +169,25 @@ func resolve[T any, P resourceOf[T]](ctx context.Context, c *Client, e endpoint,
 	switch a.t.Resource {
 	case e.envelope.singular:
 	case "":
-		return nil, e.refuse(fmt.Errorf("%w: the Attempt is empty: it comes from OnAttempt or an OutcomeUnknownError", ErrInvalidInput))
+		return nil, e.refuse(fmt.Errorf("%w: the CreateToken is empty: it comes from BeforeCreate or an OutcomeUnknownError", ErrInvalidInput))
 	default:
-		return nil, e.refuse(fmt.Errorf("%w: the Attempt is of a %s, not of a %s", ErrInvalidInput, a.t.Resource, e.envelope.singular))
+		return nil, e.refuse(fmt.Errorf("%w: the CreateToken is of a %s, not of a %s", ErrInvalidInput, a.t.Resource, e.envelope.singular))
 	}
 	if id, ok := c.core.creates.outcome(a.t); ok { // it was answered, or asked for before
 		v, err := one[T, P](ctx, c.ForUser(a.t.UserID), endpoint{method: http.MethodGet, route: e.route + "/{id}", id: &id, envelope: e.envelope}, []RequestOption{withHeaders(headersText(o.header))})
 		if err != nil { // a 404 too: nobody may take that for leave to create it again
-			return nil, &OutcomeUnknownError{Attempt: a, Last: fmt.Errorf("it was created under a known id, which cannot be read now: %w", err), ctxErr: ctx.Err()}
+			return nil, &OutcomeUnknownError{Token: a, Last: fmt.Errorf("it was created under a known id, which cannot be read now: %w", err), ctxErr: ctx.Err()}
 		}
 		return v, nil
 	}
 	p, err := c.core.creates.adopt(a.t, o.header)
 	if err != nil {
-		return nil, e.refuse(fmt.Errorf("%w: the Attempt cannot be read: %w", ErrInvalidInput, err))
+		return nil, e.refuse(fmt.Errorf("%w: the CreateToken cannot be read: %w", ErrInvalidInput, err))
 	}
 	if p == nil {
 		e.method = http.MethodPost
 		c.core.warnCreate(ctx, e, outcomeUnknown)
-		return nil, &OutcomeUnknownError{Attempt: a, Last: errors.New("the call that creates it is still under way")}
+		return nil, &OutcomeUnknownError{Token: a, Last: errors.New("the call that creates it is still under way")}
 	}
 	result, row, seen, err := c.look(ctx, p, true)
 	switch result {

@@ -111,7 +111,7 @@ func withHeaders(text string) RequestOption {
 }
 
 // begin registers a create before it is sent.
-func (cr *creates) begin(a Attempt, header http.Header) (*pending, error) {
+func (cr *creates) begin(a CreateToken, header http.Header) (*pending, error) {
 	p, err := newPending(a.t)
 	if err != nil {
 		return nil, err
@@ -241,7 +241,7 @@ func (cr *creates) deleted(resource string, id ID) {
 // park keeps a create whose outcome is unknown, so that a later Resolve can tell its
 // record from those of equal creates, and returns its token. seen are ids of equal records
 // that a list showed, clock is what is known of the server's by now.
-func (cr *creates) park(p *pending, seen []ID, clock bounds) Attempt {
+func (cr *creates) park(p *pending, seen []ID, clock bounds) CreateToken {
 	cr.mu.Lock()
 	defer cr.mu.Unlock()
 	a := cr.keep(p, seen)
@@ -261,7 +261,7 @@ func (cr *creates) abandon(p *pending) {
 	}
 }
 
-func (cr *creates) keep(p *pending, seen []ID) Attempt {
+func (cr *creates) keep(p *pending, seen []ID) CreateToken {
 	for _, id := range seen {
 		if cr.claimed(p, id) && !slices.Contains(p.token.Taken, id) {
 			p.token.Taken = append(p.token.Taken, id)
@@ -273,7 +273,7 @@ func (cr *creates) keep(p *pending, seen []ID) Attempt {
 		cr.remove(cr.parked[0])
 		cr.parked = cr.parked[1:]
 	}
-	return Attempt{p.token}
+	return CreateToken{p.token}
 }
 
 // adopt returns the pending create of a token: the one that was parked, or a new one. It

@@ -56,7 +56,7 @@
 // recent updates; see [ReadBackPolicy]. Found, it is the result. Where its outcome cannot
 // be told, the error is an [*OutcomeUnknownError], which matches [ErrOutcomeUnknown] and
 // none of the errors that loops tend to try again on; [ContactsService.Resolve] settles
-// its [Attempt] later. [WithMarkerField] makes that exact, whoever else creates.
+// its [CreateToken] later. [WithMarkerField] makes that exact, whoever else creates.
 //
 // # Lists and searches
 //

@@ -149,14 +149,14 @@ func (e *DecodeError) Is(target error) bool { return target == ErrDecode }
 // OutcomeUnknownError is a create that may or may not have happened: no answer came, or
 // one that does not tell, and the list of records did not show it while it was looked for.
 // Creating again might create twice: [ContactsService.Resolve] or [MessagesService.Resolve]
-// tells, with the Attempt, what became of it.
+// tells, with the CreateToken, what became of it.
 //
 // It matches [ErrOutcomeUnknown], and the error of the caller's context where that ended
 // the call, and nothing else: a 503 in Last must not look like [ErrServer] to a loop that
 // tries again on those.
 type OutcomeUnknownError struct {
-	// Attempt is the token of the create, for Resolve; empty for a raw [Client.Do].
-	Attempt Attempt
+	// Token is the token of the create, for Resolve; empty for a raw [Client.Do].
+	Token CreateToken
 	// Last is what came of the last attempt, for people to read.
 	Last error
 

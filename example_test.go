@@ -353,7 +353,7 @@ func ExampleOutcomeUnknownError() {
 	fmt.Println("out of time:", errors.Is(err, context.DeadlineExceeded))
 
 	// The token can be stored and asked for later, by another process too.
-	contact, err := client.Contacts.Resolve(context.Background(), unknown.Attempt)
+	contact, err := client.Contacts.Resolve(context.Background(), unknown.Token)
 	switch {
 	case err == nil:
 		fmt.Println("it was created:", contact.ID)

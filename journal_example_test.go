@@ -15,7 +15,7 @@ import (
 // A journal keeps the token of each create from before its first byte is sent until its
 // outcome is known. What is left in it when a program starts is what the program before
 // it did not live to see.
-func ExampleOnAttempt() {
+func ExampleBeforeCreate() {
 	srv, err := growthgeniustest.Start()
 	if err != nil {
 		log.Fatal(err)
@@ -25,7 +25,7 @@ func ExampleOnAttempt() {
 	journal := map[string][]byte{} // a table in your database
 
 	create := func(ctx context.Context, client *growthgenius.Client, key string, in growthgenius.ContactInput) error {
-		contact, err := client.Contacts.Create(ctx, in, growthgenius.OnAttempt(func(a growthgenius.Attempt) error {
+		contact, err := client.Contacts.Create(ctx, in, growthgenius.BeforeCreate(func(a growthgenius.CreateToken) error {
 			token, err := json.Marshal(a)
 			journal[key] = token // commit it: nothing is sent before this returns
 			return err
@@ -43,7 +43,7 @@ func ExampleOnAttempt() {
 
 	settle := func(ctx context.Context, client *growthgenius.Client) error {
 		for key, token := range journal {
-			var a growthgenius.Attempt
+			var a growthgenius.CreateToken
 			if err := json.Unmarshal(token, &a); err != nil {
 				return err
 			}

@@ -100,7 +100,7 @@ func (s *MessagesService) Stream(ctx context.Context, list ListOptions, opts ...
 	}, opts)
 }
 
-// Resolve finds out what became of a create, by the token that [OnAttempt] or an
+// Resolve finds out what became of a create, by the token that [BeforeCreate] or an
 // [*OutcomeUnknownError] gave: it returns the message that was created, or [ErrNotFound]
 // where a complete list does not have it, so that creating it again is safe, or an
 // [*OutcomeUnknownError] where that still cannot be told. It waits until the settle
@@ -108,7 +108,7 @@ func (s *MessagesService) Stream(ctx context.Context, list ListOptions, opts ...
 // client knows to have happened is read under its id; where that fails, as after it was
 // deleted, the error is an [*OutcomeUnknownError] too. A [WithHeader] of the create that
 // says whose records are meant is to be given again.
-func (s *MessagesService) Resolve(ctx context.Context, a Attempt, opts ...RequestOption) (*Message, error) {
+func (s *MessagesService) Resolve(ctx context.Context, a CreateToken, opts ...RequestOption) (*Message, error) {
 	return resolve[Message](ctx, s.client, endpoint{method: http.MethodGet, route: "/messages", envelope: messageEnvelope}, a, opts)
 }
 

@@ -258,7 +258,7 @@ type callOptions struct {
 	noRetry bool
 	header  http.Header
 
-	onAttempt    func(Attempt) error
+	beforeCreate func(CreateToken) error
 	matchOldest  bool
 	matchCompany bool
 
@@ -307,11 +307,11 @@ func NoRetry() RequestOption {
 	return func(o *callOptions) { o.noRetry = true }
 }
 
-// OnAttempt hands over the token of a create before its first byte is sent, for a journal
+// BeforeCreate hands over the token of a create before its first byte is sent, for a journal
 // that outlives the process; an error of fn stops the call. It is called once a call, by
 // Create and Upsert only: a POST of [Client.Do] has no token.
-func OnAttempt(fn func(Attempt) error) RequestOption {
-	return func(o *callOptions) { o.onAttempt = fn }
+func BeforeCreate(fn func(CreateToken) error) RequestOption {
+	return func(o *callOptions) { o.beforeCreate = fn }
 }
 
 // WithHeader adds a header to a call. The headers that carry the key, frame the message,

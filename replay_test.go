@@ -410,8 +410,8 @@ func (f *front) check(t *testing.T, c *growthgenius.Client, k kind, always bool)
 		t.Errorf("%s: %v looks like the end of the caller's context", where, err)
 	}
 	if e, ok := errors.AsType[*growthgenius.OutcomeUnknownError](err); ok {
-		if strings.HasPrefix(k.name, "raw") != (e.Attempt.String() == growthgenius.Attempt{}.String()) {
-			t.Errorf("%s: the token is %v", where, e.Attempt)
+		if strings.HasPrefix(k.name, "raw") != (e.Token.String() == growthgenius.CreateToken{}.String()) {
+			t.Errorf("%s: the token is %v", where, e.Token)
 		}
 	}
 }
@@ -657,6 +657,6 @@ func TestAttemptTimeoutCoversTheBody(t *testing.T) {
 	if sent := requests(srv, "GET", "/users"); sent != 2 {
 		t.Errorf("%d requests", sent)
 	}
-	_, err = c.Contacts.Create(t.Context(), steve, growthgenius.OnAttempt(func(growthgenius.Attempt) error { return nil }))
+	_, err = c.Contacts.Create(t.Context(), steve, growthgenius.BeforeCreate(func(growthgenius.CreateToken) error { return nil }))
 	unknown(t, err)
 }

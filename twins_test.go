@@ -126,7 +126,7 @@ func resolveAll(t *testing.T, srv *timeless, c *growthgenius.Client, resource st
 		if !ok {
 			continue
 		}
-		outcomes[i] = resolved(t, c, resource, e.Attempt)
+		outcomes[i] = resolved(t, c, resource, e.Token)
 		if errors.Is(outcomes[i].err, growthgenius.ErrNotFound) {
 			absent++
 			outcomes[i].err = growthgenius.ErrOutcomeUnknown // nothing to audit
@@ -138,7 +138,7 @@ func resolveAll(t *testing.T, srv *timeless, c *growthgenius.Client, resource st
 	}
 }
 
-func resolved(t *testing.T, c *growthgenius.Client, resource string, a growthgenius.Attempt) outcome {
+func resolved(t *testing.T, c *growthgenius.Client, resource string, a growthgenius.CreateToken) outcome {
 	t.Helper()
 	if resource == "contact" {
 		contact, err := c.Contacts.Resolve(t.Context(), a)
@@ -296,7 +296,7 @@ func TestRowOfAnotherCall(t *testing.T) {
 					}
 					// Its token knows whose the row is, also in another process.
 					e := unknown(t, bad.err)
-					if o := resolved(t, srv.client(), resource, throughJSON(t, e.Attempt)); o.err == nil {
+					if o := resolved(t, srv.client(), resource, throughJSON(t, e.Token)); o.err == nil {
 						t.Errorf("the row of another call was handed out by Resolve: %v", o)
 					}
 				})
@@ -305,7 +305,7 @@ func TestRowOfAnotherCall(t *testing.T) {
 	}
 }
 
-func throughJSON(t *testing.T, a growthgenius.Attempt) growthgenius.Attempt {
+func throughJSON(t *testing.T, a growthgenius.CreateToken) growthgenius.CreateToken {
 	t.Helper()
 	text, err := json.Marshal(a)
 	if err != nil {
@@ -447,7 +447,7 @@ func TestCappedListProvesNothing(t *testing.T) {
 						srv.Inject(growthgeniustest.Fault{Method: "POST", Effect: growthgeniustest.Reset, Commit: true, Times: 1})
 						c := srv.client(growthgenius.WithReadBack(policy))
 						e := unknown(t, createNamed(t, c, resource, "x").err)
-						if o := resolved(t, srv.client(growthgenius.WithReadBack(policy)), resource, throughJSON(t, e.Attempt)); !errors.Is(o.err, growthgenius.ErrOutcomeUnknown) {
+						if o := resolved(t, srv.client(growthgenius.WithReadBack(policy)), resource, throughJSON(t, e.Token)); !errors.Is(o.err, growthgenius.ErrOutcomeUnknown) {
 							t.Errorf("resolved as %+v", o)
 						}
 						if n := len(srv.Ledger()); n != most+1 {

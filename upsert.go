@@ -147,9 +147,9 @@ func (u *upsert) run(ctx context.Context) (*UpsertResult, error) {
 // create remembers the create before it is sent, so that not even a panic makes a second.
 func (u *upsert) create(ctx context.Context, upserts *upserts) (*UpsertResult, error) {
 	before := upserts.recall(u.shared)
-	created, err := u.contacts.Create(ctx, u.in, append(slices.Clone(u.opts), OnAttempt(func(a Attempt) error {
-		if u.o.onAttempt != nil {
-			if err := u.o.onAttempt(a); err != nil {
+	created, err := u.contacts.Create(ctx, u.in, append(slices.Clone(u.opts), BeforeCreate(func(a CreateToken) error {
+		if u.o.beforeCreate != nil {
+			if err := u.o.beforeCreate(a); err != nil {
 				return err
 			}
 		}
@@ -161,7 +161,7 @@ func (u *upsert) create(ctx context.Context, upserts *upserts) (*UpsertResult, e
 		return &UpsertResult{created, Created}, nil
 	}
 	if unknown, ok := errors.AsType[*OutcomeUnknownError](err); ok {
-		upserts.remember(u, upserted{attempt: &unknown.Attempt})
+		upserts.remember(u, upserted{attempt: &unknown.Token})
 	} else {
 		upserts.forget(u, before)
 	}
@@ -334,7 +334,7 @@ type upsertLock struct {
 // upserted is the contact of a key, or the attempt whose outcome is unknown.
 type upserted struct {
 	id      ID
-	attempt *Attempt
+	attempt *CreateToken
 	user    ID // who acted
 }
 

@@ -226,13 +226,13 @@ func TestUpsertAfterAPanic(t *testing.T) {
 	}, growthgeniustest.WithSearchLag(time.Hour))
 }
 
-// An upsert that is refused is not remembered, and OnAttempt is the caller's too.
+// An upsert that is refused is not remembered, and BeforeCreate is the caller's too.
 func TestUpsertAfterARefusal(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, srv *timeless) {
 		c := srv.client()
 		tokens := 0
-		count := growthgenius.OnAttempt(func(growthgenius.Attempt) error { tokens++; return nil })
+		count := growthgenius.BeforeCreate(func(growthgenius.CreateToken) error { tokens++; return nil })
 		srv.Inject(growthgeniustest.Fault{Method: "POST", Route: growthgeniustest.RouteContacts, Status: 422, Times: 1})
 		if _, err := c.Contacts.Upsert(t.Context(), ada("Countess"), count); !errors.Is(err, growthgenius.ErrValidation) {
 			t.Error(err)
@@ -242,7 +242,7 @@ func TestUpsertAfterARefusal(t *testing.T) {
 			t.Errorf("%+v %v, %d tokens", res, err, tokens)
 		}
 		stop := errors.New("the journal is full")
-		if _, err := c.Contacts.Upsert(t.Context(), growthgenius.ContactInput{Email: growthgenius.Set("b@example.com")}, growthgenius.OnAttempt(func(growthgenius.Attempt) error { return stop })); !errors.Is(err, stop) {
+		if _, err := c.Contacts.Upsert(t.Context(), growthgenius.ContactInput{Email: growthgenius.Set("b@example.com")}, growthgenius.BeforeCreate(func(growthgenius.CreateToken) error { return stop })); !errors.Is(err, stop) {
 			t.Error(err)
 		}
 	})

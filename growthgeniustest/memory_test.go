@@ -29,7 +29,7 @@ func TestBubble(t *testing.T) {
 			t.Errorf("it took %s; want the attempt timeout of 30 s and a settle window of 5 s", took)
 		}
 		srv.Settle() // the rest of the minute
-		created, err := client.Contacts.Resolve(t.Context(), unknown.Attempt)
+		created, err := client.Contacts.Resolve(t.Context(), unknown.Token)
 		if err != nil || created.Email != "tony@example.com" {
 			t.Errorf("Resolve: %v, %v", created, err)
 		}

@@ -145,7 +145,7 @@ func create(ctx context.Context, client *growthgenius.Client) (*growthgenius.Con
 		Title:       growthgenius.Set("Trainee"),
 		MobilePhone: growthgenius.Set("+1 555 0100"),
 	})
-	// A program would keep the Attempt and ask again later; see Contacts.Resolve.
+	// A program would keep the CreateToken and ask again later; see Contacts.Resolve.
 	if errors.Is(err, growthgenius.ErrOutcomeUnknown) {
 		return nil, fmt.Errorf("look for quinn@example.com before you run this again: %w", err)
 	}

@@ -111,7 +111,7 @@ type sdk struct{ client *growthgenius.Client }
 
 func (c *sdk) create(ctx context.Context, it *intent) told {
 	var t told
-	journal := growthgenius.OnAttempt(func(a growthgenius.Attempt) error {
+	journal := growthgenius.BeforeCreate(func(a growthgenius.CreateToken) error {
 		var token struct {
 			Marker string `json:"marker"`
 		}
@@ -136,7 +136,7 @@ func (c *sdk) create(ctx context.Context, it *intent) told {
 		}
 	}
 	if unknown, ok := errors.AsType[*growthgenius.OutcomeUnknownError](t.err); ok {
-		t.token = &unknown.Attempt
+		t.token = &unknown.Token
 	}
 	return t
 }
@@ -148,7 +148,7 @@ func (c *sdk) resolve(ctx context.Context, it *intent) (growthgenius.ID, error) 
 	if err != nil {
 		return "", err
 	}
-	var token growthgenius.Attempt
+	var token growthgenius.CreateToken
 	if err := json.Unmarshal(text, &token); err != nil {
 		return "", err
 	}

@@ -45,7 +45,7 @@ type intent struct {
 type told struct {
 	id     growthgenius.ID
 	err    error
-	token  *growthgenius.Attempt
+	token  *growthgenius.CreateToken
 	client int
 }
 

@@ -22,7 +22,7 @@ import (
 // keep stores the token of a create as a journal would: as JSON.
 func keep(t *testing.T, journal *[]byte) growthgenius.RequestOption {
 	t.Helper()
-	return growthgenius.OnAttempt(func(a growthgenius.Attempt) error {
+	return growthgenius.BeforeCreate(func(a growthgenius.CreateToken) error {
 		var err error
 		*journal, err = json.Marshal(a)
 		return err
@@ -30,9 +30,9 @@ func keep(t *testing.T, journal *[]byte) growthgenius.RequestOption {
 }
 
 // reread is the token that a journal holds.
-func reread(t *testing.T, journal []byte) growthgenius.Attempt {
+func reread(t *testing.T, journal []byte) growthgenius.CreateToken {
 	t.Helper()
-	var a growthgenius.Attempt
+	var a growthgenius.CreateToken
 	if err := json.Unmarshal(journal, &a); err != nil {
 		t.Fatal(err)
 	}
@@ -47,10 +47,10 @@ func TestOnAttemptComesFirst(t *testing.T) {
 	srv.Inject(growthgeniustest.Fault{Status: 429, Times: 2})
 	c := live(t, srv)
 	called := 0
-	on := growthgenius.OnAttempt(func(a growthgenius.Attempt) error {
+	on := growthgenius.BeforeCreate(func(a growthgenius.CreateToken) error {
 		called++
 		if n := len(srv.Requests()); n != 0 {
-			t.Errorf("%d requests were sent before OnAttempt", n)
+			t.Errorf("%d requests were sent before BeforeCreate", n)
 		}
 		if text, err := json.Marshal(a); err != nil || strings.Contains(string(text), srv.APIKey()) || !strings.Contains(string(text), "sjobs@apple.com") {
 			t.Errorf("%s %v", text, err)
@@ -72,7 +72,7 @@ func TestOnAttemptComesFirst(t *testing.T) {
 		}
 	}
 	if called != 1 {
-		t.Error("OnAttempt is called by calls that create nothing")
+		t.Error("BeforeCreate is called by calls that create nothing")
 	}
 }
 
@@ -90,21 +90,21 @@ func TestOnAttemptStopsTheCall(t *testing.T) {
 			return last(c.Messages.Create(ctx, louis, o...))
 		},
 	} {
-		err := create(t.Context(), growthgenius.OnAttempt(func(growthgenius.Attempt) error { return full }))
+		err := create(t.Context(), growthgenius.BeforeCreate(func(growthgenius.CreateToken) error { return full }))
 		if !errors.Is(err, full) || errors.Is(err, growthgenius.ErrOutcomeUnknown) {
 			t.Errorf("%s: %v", name, err)
 		}
 		func() {
 			defer func() {
 				if recover() == nil {
-					t.Errorf("%s: a panic of OnAttempt got lost", name)
+					t.Errorf("%s: a panic of BeforeCreate got lost", name)
 				}
 			}()
-			_ = create(t.Context(), growthgenius.OnAttempt(func(growthgenius.Attempt) error { panic("power cut") }))
+			_ = create(t.Context(), growthgenius.BeforeCreate(func(growthgenius.CreateToken) error { panic("power cut") }))
 		}()
 		// A call that is refused has no attempt.
 		for _, o := range []growthgenius.RequestOption{growthgenius.AsUser(""), growthgenius.WithHeader("Authorization", "x")} {
-			err := create(t.Context(), o, growthgenius.OnAttempt(func(growthgenius.Attempt) error {
+			err := create(t.Context(), o, growthgenius.BeforeCreate(func(growthgenius.CreateToken) error {
 				t.Errorf("%s: an attempt of a refused call", name)
 				return nil
 			}))
@@ -184,24 +184,24 @@ func TestResolveOfACallUnderWay(t *testing.T) {
 				if tt.faults > 0 {
 					srv.Inject(growthgeniustest.Fault{Method: "POST", Effect: growthgeniustest.Reset, Times: tt.faults})
 				}
-				tokens := make(chan growthgenius.Attempt, 1)
+				tokens := make(chan growthgenius.CreateToken, 1)
 				var contact *growthgenius.Contact
 				var err error
 				var wg sync.WaitGroup
 				wg.Go(func() {
-					contact, err = c.Contacts.Create(t.Context(), steve, growthgenius.OnAttempt(func(a growthgenius.Attempt) error { tokens <- a; return nil }))
+					contact, err = c.Contacts.Create(t.Context(), steve, growthgenius.BeforeCreate(func(a growthgenius.CreateToken) error { tokens <- a; return nil }))
 				})
 				time.Sleep(tt.at)
 				begun, token := time.Now(), <-tokens
 				e := unknown(t, last(c.Contacts.Resolve(t.Context(), token)))
-				if took := time.Since(begun); took != 0 || e.Attempt.String() != token.String() {
+				if took := time.Since(begun); took != 0 || e.Token.String() != token.String() {
 					t.Errorf("%v after %s", e, took)
 				}
 				wg.Wait()
 				if err != nil || len(srv.Ledger()) != 1 || contact.ID != srv.Ledger()[0].ID {
 					t.Errorf("%+v %v, %d rows", contact, err, len(srv.Ledger()))
 				}
-				if found, err := c.Contacts.Resolve(t.Context(), e.Attempt); err != nil || found.ID != contact.ID {
+				if found, err := c.Contacts.Resolve(t.Context(), e.Token); err != nil || found.ID != contact.ID {
 					t.Errorf("%+v %v", found, err)
 				}
 			})
@@ -236,12 +236,12 @@ func TestPanicsAreSurvived(t *testing.T) {
 		}()
 		f()
 	}
-	t.Run("OnAttempt", func(t *testing.T) {
+	t.Run("BeforeCreate", func(t *testing.T) {
 		t.Parallel()
 		bubble(t, func(t *testing.T, srv *timeless) {
 			c := srv.client()
 			recovered(t, func() {
-				_, _ = c.Contacts.Create(t.Context(), steve, growthgenius.OnAttempt(func(growthgenius.Attempt) error { panic("a bug") }))
+				_, _ = c.Contacts.Create(t.Context(), steve, growthgenius.BeforeCreate(func(growthgenius.CreateToken) error { panic("a bug") }))
 			})
 			srv.Inject(growthgeniustest.Fault{Method: "POST", Effect: growthgeniustest.Reset, Commit: true})
 			if contact, err := c.Contacts.Create(t.Context(), steve); err != nil || contact.ID != srv.Contacts()[0].ID {
@@ -325,7 +325,7 @@ func TestHeadersOfReadBack(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 3*latency)
 		defer cancel()
 		e := unknown(t, last(c.Contacts.Create(ctx, ada("Countess"), tenant)))
-		if contact, err := srv.client().Contacts.Resolve(t.Context(), throughJSON(t, e.Attempt), tenant); err != nil || contact.ID != srv.Contacts()[1].ID {
+		if contact, err := srv.client().Contacts.Resolve(t.Context(), throughJSON(t, e.Token), tenant); err != nil || contact.ID != srv.Contacts()[1].ID {
 			t.Errorf("%+v %v", contact, err)
 		}
 	})
@@ -337,9 +337,9 @@ func TestResolveOfTheErrorsToken(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *timeless) {
 		srv.Inject(growthgeniustest.Fault{Method: "POST", Status: 504, Commit: true, Times: 1}, growthgeniustest.Fault{Method: "GET", Status: 500})
 		c := srv.client()
-		token := unknown(t, last(c.Contacts.Create(t.Context(), steve))).Attempt
+		token := unknown(t, last(c.Contacts.Create(t.Context(), steve))).Token
 		// While the list cannot be read nothing can be told, and the new error has a token too.
-		again := unknown(t, last(c.Contacts.Resolve(t.Context(), token))).Attempt
+		again := unknown(t, last(c.Contacts.Resolve(t.Context(), token))).Token
 		text, err := json.Marshal(again)
 		if err != nil {
 			t.Fatal(err)
@@ -422,8 +422,8 @@ func TestResolveRefuses(t *testing.T) {
 	srv := growthgeniustest.NewServer(t)
 	c := live(t, srv)
 	stop := errors.New("stop")
-	token := func(create func(growthgenius.RequestOption) error) (a growthgenius.Attempt) {
-		_ = create(growthgenius.OnAttempt(func(got growthgenius.Attempt) error { a = got; return stop }))
+	token := func(create func(growthgenius.RequestOption) error) (a growthgenius.CreateToken) {
+		_ = create(growthgenius.BeforeCreate(func(got growthgenius.CreateToken) error { a = got; return stop }))
 		return a
 	}
 	contact := token(func(o growthgenius.RequestOption) error { return last(c.Contacts.Create(t.Context(), steve, o)) })
@@ -431,8 +431,8 @@ func TestResolveRefuses(t *testing.T) {
 	for name, err := range map[string]error{
 		"message to Contacts": last(c.Contacts.Resolve(t.Context(), message)),
 		"contact to Messages": last(c.Messages.Resolve(t.Context(), contact)),
-		"empty to Contacts":   last(c.Contacts.Resolve(t.Context(), growthgenius.Attempt{})),
-		"empty to Messages":   last(c.Messages.Resolve(t.Context(), growthgenius.Attempt{})),
+		"empty to Contacts":   last(c.Contacts.Resolve(t.Context(), growthgenius.CreateToken{})),
+		"empty to Messages":   last(c.Messages.Resolve(t.Context(), growthgenius.CreateToken{})),
 		"a bad option":        last(c.Contacts.Resolve(t.Context(), contact, growthgenius.WithHeader("Host", "x"))),
 	} {
 		if !errors.Is(err, growthgenius.ErrInvalidInput) || errors.Is(err, growthgenius.ErrOutcomeUnknown) {
@@ -442,7 +442,7 @@ func TestResolveRefuses(t *testing.T) {
 	if n := len(srv.Requests()); n != 0 {
 		t.Errorf("%d requests", n)
 	}
-	if _, err := json.Marshal(growthgenius.Attempt{}); err == nil {
+	if _, err := json.Marshal(growthgenius.CreateToken{}); err == nil {
 		t.Error("an empty token was written")
 	}
 }
@@ -474,7 +474,7 @@ func TestTokensThatAreNone(t *testing.T) {
 		"no resource": damage("resource", nil), "no user": damage("user_id", nil), "no content": damage("content", nil), "odd content": damage("content", "x"),
 		"no time": damage("started", nil), "null": "null", "empty": "{}", "array": "[]", "cut short": string(journal[:len(journal)-2]),
 	} {
-		var a growthgenius.Attempt
+		var a growthgenius.CreateToken
 		if err := json.Unmarshal([]byte(text), &a); err == nil {
 			t.Errorf("%s was read: %s", name, text)
 		}
@@ -496,13 +496,13 @@ func TestTokensShowNothing(t *testing.T) {
 	srv.Inject(growthgeniustest.Fault{Method: "POST", Effect: growthgeniustest.Reset})
 	c := live(t, srv, growthgenius.WithReadBack(growthgenius.ReadBackPolicy{Disabled: true}), growthgenius.WithMarkerField("custom9"))
 	failed := unknown(t, last(c.Contacts.Create(t.Context(), steve)))
-	a := failed.Attempt
+	a := failed.Token
 	var log bytes.Buffer
 	logger := slog.New(slog.NewMultiHandler(slog.NewTextHandler(&log, nil), slog.NewJSONHandler(&log, nil)))
 	logger.InfoContext(t.Context(), "x", slog.Any("attempt", a), slog.Any("pointer", &a), slog.Any("error", failed))
 	for _, text := range []string{
 		fmt.Sprintf("%v|%+v|%#v|%s|%q", a, a, a, a, a), fmt.Sprintf("%v|%+v|%#v", &a, &a, &a), fmt.Sprintf("%v %+v %s", failed, failed, failed),
-		fmt.Sprintf("%+v %#v", struct{ A growthgenius.Attempt }{a}, []growthgenius.Attempt{a}), log.String(),
+		fmt.Sprintf("%+v %#v", struct{ A growthgenius.CreateToken }{a}, []growthgenius.CreateToken{a}), log.String(),
 	} {
 		for _, private := range []string{"sjobs", "Steve", "CEO", "gg-", "user_id", srv.APIKey()} {
 			if strings.Contains(text, private) {
@@ -514,7 +514,7 @@ func TestTokensShowNothing(t *testing.T) {
 	if text := a.String(); !strings.Contains(text, "contact") || !strings.Contains(text, year) {
 		t.Error(text)
 	}
-	if strings.Count(log.String(), "growthgenius.Attempt(contact, "+year) < 4 {
+	if strings.Count(log.String(), "growthgenius.CreateToken(contact, "+year) < 4 {
 		t.Error(log.String())
 	}
 	stored, err := json.Marshal(a)

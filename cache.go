@@ -95,7 +95,7 @@ type flight struct {
 
 // find makes a lookup, unless its answer is kept or on its way. usable tells whether an
 // answer can be decoded.
-func (c *Client) find(ctx context.Context, e endpoint, opts []RequestOption, usable func(context.Context, *response) error) (*response, error) {
+func (c caller) find(ctx context.Context, e endpoint, opts []RequestOption, usable func(context.Context, *response) error) (*response, error) {
 	l := c.core.lookups
 	if l == nil {
 		return c.send(ctx, e, opts)
@@ -173,7 +173,7 @@ func (l *lookups) land(key string, f *flight) {
 
 // fly gets the answer of a flight, and keeps it before anybody has it: a program that ends
 // with its answer in hand has not paid in vain.
-func (c *Client) fly(ctx context.Context, f *flight, key string, e endpoint, opts []RequestOption, usable func(context.Context, *response) error) {
+func (c caller) fly(ctx context.Context, f *flight, key string, e endpoint, opts []RequestOption, usable func(context.Context, *response) error) {
 	if kept := c.recall(ctx, key, e, usable); kept != nil {
 		f.info = ResponseInfo{StatusCode: kept.status, FromCache: true}
 		if kept.status == http.StatusNotFound {
@@ -203,7 +203,7 @@ func (c *Client) fly(ctx context.Context, f *flight, key string, e endpoint, opt
 }
 
 // recall returns an answer that was kept, or nil.
-func (c *Client) recall(ctx context.Context, key string, e endpoint, usable func(context.Context, *response) error) *response {
+func (c caller) recall(ctx context.Context, key string, e endpoint, usable func(context.Context, *response) error) *response {
 	value, err := shielded(ctx, func(ctx context.Context) ([]byte, error) {
 		value, ok, err := c.core.lookups.cache.Get(ctx, key)
 		if !ok {

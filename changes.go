@@ -82,7 +82,7 @@ type listing[T any] struct {
 // Deletions cannot be seen: a deleted contact is in no list. To find them, compare the ids
 // of a full [ContactsService.Stream] with those that are stored.
 func (s *ContactsService) Changes(opts ChangeOptions) *ChangeFeed[Contact] {
-	return newChangeFeed[Contact](s.client, opts, endpoint{
+	return newChangeFeed[Contact](s.caller, opts, endpoint{
 		method: http.MethodGet, route: "/contacts", envelope: contactEnvelope,
 	}, func(c *Contact) time.Time { return c.UpdatedAt })
 }
@@ -91,12 +91,12 @@ func (s *ContactsService) Changes(opts ChangeOptions) *ChangeFeed[Contact] {
 // as [ContactsService.Changes] does. Messages do not say when they were updated, so a
 // window is told by the API's list alone.
 func (s *MessagesService) Changes(opts ChangeOptions) *ChangeFeed[Message] {
-	return newChangeFeed[Message](s.client, opts, endpoint{
+	return newChangeFeed[Message](s.caller, opts, endpoint{
 		method: http.MethodGet, route: "/messages", envelope: messageEnvelope,
 	}, func(*Message) time.Time { return time.Time{} })
 }
 
-func newChangeFeed[T any, P resourceOf[T]](c *Client, opts ChangeOptions, e endpoint, updated func(*T) time.Time) *ChangeFeed[T] {
+func newChangeFeed[T any, P resourceOf[T]](c caller, opts ChangeOptions, e endpoint, updated func(*T) time.Time) *ChangeFeed[T] {
 	return &ChangeFeed[T]{
 		opts: opts, refuse: e.refuse, updated: updated,
 		list: func(ctx context.Context, l ListOptions, splits bool) (listing[T], error) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
@@ -12,16 +11,10 @@ import (
 	"reflect"
 	"strings"
 	"sync"
-	"time"
-
-	"github.com/hashicorp/go-retryablehttp"
 )
 
 // Version is the version of this SDK, as sent in the User-Agent header.
 const Version = "0.1.0"
-
-// DefaultBaseURL is where the API lives. Documented.
-const DefaultBaseURL = "https://api.growthgenius.com/integrations/v1"
 
 // Client is a client of the API. It is safe for concurrent use, and one is enough for a
 // program: it holds the connections, the limiter and the retry budget.
@@ -33,35 +26,7 @@ type Client struct {
 	Messages   *MessagesService
 	Enrichment *EnrichmentService
 
-	core   *core
-	userID ID
-}
-
-// core is what a client shares with those made from it by ForUser.
-type core struct {
-	base           *url.URL
-	apiKey         func() string // a function, so that nothing can print it
-	redact         redactor
-	transport      http.RoundTripper
-	cookies        http.CookieJar
-	limiter        Limiter
-	pause          serverPause
-	engine         *retryablehttp.Client
-	retry          RetryPolicy
-	budget         *retryBudget
-	readBack       ReadBackPolicy
-	markerField    string
-	creates        *creates
-	clock          serverClock
-	upserts        upserts
-	attemptTimeout time.Duration
-	maxBytes       int64
-	logger         *slog.Logger
-	userAgent      string
-	strict         bool
-	personPath     string
-	oddities       seenSet
-	lookups        *lookups // nil without an enrichment cache
+	caller caller
 }
 
 // NewClient returns a client that authenticates with the API key. Most calls also need
@@ -112,7 +77,7 @@ func NewClient(apiKey string, opts ...Option) (*Client, error) {
 	if t := cfg.httpClient.Timeout; t > 0 {
 		c.attemptTimeout = min(c.attemptTimeout, t)
 	}
-	return newClient(c, cfg.userID), nil
+	return newClient(caller{c, cfg.userID}), nil
 }
 
 // NewClientFromEnv returns a client set up by the environment: the API key in
@@ -133,25 +98,26 @@ func NewClientFromEnv(opts ...Option) (*Client, error) {
 	return NewClient(key, append(env, opts...)...)
 }
 
-func newClient(shared *core, userID ID) *Client {
-	c := &Client{core: shared, userID: userID}
-	c.Users = &UsersService{c}
-	c.Contacts = &ContactsService{c}
-	c.Messages = &MessagesService{c}
-	c.Enrichment = &EnrichmentService{c}
-	return c
+func newClient(c caller) *Client {
+	return &Client{
+		Users:      &UsersService{c},
+		Contacts:   &ContactsService{c},
+		Messages:   &MessagesService{c},
+		Enrichment: &EnrichmentService{c},
+		caller:     c,
+	}
 }
 
 // ForUser returns a client that acts on behalf of another user. It shares connections,
 // limiter and retry budget with c, and costs next to nothing.
-func (c *Client) ForUser(id ID) *Client { return newClient(c.core, id) }
+func (c *Client) ForUser(id ID) *Client { return newClient(c.caller.as(id)) }
 
 // String names the API and the acting user; never the key.
 func (c *Client) String() string {
-	if c == nil || c.core == nil {
+	if c == nil || c.caller.core == nil {
 		return "growthgenius.Client(not made by NewClient)"
 	}
-	return fmt.Sprintf("growthgenius.Client(%s, user %q)", c.core.base, string(c.userID))
+	return fmt.Sprintf("growthgenius.Client(%s, user %q)", c.caller.core.base, string(c.caller.userID))
 }
 
 // Do sends a request of your own through the same engine as every other call: with the
@@ -174,7 +140,7 @@ func (c *Client) Do(ctx context.Context, method, path string, query, body, out a
 		e.route = "(a path that is not sent)" // it may be anything, a URL with a key included
 		return e.refuse(err)
 	}
-	return do(ctx, c, e, out, opts)
+	return callInto(ctx, c.caller, e, out, opts)
 }
 
 // checkDo refuses what could only fail once it has been sent.
@@ -186,25 +152,6 @@ func checkDo(method, path string, out any) error {
 		return fmt.Errorf("%w: out is a %T: it must be a pointer that is not nil, or nil for no decoding", ErrInvalidInput, out)
 	}
 	return checkRawPath(path)
-}
-
-// checkRawPath is checkPath for paths that are sent as they are. What net/url would
-// escape again is refused, since it would undo the escapes beside it on the way, and so
-// are dots that only show once a server has unescaped the path.
-func checkRawPath(path string) error {
-	if err := checkPath(path); err != nil {
-		return err
-	}
-	plain, err := url.PathUnescape(path)
-	if err != nil || (&url.URL{Path: plain, RawPath: path}).EscapedPath() != path {
-		return fmt.Errorf("%w: the path is not escaped rightly: use url.PathEscape on each segment", ErrInvalidInput)
-	}
-	for segment := range strings.SplitSeq(strings.ReplaceAll(plain, `\`, "/"), "/") {
-		if segment == "." || segment == ".." {
-			return fmt.Errorf("%w: the path may have no segment %q, nor an escaped one", ErrInvalidInput, segment)
-		}
-	}
-	return nil
 }
 
 func checkAPIKey(key string) error {
@@ -262,3 +209,30 @@ var defaultTransport = sync.OnceValue(func() http.RoundTripper {
 	t.MaxIdleConns = 4 * maxIdleConnsPerHost
 	return t
 })
+
+// callInto makes a call whose answer is the caller's own business.
+func callInto(ctx context.Context, c caller, e endpoint, out any, opts []RequestOption) error {
+	if err := checkPath(e.route); err != nil {
+		return e.refuse(err)
+	}
+	res, err := c.send(ctx, e, opts)
+	if err != nil {
+		return err
+	}
+	switch {
+	case res.isPage():
+		err = errPage
+	case out == nil:
+		return nil
+	default:
+		err = unmarshalForeign(res.body, out)
+	}
+	if err == nil {
+		return nil
+	}
+	err = e.undecodable(c.core, res, err)
+	if e.class.of(e.method) == replayUnsent {
+		return c.unknownForGood(ctx, e, err, nil)
+	}
+	return err
+}

@@ -10,7 +10,7 @@ import (
 )
 
 // ContactsService is the Contact API: people the team has added to its database.
-type ContactsService struct{ client *Client }
+type ContactsService struct{ caller caller }
 
 // Contact is a person the team has added to its database.
 //
@@ -196,18 +196,6 @@ type ContactInput struct {
 	Extra map[string]any `json:",embed,unknown"`
 }
 
-// ListOptions bounds a list by the time of the last update. The zero value lists
-// everything: from the epoch until tomorrow.
-type ListOptions struct {
-	// From is the earliest update to list; the zero time means the epoch. It is sent in
-	// UTC with milliseconds, rounded down. Whether the API includes the bound itself is
-	// not documented: overlap windows rather than rely on it.
-	From time.Time
-	// To is the latest update to list; the zero time means tomorrow by the clock of this
-	// machine. It is sent in UTC with milliseconds, rounded up.
-	To time.Time
-}
-
 type (
 	contactFields        Contact
 	contactAccountFields ContactAccount
@@ -225,14 +213,14 @@ var contactEnvelope = envelope{singular: "contact", plural: "contacts"}
 // is an [*OutcomeUnknownError], never a plain failure; do not call Create again on it
 // without looking.
 func (s *ContactsService) Create(ctx context.Context, in ContactInput, opts ...RequestOption) (*Contact, error) {
-	return create[Contact](ctx, s.client, endpoint{
+	return createOne[Contact](ctx, s.caller, endpoint{
 		method: http.MethodPost, route: "/contacts", body: in, envelope: contactEnvelope,
 	}, opts)
 }
 
 // Get returns the contact with the id. [ErrNotFound] means there is none.
 func (s *ContactsService) Get(ctx context.Context, id ID, opts ...RequestOption) (*Contact, error) {
-	return one[Contact](ctx, s.client, endpoint{
+	return callOne[Contact](ctx, s.caller, endpoint{
 		method: http.MethodGet, route: "/contacts/{id}", id: &id, envelope: contactEnvelope,
 	}, opts)
 }
@@ -241,7 +229,7 @@ func (s *ContactsService) Get(ctx context.Context, id ID, opts ...RequestOption)
 // others. It returns the whole contact. Sending an update twice does no harm, so it is
 // retried like a read.
 func (s *ContactsService) Update(ctx context.Context, id ID, in ContactInput, opts ...RequestOption) (*Contact, error) {
-	return one[Contact](ctx, s.client, endpoint{
+	return callOne[Contact](ctx, s.caller, endpoint{
 		method: http.MethodPatch, route: "/contacts/{id}", id: &id, body: in, envelope: contactEnvelope,
 	}, opts)
 }
@@ -250,13 +238,13 @@ func (s *ContactsService) Update(ctx context.Context, id ID, in ContactInput, op
 // success, whatever its body, unless that is a page of HTML. [ErrNotFound] means there
 // was no such contact.
 func (s *ContactsService) Delete(ctx context.Context, id ID, opts ...RequestOption) error {
-	return remove(ctx, s.client, endpoint{method: http.MethodDelete, route: "/contacts/{id}", id: &id, envelope: contactEnvelope}, opts)
+	return callNone(ctx, s.caller, endpoint{method: http.MethodDelete, route: "/contacts/{id}", id: &id, envelope: contactEnvelope}, opts)
 }
 
 // List returns the contacts updated between two times. The API does not page this list,
 // so the answer is as large as the API makes it; see Stream for one that may be long.
 func (s *ContactsService) List(ctx context.Context, list ListOptions, opts ...RequestOption) ([]Contact, error) {
-	return many[Contact](ctx, s.client, endpoint{
+	return callMany[Contact](ctx, s.caller, endpoint{
 		method: http.MethodGet, route: "/contacts", query: list, envelope: contactEnvelope,
 	}, opts)
 }
@@ -271,7 +259,7 @@ func (s *ContactsService) List(ctx context.Context, list ListOptions, opts ...Re
 // further piece of it, and not the work of the loop; [WithMaxResponseBytes] bounds each
 // contact, and not the whole.
 func (s *ContactsService) Stream(ctx context.Context, list ListOptions, opts ...RequestOption) iter.Seq2[*Contact, error] {
-	return stream[Contact](ctx, s.client, endpoint{
+	return callStream[Contact](ctx, s.caller, endpoint{
 		method: http.MethodGet, route: "/contacts", query: list, envelope: contactEnvelope,
 	}, opts)
 }
@@ -285,7 +273,7 @@ func (s *ContactsService) Stream(ctx context.Context, list ListOptions, opts ...
 // deleted, the error is an [*OutcomeUnknownError] too. A [WithHeader] of the create that
 // says whose records are meant is to be given again.
 func (s *ContactsService) Resolve(ctx context.Context, a CreateToken, opts ...RequestOption) (*Contact, error) {
-	return resolve[Contact](ctx, s.client, endpoint{method: http.MethodGet, route: "/contacts", envelope: contactEnvelope}, a, opts)
+	return resolveOne[Contact](ctx, s.caller, endpoint{method: http.MethodGet, route: "/contacts", envelope: contactEnvelope}, a, opts)
 }
 
 // Phones returns the telephone numbers that hold one: without blanks around them, each

@@ -2,7 +2,6 @@ package growthgenius
 
 import (
 	"cmp"
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -85,29 +84,6 @@ func newPending(t token) (*pending, error) {
 	p.mark, p.called = markOf(t.Resource, p.content), calledOf(p.content)
 	p.key = t.Resource + "\x00" + string(t.UserID) + "\x00" + strings.Join(fields, "\x00")
 	return p, nil
-}
-
-// headersText is a header as text, or "" for none. Headers that only name a call are not for
-// the list that many creates share.
-func headersText(h http.Header) string {
-	shared := maps.Clone(h)
-	for _, name := range []string{"X-Request-Id", "X-Correlation-Id", "Request-Id", "Traceparent", "Tracestate", "Baggage", "B3"} {
-		delete(shared, name)
-	}
-	if len(shared) == 0 {
-		return ""
-	}
-	text, _ := marshalForeign(shared) // texts can be encoded
-	return string(text)
-}
-
-// withHeaders gives a call the headers that headersText wrote.
-func withHeaders(text string) RequestOption {
-	return func(o *callOptions) {
-		if text != "" {
-			_ = unmarshalForeign([]byte(text), &o.header) // it was a header
-		}
-	}
 }
 
 // begin registers a create before it is sent.

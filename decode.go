@@ -1,170 +1,226 @@
 package growthgenius
 
 import (
-	"bytes"
-	"encoding/json"
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"math"
 	"reflect"
-
-	jsonv2 "github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
+	"slices"
+	"strings"
+	"sync"
 )
 
-// This file, record.go and elements.go are the only ones that know which JSON library is
-// used.
-
-var (
-	// The API is not under our control: a repeated key or a stray byte in somebody's
-	// name is no reason to lose a page.
-	decodeOptions = jsonv2.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-	// What was kept raw was read with these allowances and is written with them too.
-	encodeOptions = jsonv2.JoinOptions(jsonv2.Deterministic(true), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-)
-
-func marshalJSON(v any) ([]byte, error)      { return jsonv2.Marshal(v, encodeOptions) }
-func unmarshalJSON(data []byte, v any) error { return jsonv2.Unmarshal(data, v, decodeOptions) }
-
-// marshalForeign and unmarshalForeign serve values of the caller's own types, which are
-// written for encoding/json.
-func marshalForeign(v any) ([]byte, error) {
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), nil
+// resource is a record with an id, of which the API answers with the one asked for.
+type resource interface {
+	record
+	identity() ID
 }
 
-func unmarshalForeign(data []byte, v any) error { return json.Unmarshal(data, v) }
-
-// inputError is our own complaint inside an error of an encoder, if there is one.
-func inputError(err error) error {
-	for ; errors.Is(err, ErrInvalidInput); err = errors.Unwrap(err) {
-		switch err.(type) { //nolint:errorlint // each link is looked at
-		case *jsonv2.SemanticError, *json.MarshalerError:
-		default:
-			return err
-		}
-	}
-	return nil
+// resourceOf lets type inference find the pointer type of a resource.
+type resourceOf[T any] interface {
+	*T
+	resource
 }
 
-// kind is the type of a JSON value, in the words used by error messages.
-type kind string
-
-const (
-	kindObject  kind = "an object"
-	kindArray   kind = "an array"
-	kindText    kind = "text"
-	kindNumber  kind = "a number"
-	kindBool    kind = "a boolean"
-	kindNull    kind = "null"
-	kindInvalid kind = "no JSON"
-)
-
-// kindOf tells the type of a JSON value by its first byte.
-func kindOf(data []byte) kind {
-	data = bytes.TrimLeft(data, " \t\r\n")
-	if len(data) == 0 {
-		return kindInvalid
-	}
-	switch c := data[0]; {
-	case c == '{':
-		return kindObject
-	case c == '[':
-		return kindArray
-	case c == '"':
-		return kindText
-	case c == '-', '0' <= c && c <= '9':
-		return kindNumber
-	case c == 't', c == 'f':
-		return kindBool
-	case c == 'n':
-		return kindNull
-	default:
-		return kindInvalid
-	}
-}
-
-// marshalRecord is the MarshalJSON of every record: fields points to the twin of a copy
-// of the record. Every field of a record is tagged omitzero, so clearing a field that
-// Extra replaces is enough for the key to be written once.
-func marshalRecord(fields any) ([]byte, error) {
-	v := reflect.ValueOf(fields).Elem()
-	s := schemaOf(v.Type())
-	for iter := v.Field(s.extra).MapRange(); iter.Next(); {
-		if i, known := s.index[iter.Key().String()]; known {
-			v.Field(i).SetZero()
-		}
-	}
-	return marshalJSON(fields)
-}
-
-// marshalInput is the MarshalJSON of every input: fields points to the twin of a copy.
-func marshalInput(fields any) ([]byte, error) {
-	v := reflect.ValueOf(fields).Elem()
-	slot := v.FieldByName("Extra")
-	extra, err := encodeExtra(v.Type(), slot.Interface().(map[string]any))
+// callOne makes a call that is answered with one record.
+func callOne[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint, opts []RequestOption) (*T, error) {
+	res, err := c.send(ctx, e, opts)
 	if err != nil {
 		return nil, err
 	}
-	slot.Set(reflect.ValueOf(extra))
-	return marshalJSON(fields)
+	defer res.release()
+	return decodeOne[T, P](ctx, c, e, res)
 }
 
-// unmarshalInput is the UnmarshalJSON of every input: fields points to its twin. Numbers
-// in Extra become json.Number, since a float64 would round large ones.
-func unmarshalInput(data []byte, fields any) error {
-	if err := unmarshalJSON(data, fields); err != nil {
+// callNone makes a call whose answer says nothing but that it was done.
+func callNone(ctx context.Context, c caller, e endpoint, opts []RequestOption) error {
+	res, err := c.send(ctx, e, opts)
+	if err != nil {
 		return err
 	}
-	extra := reflect.ValueOf(fields).Elem().FieldByName("Extra").Interface().(map[string]any)
-	if len(extra) == 0 {
+	if res.isPage() {
+		return e.undecodable(c.core, res, errPage)
+	}
+	c.core.creates.deleted(e.envelope.singular, *e.id)
+	return nil
+}
+
+// callWhole decodes the whole answer into v, which must then pass the check.
+func (c caller) callWhole(ctx context.Context, e endpoint, v record, opts []RequestOption, check func() error) error {
+	res, err := c.send(ctx, e, opts)
+	if err != nil {
+		return err
+	}
+	defer res.release()
+	return c.decodeWhole(ctx, e, res, v, check)
+}
+
+func (c caller) decodeWhole(ctx context.Context, e endpoint, res *response, v record, check func() error) error {
+	if k := kindOf(res.body); k != kindObject {
+		return e.undecodable(c.core, res, fmt.Errorf("the answer is %s, not an object", k))
+	}
+	switch err := unmarshalRecord(res.body, v); {
+	case errors.Is(err, ErrResponseTooLarge):
+		return e.refuse(err)
+	case err != nil:
+		return e.undecodable(c.core, res, err)
+	}
+	if err := check(); err != nil {
+		return e.undecodable(c.core, res, err)
+	}
+	return c.core.inspect(ctx, e, res, v)
+}
+
+func decodeOne[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint, res *response) (*T, error) {
+	found, err := decodeMany[T, P](ctx, c, e, res)
+	if err != nil {
+		return nil, err
+	}
+	var want ID
+	if e.id != nil {
+		want = *e.id
+	}
+	if want == "" && len(found) == 1 && P(&found[0]).identity() != "" {
+		return &found[0], nil
+	}
+	for i := range found {
+		if want != "" && P(&found[i]).identity() == want {
+			return &found[i], nil
+		}
+	}
+	switch {
+	case len(found) == 0:
+		err = fmt.Errorf("the list under %s is empty", e.envelope)
+	case len(found) > 1:
+		err = fmt.Errorf("the answer has %d records, none of them the one asked for", len(found))
+	case P(&found[0]).identity() == "":
+		err = errors.New("the record has no id")
+	default:
+		err = errors.New("the answer is another record than the one asked for")
+	}
+	return nil, e.undecodable(c.core, res, err)
+}
+
+// Records in memory may take this many times what their answer may.
+const (
+	recordGrowth   = 8
+	minRecordBytes = 1 << 20
+)
+
+func decodeMany[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint, res *response) ([]T, error) {
+	found := []T{}
+	next := func() record {
+		found = append(found, *new(T))
+		return P(&found[len(found)-1])
+	}
+	var beside strays
+	items := newElements(res.body, e.envelope, beside.add)
+	defer items.done()
+	most, taken := max(minRecordBytes, recordGrowth*min(c.core.maxBytes, math.MaxInt64/recordGrowth)), int64(0)
+	for {
+		ok, err := items.next(next)
+		switch {
+		case errors.Is(err, ErrPartialResults):
+			return nil, e.refuse(err)
+		case err != nil:
+			return nil, e.undecodable(c.core, res, err)
+		}
+		if !ok {
+			break
+		}
+		taken += int64(reflect.TypeFor[T]().Size()) //nolint:gosec // no type is that large
+		taken += items.records.taken
+		if taken > most { // of 64 MB of "{}," nothing but the list is large
+			return nil, e.refuse(fmt.Errorf("%w: its first %d records take over %d bytes; see WithMaxResponseBytes and Stream", ErrResponseTooLarge, len(found), most))
+		}
+	}
+	if err := c.core.inspect(ctx, e, res, &found, beside...); err != nil {
+		return nil, err
+	}
+	return found, nil
+}
+
+// inspect logs each way in which an answer differs from the reference, once, or with
+// strict decoding makes it an error. v is a pointer to the decoded record or records.
+func (c *core) inspect(ctx context.Context, e endpoint, res *response, v any, strays ...oddity) error {
+	if c.logger == nil && !c.strict {
 		return nil
 	}
-	var raw map[string]json.RawMessage
-	if err := unmarshalJSON(data, &raw); err != nil {
+	found := strays
+	eachOddity(reflect.ValueOf(v), func(o oddity) { found = append(found, o) })
+	if c.strict && len(found) > 0 {
+		texts := make([]string, len(found))
+		for i, o := range found {
+			texts[i] = o.String()
+		}
+		slices.Sort(texts)
+		err := e.undecodable(c, res, fmt.Errorf("strict decoding: %s", strings.Join(slices.Compact(texts), "; ")))
+		err.strict = true
 		return err
 	}
-	for name := range extra {
-		if _, ok := raw[name]; !ok {
-			continue // it was there before
+	for _, o := range found {
+		if c.oddities.first(o) {
+			c.warn(ctx, e, o)
 		}
-		dec := json.NewDecoder(bytes.NewReader(raw[name]))
-		dec.UseNumber()
-		var exact any
-		if err := dec.Decode(&exact); err != nil {
-			return err
-		}
-		extra[name] = exact
 	}
 	return nil
 }
 
-// encodeExtra encodes the values of an input's Extra, which are the caller's own. Keys
-// that are the names of the input's fields are refused.
-func encodeExtra(input reflect.Type, extra map[string]any) (map[string]any, error) {
-	s := schemaOf(input)
-	encoded := make(map[string]any, len(extra))
-	for name, value := range extra {
-		if i, known := s.index[name]; known {
-			return nil, fmt.Errorf("%w: Extra has %q, which is the field %s: set it there", ErrInvalidInput, name, input.Field(i).Name)
+var errPage = errors.New("the body is HTML or XML, not JSON")
+
+// undecodable is the error of an answer that cannot be used.
+func (e endpoint) undecodable(c *core, res *response, reason error) *DecodeError {
+	r := c.redact
+	text := r.text(reason.Error())
+	if len(res.body) == 0 {
+		text = "the body is empty"
+	} else if k := kindOf(res.body); k == kindInvalid {
+		text = "the body is not JSON"
+		if res.isPage() {
+			text = errPage.Error()
 		}
-		raw, err := marshalForeign(value)
-		if err != nil {
-			return nil, fmt.Errorf("%w: Extra[%q] cannot be encoded: %w", ErrInvalidInput, name, err)
-		}
-		encoded[name] = json.RawMessage(raw)
 	}
-	return encoded, nil
+	body := r.bytes(res.body)
+	return &DecodeError{
+		StatusCode: res.status, Method: e.method, Route: e.route, Reason: text,
+		RequestID: r.text(requestID(res.header)), Body: slices.Clone(body[:min(len(body), maxErrorBody)]),
+	}
 }
 
-// forget removes a key from an Extra.
-func forget(extra *map[string]json.RawMessage, name string) {
-	delete(*extra, name)
-	if len(*extra) == 0 {
-		*extra = nil
+// warn logs a field of an answer that is not as the reference says.
+func (c *core) warn(ctx context.Context, e endpoint, o oddity) {
+	if c.logger == nil {
+		return
 	}
+	o.field = clip(c.redact.text(o.field), maxFieldName)
+	fate := "; its value is kept"
+	if o.record == envelopeRecord {
+		fate = "; it is ignored"
+	}
+	c.logger.LogAttrs(ctx, slog.LevelWarn, "growthgenius: "+o.String()+fate,
+		slog.String("method", e.method), slog.String("route", e.route),
+		slog.String("record", o.record), slog.String("field", o.field))
+}
+
+// seenSet remembers up to a bound what it has seen.
+type seenSet struct {
+	mu   sync.Mutex
+	seen map[oddity]struct{}
+}
+
+// first reports whether o is new. A full set knows everything.
+func (s *seenSet) first(o oddity) bool {
+	o.kind, o.field = "", strings.Clone(clip(o.field, maxFieldName))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.seen[o]; ok || len(s.seen) >= maxSeen {
+		return false
+	}
+	if s.seen == nil {
+		s.seen = map[oddity]struct{}{}
+	}
+	s.seen[o] = struct{}{}
+	return true
 }

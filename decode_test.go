@@ -269,7 +269,7 @@ func TestOddFieldNamesAreBounded(t *testing.T) {
 	if text := out.String(); len(text) > 4096 || strings.ContainsRune(strings.Join(out.warnings(t), ""), 0x1b) {
 		t.Errorf("%d bytes are logged: %.300q", len(text), text)
 	}
-	for o := range c.core.oddities.seen {
+	for o := range c.caller.core.oddities.seen {
 		if len(o.field) > 2*maxFieldName {
 			t.Errorf("a name of %d bytes is remembered", len(o.field))
 		}

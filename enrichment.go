@@ -17,7 +17,7 @@ import (
 // Lookups cost money: "You'll only be charged once per 30 day period for each unique
 // request" (documented). Asking again within 30 days is free at the vendor, so lookups
 // are retried like reads. [WithEnrichmentCache] saves the call too.
-type EnrichmentService struct{ client *Client }
+type EnrichmentService struct{ caller caller }
 
 // PersonQuery says whom to look up: by Email, or else by name and company. Where an
 // e-mail is given the API ignores WebsiteURL (documented).
@@ -48,7 +48,7 @@ func (s *EnrichmentService) Company(ctx context.Context, domain string, opts ...
 		return nil, e.refuse(err)
 	}
 	e.query = companyQuery{Domain: domain}
-	return lookUp[Company](ctx, s.client, e, opts)
+	return lookUp[Company](ctx, s.caller, e, opts)
 }
 
 // Person looks a person up by e-mail, or by name and company.
@@ -57,13 +57,13 @@ func (s *EnrichmentService) Company(ctx context.Context, domain string, opts ...
 // inferred, and [WithPersonPath] changes it. [ErrNotFound] means that nobody was found,
 // [ErrPending] (202, inferred) that the answer is not ready yet.
 func (s *EnrichmentService) Person(ctx context.Context, q PersonQuery, opts ...RequestOption) (*Person, error) {
-	e := endpoint{method: http.MethodGet, route: s.client.core.personPath, lookup: true, raw: true}
+	e := endpoint{method: http.MethodGet, route: s.caller.core.personPath, lookup: true, raw: true}
 	q, err := q.clean()
 	if err != nil {
 		return nil, e.refuse(err)
 	}
 	e.query = q
-	return lookUp[Person](ctx, s.client, e, opts)
+	return lookUp[Person](ctx, s.caller, e, opts)
 }
 
 // bareRecord lets type inference find the pointer type of a record without an envelope.
@@ -74,7 +74,7 @@ type bareRecord[T any] interface {
 }
 
 // lookUp makes a lookup. Who shares an answer with others decodes a copy of its own.
-func lookUp[T any, P bareRecord[T]](ctx context.Context, c *Client, e endpoint, opts []RequestOption) (*T, error) {
+func lookUp[T any, P bareRecord[T]](ctx context.Context, c caller, e endpoint, opts []RequestOption) (*T, error) {
 	res, err := c.find(ctx, e, opts, func(ctx context.Context, res *response) error {
 		_, err := decodeBare[T, P](ctx, c, e, res)
 		return err
@@ -85,7 +85,7 @@ func lookUp[T any, P bareRecord[T]](ctx context.Context, c *Client, e endpoint, 
 	return decodeBare[T, P](ctx, c, e, res)
 }
 
-func decodeBare[T any, P bareRecord[T]](ctx context.Context, c *Client, e endpoint, res *response) (*T, error) {
+func decodeBare[T any, P bareRecord[T]](ctx context.Context, c caller, e endpoint, res *response) (*T, error) {
 	v := new(T)
 	err := c.decodeWhole(ctx, e, res, P(v), func() error {
 		if P(v).anonymous() {

@@ -9,7 +9,7 @@ import (
 )
 
 // MessagesService is the Message API: communication between users and contacts.
-type MessagesService struct{ client *Client }
+type MessagesService struct{ caller caller }
 
 // Message is a communication between a user and a contact.
 //
@@ -57,14 +57,14 @@ var messageEnvelope = envelope{singular: "message", plural: "messages"}
 // Create records a message and returns it as the API stored it. As for contacts, the API
 // does not deduplicate (documented), so [ContactsService.Create] says what holds here.
 func (s *MessagesService) Create(ctx context.Context, in MessageInput, opts ...RequestOption) (*Message, error) {
-	return create[Message](ctx, s.client, endpoint{
+	return createOne[Message](ctx, s.caller, endpoint{
 		method: http.MethodPost, route: "/messages", body: in, envelope: messageEnvelope,
 	}, opts)
 }
 
 // Get returns the message with the id. [ErrNotFound] means there is none.
 func (s *MessagesService) Get(ctx context.Context, id ID, opts ...RequestOption) (*Message, error) {
-	return one[Message](ctx, s.client, endpoint{
+	return callOne[Message](ctx, s.caller, endpoint{
 		method: http.MethodGet, route: "/messages/{id}", id: &id, envelope: messageEnvelope,
 	}, opts)
 }
@@ -72,7 +72,7 @@ func (s *MessagesService) Get(ctx context.Context, id ID, opts ...RequestOption)
 // Update changes the fields of in that are set, clears those that are null and keeps the
 // others. It returns the whole message and is retried like a read.
 func (s *MessagesService) Update(ctx context.Context, id ID, in MessageInput, opts ...RequestOption) (*Message, error) {
-	return one[Message](ctx, s.client, endpoint{
+	return callOne[Message](ctx, s.caller, endpoint{
 		method: http.MethodPatch, route: "/messages/{id}", id: &id, body: in, envelope: messageEnvelope,
 	}, opts)
 }
@@ -81,13 +81,13 @@ func (s *MessagesService) Update(ctx context.Context, id ID, in MessageInput, op
 // call, so any 2xx is success, whatever its body, unless that is a page of HTML.
 // [ErrNotFound] means there was none.
 func (s *MessagesService) Delete(ctx context.Context, id ID, opts ...RequestOption) error {
-	return remove(ctx, s.client, endpoint{method: http.MethodDelete, route: "/messages/{id}", id: &id, envelope: messageEnvelope}, opts)
+	return callNone(ctx, s.caller, endpoint{method: http.MethodDelete, route: "/messages/{id}", id: &id, envelope: messageEnvelope}, opts)
 }
 
 // List returns the messages updated between two times. The API does not page this list,
 // so the answer is as large as the API makes it; see Stream for one that may be long.
 func (s *MessagesService) List(ctx context.Context, list ListOptions, opts ...RequestOption) ([]Message, error) {
-	return many[Message](ctx, s.client, endpoint{
+	return callMany[Message](ctx, s.caller, endpoint{
 		method: http.MethodGet, route: "/messages", query: list, envelope: messageEnvelope,
 	}, opts)
 }
@@ -95,7 +95,7 @@ func (s *MessagesService) List(ctx context.Context, list ListOptions, opts ...Re
 // Stream returns the messages updated between two times one by one, as they arrive. It
 // does so as [ContactsService.Stream] does.
 func (s *MessagesService) Stream(ctx context.Context, list ListOptions, opts ...RequestOption) iter.Seq2[*Message, error] {
-	return stream[Message](ctx, s.client, endpoint{
+	return callStream[Message](ctx, s.caller, endpoint{
 		method: http.MethodGet, route: "/messages", query: list, envelope: messageEnvelope,
 	}, opts)
 }
@@ -109,7 +109,7 @@ func (s *MessagesService) Stream(ctx context.Context, list ListOptions, opts ...
 // deleted, the error is an [*OutcomeUnknownError] too. A [WithHeader] of the create that
 // says whose records are meant is to be given again.
 func (s *MessagesService) Resolve(ctx context.Context, a CreateToken, opts ...RequestOption) (*Message, error) {
-	return resolve[Message](ctx, s.client, endpoint{method: http.MethodGet, route: "/messages", envelope: messageEnvelope}, a, opts)
+	return resolveOne[Message](ctx, s.caller, endpoint{method: http.MethodGet, route: "/messages", envelope: messageEnvelope}, a, opts)
 }
 
 func (m *Message) fields() any     { return (*messageFields)(m) }

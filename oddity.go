@@ -1,14 +1,10 @@
 package growthgenius
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"reflect"
 	"slices"
-	"strings"
-	"sync"
 )
 
 // How an answer differs from the reference.
@@ -75,43 +71,7 @@ func (s *strays) add(name string, k kind) {
 	}
 }
 
-// warn logs a field of an answer that is not as the reference says.
-func (c *core) warn(ctx context.Context, e endpoint, o oddity) {
-	if c.logger == nil {
-		return
-	}
-	o.field = clip(c.redact.text(o.field), maxFieldName)
-	fate := "; its value is kept"
-	if o.record == envelopeRecord {
-		fate = "; it is ignored"
-	}
-	c.logger.LogAttrs(ctx, slog.LevelWarn, "growthgenius: "+o.String()+fate,
-		slog.String("method", e.method), slog.String("route", e.route),
-		slog.String("record", o.record), slog.String("field", o.field))
-}
-
-// seenSet remembers up to a bound what it has seen.
-type seenSet struct {
-	mu   sync.Mutex
-	seen map[oddity]struct{}
-}
-
 const (
 	maxSeen      = 1000
 	maxFieldName = 100 // bytes; an answer could name a field with megabytes
 )
-
-// first reports whether o is new. A full set knows everything.
-func (s *seenSet) first(o oddity) bool {
-	o.kind, o.field = "", strings.Clone(clip(o.field, maxFieldName))
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if _, ok := s.seen[o]; ok || len(s.seen) >= maxSeen {
-		return false
-	}
-	if s.seen == nil {
-		s.seen = map[oddity]struct{}{}
-	}
-	s.seen[o] = struct{}{}
-	return true
-}

@@ -3,7 +3,9 @@ package growthgenius
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -53,7 +55,7 @@ const (
 )
 
 // look looks for a create until it is found or until its window ends.
-func (c *Client) look(ctx context.Context, p *pending, absence bool) (finding, rawRow, []ID, error) {
+func (c caller) look(ctx context.Context, p *pending, absence bool) (finding, rawRow, []ID, error) {
 	begun := time.Now()
 	ended := c.core.endedBy(p, begun)
 	settled := ended.Add(c.core.readBack.window())
@@ -290,7 +292,7 @@ func (c *core) listRows(ctx context.Context, key readerKey, from, to time.Time, 
 	e.query = listQuery{From: from.UTC().Format(listTime), To: to.UTC().Format(listTime)}
 	l := listed{ids: map[ID]bool{}}
 	var row *rawRow
-	_, err := newClient(c, key.user).each(ctx, e, []RequestOption{withHeaders(key.headers)},
+	_, err := caller{c, key.user}.each(ctx, e, []RequestOption{withHeaders(key.headers)},
 		func() record { row = new(rawRow); return row },
 		func(*response) bool {
 			l.add(*row, want)
@@ -558,4 +560,176 @@ func provenByHalves(again func(from, to time.Time) (int, bool), from, until time
 		}
 	}
 	return true
+}
+
+// createOne makes a call that brings a record into being, and finds out what became of it.
+func createOne[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint, opts []RequestOption) (*T, error) {
+	o := applyOptions(opts)
+	a, err := c.newToken(&e, &o)
+	if err != nil {
+		return nil, e.refuse(err)
+	}
+	if _, err := c.newRequest(ctx, e, &o); err != nil {
+		return nil, e.refuse(err)
+	}
+	p, err := c.core.creates.begin(a, o.header)
+	if err != nil {
+		return nil, e.refuse(err)
+	}
+	if err := c.handOver(a, p, o.beforeCreate); err != nil {
+		return nil, e.refuse(err)
+	}
+	defer c.core.creates.abandon(p)
+	for sent, spent, ambiguous := 0, 0, false; ; {
+		ex := c.exchange(ctx, e, &o, sent)
+		sent = ex.attempts
+		v, err := acceptCreated[T, P](ctx, c, e, p, ex)
+		if err == nil {
+			return v, nil
+		}
+		unanswered := ex.ambiguous || ex.err == nil // a success that cannot be read, too
+		if ambiguous = ambiguous || unanswered; !ambiguous {
+			c.core.creates.drop(p)
+			return nil, err
+		}
+		c.core.creates.land(p)
+		result, row, seen := inconclusive, rawRow(nil), []ID(nil)
+		if decode, ok := errors.AsType[*DecodeError](err); ctx.Err() == nil && !c.core.readBack.Disabled && !(ok && decode.strict) {
+			result, row, seen, _ = c.look(ctx, p, c.core.readBack.ReplayAfter > 0)
+		}
+		switch {
+		case result == found:
+			return fromRow[T, P](ctx, c, e, row)
+		case unanswered && result == absent && c.core.readBack.ReplayAfter > 0 && !o.noRetry && sent < c.core.retry.MaxAttempts && ctx.Err() == nil && c.core.budget.take(&spent):
+			c.core.warnCreate(ctx, e, "creating again what a complete list does not have")
+			c.core.creates.fly(p)
+		default:
+			return nil, c.unknown(ctx, p, seen, err)
+		}
+	}
+}
+
+// handOver gives the token of a create to the caller, if he wants it. An error of fn, or a
+// panic, and nothing is sent.
+func (c caller) handOver(a CreateToken, p *pending, fn func(CreateToken) error) error {
+	if fn == nil {
+		return nil
+	}
+	taken := false
+	defer func() {
+		if !taken {
+			c.core.creates.drop(p)
+		}
+	}()
+	if err := fn(a); err != nil {
+		return fmt.Errorf("BeforeCreate refused: %w", err)
+	}
+	taken = true
+	return nil
+}
+
+// acceptCreated is the record in the answer to a create, if that tells what was created.
+func acceptCreated[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint, p *pending, ex exchanged) (*T, error) {
+	if ex.err != nil {
+		return nil, ex.err
+	}
+	v, err := decodeOne[T, P](ctx, c, e, ex.res)
+	if err != nil {
+		return nil, err
+	}
+	var row rawRow // as sent: the null of another record is not an absent field
+	items := newElements(ex.res.body, e.envelope, func(string, kind) {})
+	defer items.done()
+	_, _ = items.next(func() record { return &row })
+	other := contradicts(p.token.Resource, p.content, row) || c.core.predates(row, p)
+	if !c.core.creates.answered(p, P(v).identity(), other) {
+		return nil, e.undecodable(c.core, ex.res, errors.New("the answer is another record than the one created"))
+	}
+	return v, nil
+}
+
+// fromRow is the record of a row that a list showed.
+func fromRow[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint, row rawRow) (*T, error) {
+	raw, err := marshalJSON(map[string]json.RawMessage(row))
+	v := new(T)
+	if err == nil {
+		err = unmarshalRecord(raw, P(v))
+	}
+	if err != nil { // it was decoded to be compared, so this cannot be
+		return nil, e.refuse(err)
+	}
+	_ = c.core.inspect(ctx, e, &response{}, v) // logs what is odd; the create has happened, so that fails nothing
+	return v, nil
+}
+
+// unknown is the error of a create that nothing could be found out about.
+func (c caller) unknown(ctx context.Context, p *pending, seen []ID, last error) error {
+	e := resources[p.token.Resource]
+	e.method = http.MethodPost
+	c.core.warnCreate(ctx, e, outcomeUnknown)
+	return &OutcomeUnknownError{Token: c.core.creates.park(p, seen, c.core.clock.bounds()), Last: last, ctxErr: ctx.Err()}
+}
+
+// resolveOne finds out what became of an earlier create.
+func resolveOne[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint, a CreateToken, opts []RequestOption) (*T, error) {
+	o := applyOptions(opts)
+	if o.err != nil {
+		return nil, e.refuse(fmt.Errorf("%w: %w", ErrInvalidInput, o.err))
+	}
+	switch a.t.Resource {
+	case e.envelope.singular:
+	case "":
+		return nil, e.refuse(fmt.Errorf("%w: the CreateToken is empty: it comes from BeforeCreate or an OutcomeUnknownError", ErrInvalidInput))
+	default:
+		return nil, e.refuse(fmt.Errorf("%w: the CreateToken is of a %s, not of a %s", ErrInvalidInput, a.t.Resource, e.envelope.singular))
+	}
+	if id, ok := c.core.creates.outcome(a.t); ok { // it was answered, or asked for before
+		v, err := callOne[T, P](ctx, c.as(a.t.UserID), endpoint{method: http.MethodGet, route: e.route + "/{id}", id: &id, envelope: e.envelope}, []RequestOption{withHeaders(headersText(o.header))})
+		if err != nil { // a 404 too: nobody may take that for leave to create it again
+			return nil, &OutcomeUnknownError{Token: a, Last: fmt.Errorf("it was created under a known id, which cannot be read now: %w", err), ctxErr: ctx.Err()}
+		}
+		return v, nil
+	}
+	p, err := c.core.creates.adopt(a.t, o.header)
+	if err != nil {
+		return nil, e.refuse(fmt.Errorf("%w: the CreateToken cannot be read: %w", ErrInvalidInput, err))
+	}
+	if p == nil {
+		e.method = http.MethodPost
+		c.core.warnCreate(ctx, e, outcomeUnknown)
+		return nil, &OutcomeUnknownError{Token: a, Last: errors.New("the call that creates it is still under way")}
+	}
+	result, row, seen, err := c.look(ctx, p, true)
+	switch result {
+	case found:
+		return fromRow[T, P](ctx, c, e, row)
+	case absent:
+		c.core.creates.drop(p)
+		return nil, e.refuse(fmt.Errorf("%w: a complete list does not have it, so the create did not happen", ErrNotFound))
+	default:
+		return nil, c.unknown(ctx, p, seen, err)
+	}
+}
+
+// headersText is a header as text, or "" for none. Headers that only name a call are not for
+// the list that many creates share.
+func headersText(h http.Header) string {
+	shared := maps.Clone(h)
+	for _, name := range []string{"X-Request-Id", "X-Correlation-Id", "Request-Id", "Traceparent", "Tracestate", "Baggage", "B3"} {
+		delete(shared, name)
+	}
+	if len(shared) == 0 {
+		return ""
+	}
+	text, _ := marshalForeign(shared) // texts can be encoded
+	return string(text)
+}
+
+// withHeaders gives a call the headers that headersText wrote.
+func withHeaders(text string) RequestOption {
+	return func(o *callOptions) {
+		if text != "" {
+			_ = unmarshalForeign([]byte(text), &o.header) // it was a header
+		}
+	}
 }

@@ -3,6 +3,7 @@ package growthgenius
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"reflect"
@@ -124,7 +125,7 @@ func (s *ContactsService) Search(ctx context.Context, search SearchOptions, opts
 func (s *ContactsService) search(ctx context.Context, body searchBody, opts []RequestOption) (*ContactPage, error) {
 	e := searchEndpoint
 	e.body = body
-	return page(ctx, s.client, e, opts)
+	return callPage(ctx, s.caller, e, opts)
 }
 
 // body is the search as sent. It shares nothing with the caller that the caller could change.
@@ -171,3 +172,24 @@ func (p *Pagination) UnmarshalJSON(data []byte) error { return unmarshalRecord(d
 
 // MarshalJSON encodes the record under the API's names, Extra included.
 func (p Pagination) MarshalJSON() ([]byte, error) { return marshalRecord((*paginationFields)(&p)) }
+
+// callPage makes a call that is answered with a page of search results.
+func callPage(ctx context.Context, c caller, e endpoint, opts []RequestOption) (*ContactPage, error) {
+	p := new(ContactPage)
+	err := c.callWhole(ctx, e, p, opts, func() error {
+		// One contact may stand alone under the singular name.
+		var alone Contact
+		if raw := p.Extra["contact"]; p.Contacts == nil && kindOf(raw) == kindObject && alone.UnmarshalJSON(raw) == nil {
+			p.Contacts = []Contact{alone}
+			forget(&p.Extra, "contact")
+		}
+		if p.Contacts == nil {
+			return errors.New(`the answer has no list of "contacts"`)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}

@@ -159,7 +159,7 @@ func TestKeyIsNowhereInTheClient(t *testing.T) {
 	for where, v := range map[string]any{
 		"client": c, "value": *c, "other user": c.ForUser("5"),
 		"users": c.Users, "contacts": c.Contacts, "messages": c.Messages, "enrichment": c.Enrichment,
-		"options": opts, "request options": request, "info": info, "error": err, "core": c.core, "redactor": c.core.redact,
+		"options": opts, "request options": request, "info": info, "error": err, "core": c.caller.core, "redactor": c.caller.core.redact,
 	} {
 		noSecretIn(t, where, v)
 	}
@@ -405,7 +405,7 @@ func TestNoRedirectEvenIfTheClientWantsThem(t *testing.T) {
 	c, srv := newServer(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/users", http.StatusFound) })
 	hc := srv.Client()
 	hc.CheckRedirect = func(*http.Request, []*http.Request) error { return nil }
-	c = newTestClient(t, WithBaseURL(c.core.base.String()), WithHTTPClient(hc))
+	c = newTestClient(t, WithBaseURL(c.caller.core.base.String()), WithHTTPClient(hc))
 	_, err := c.Contacts.Get(t.Context(), "1")
 	onlyIs(t, err, ErrRedirected)
 }

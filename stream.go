@@ -1,13 +1,9 @@
 package growthgenius
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"iter"
-	"slices"
 	"time"
 )
 
@@ -97,102 +93,4 @@ func (b *streamBody) failed() bool { return b.err != nil && b.err != io.EOF } //
 func (b *streamBody) close() {
 	b.end()
 	_ = b.body.Close()
-}
-
-// stream makes a call that is answered with a list, and hands its records over one by
-// one. Each range over it is a call of its own.
-func stream[T any, P resourceOf[T]](ctx context.Context, c *Client, e endpoint, opts []RequestOption) iter.Seq2[*T, error] {
-	opts = slices.Clone(opts) // the caller may append to his own before the loop begins
-	return func(yield func(*T, error) bool) {
-		e, err := e.bounded(time.Now())
-		if err != nil {
-			yield(nil, err)
-			return
-		}
-		var (
-			v      *T
-			beside strays
-			more   = true
-		)
-		next := func() record { v = new(T); return P(v) }
-		use := func(res *response) bool {
-			if err = c.core.inspect(ctx, e, res, v, beside...); err != nil {
-				return false
-			}
-			beside = nil
-			more = yield(v, nil)
-			return more
-		}
-		res, failure := c.each(ctx, e, opts, next, use, beside.add)
-		switch {
-		case failure != nil:
-			err = failure
-		case err == nil && more: // what stood behind the list
-			err = c.core.inspect(ctx, e, res, (*T)(nil), beside...)
-		}
-		if err != nil {
-			yield(nil, err)
-		}
-	}
-}
-
-// each makes a call that is answered with a list. It decodes one element after the other
-// into what next returns, and calls use after each, until use returns false.
-func (c *Client) each(ctx context.Context, e endpoint, opts []RequestOption, next func() record, use func(*response) bool, stray func(string, kind)) (*response, error) {
-	var (
-		body  *streamBody
-		items *elements
-		last  record
-		ok    bool
-		bad   error
-	)
-	advance := func() {
-		last = nil
-		ok, bad = items.next(func() record { last = next(); return last })
-		if ok && bad == nil && items.dec.InputOffset()-body.mark > body.limit { // all of it came with one read
-			body.err = ErrResponseTooLarge
-			bad = body.err
-		}
-	}
-	e.open = func(b *streamBody) error {
-		body, items = b, newStreamElements(b, e.envelope, stray)
-		advance()
-		if bad != nil && b.failed() {
-			return body.failure(c.core.redact, 1, last, items.dec.UnreadBuffer())
-		}
-		return nil
-	}
-	if _, err := c.send(ctx, e, opts); err != nil {
-		return nil, err
-	}
-	defer body.close()
-	for n := 1; ; n++ {
-		switch {
-		case bad != nil && body.failed():
-			return body.res, &callError{e.method, e.route, body.failure(c.core.redact, n, last, items.dec.UnreadBuffer())}
-		case errors.Is(bad, ErrPartialResults):
-			return body.res, e.refuse(bad)
-		case bad != nil:
-			return body.res, e.undecodable(c.core, body.res, fmt.Errorf("record %d: %w", n, bad))
-		case !ok || !use(body.res):
-			return body.res, nil
-		}
-		advance()
-	}
-}
-
-// failure is the error of a body that could not be read to its end: at record number n,
-// or beside it where at is nil. unread is what has been read of it.
-func (b *streamBody) failure(redact redactor, n int, at record, unread []byte) error {
-	if !errors.Is(b.err, ErrResponseTooLarge) {
-		return fmt.Errorf("%w at record %d: %w", errBrokenOff, n, b.err)
-	}
-	name := "the envelope"
-	if r, ok := at.(resource); ok {
-		name = fmt.Sprintf("record %d", n)
-		if id := cmp.Or(r.identity(), idOfPart(unread)); id != "" {
-			name += fmt.Sprintf(" (id %s)", printable(redact.text(string(id))))
-		}
-	}
-	return fmt.Errorf("%w: %s is over %d bytes; see WithMaxResponseBytes", ErrResponseTooLarge, name, b.limit)
 }

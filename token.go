@@ -83,7 +83,7 @@ func (a CreateToken) GoString() string { return a.String() }
 func (a CreateToken) LogValue() slog.Value { return slog.StringValue(a.String()) }
 
 // newToken makes the token of a create, and puts the marker into its body.
-func (c *Client) newToken(e *endpoint, o *callOptions) (CreateToken, error) {
+func (c caller) newToken(e *endpoint, o *callOptions) (CreateToken, error) {
 	userID, err := c.actAs(o)
 	if err != nil {
 		return CreateToken{}, err

@@ -44,17 +44,6 @@ func (e *MultipleMatchesError) Error() string {
 // Is reports whether target is [ErrMultipleMatches].
 func (e *MultipleMatchesError) Is(target error) bool { return target == ErrMultipleMatches }
 
-// MatchOldest makes [ContactsService.Upsert] take the contact created first where several match.
-func MatchOldest() RequestOption {
-	return func(o *callOptions) { o.matchOldest = true }
-}
-
-// MatchNameAndCompany makes [ContactsService.Upsert] match by name and company where no
-// contact has the e-mail, or none is given. It may overwrite a stranger of the same name.
-func MatchNameAndCompany() RequestOption {
-	return func(o *callOptions) { o.matchCompany = true }
-}
-
 // Upsert updates the contact with the e-mail of in, or creates one where there is none.
 //
 // E-mails are compared without regard to case and blanks around them. Search finds the
@@ -119,7 +108,7 @@ func (u *upsert) run(ctx context.Context) (*UpsertResult, error) {
 	if err := u.prepare(); err != nil {
 		return nil, err
 	}
-	upserts := &u.contacts.client.core.upserts
+	upserts := &u.contacts.caller.core.upserts
 	unlock, err := upserts.lock(ctx, u.shared)
 	if err != nil {
 		return nil, withContextError(err, ctx.Err())
@@ -173,7 +162,7 @@ func (u *upsert) prepare() error {
 	if u.o.err != nil {
 		return fmt.Errorf("%w: %w", ErrInvalidInput, u.o.err)
 	}
-	user, err := u.contacts.client.actAs(&u.o)
+	user, err := u.contacts.caller.actAs(&u.o)
 	if err != nil {
 		return err
 	}
@@ -238,7 +227,7 @@ func (u *upsert) recalled(ctx context.Context, known upserted) (*Contact, error)
 	id := known.id
 	if known.attempt != nil {
 		var ok bool
-		if id, ok = u.contacts.client.core.creates.outcome(known.attempt.t); !ok {
+		if id, ok = u.contacts.caller.core.creates.outcome(known.attempt.t); !ok {
 			c, err := u.contacts.Resolve(ctx, *known.attempt, u.opts...)
 			if err != nil || known.user == u.user {
 				return c, err

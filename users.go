@@ -9,7 +9,7 @@ import (
 )
 
 // UsersService is the User API: the members of the team.
-type UsersService struct{ client *Client }
+type UsersService struct{ caller caller }
 
 // User is a member of the team. Every field is documented.
 type User struct {
@@ -38,7 +38,7 @@ var userEnvelope = envelope{singular: "user", plural: "users"}
 // The reference answers with "users" (documented), a later revision with a single "user":
 // both are read.
 func (s *UsersService) List(ctx context.Context, opts ...RequestOption) ([]User, error) {
-	return many[User](ctx, s.client, endpoint{
+	return callMany[User](ctx, s.caller, endpoint{
 		method: http.MethodGet, route: "/users", anonymous: true, envelope: userEnvelope,
 	}, opts)
 }
@@ -47,7 +47,7 @@ func (s *UsersService) List(ctx context.Context, opts ...RequestOption) ([]User,
 // and asks for the single user (later) only where the list lacks it. [ErrNotFound] means
 // that neither knows the id.
 func (s *UsersService) Current(ctx context.Context, opts ...RequestOption) (*User, error) {
-	id, err := s.client.actingUser(opts)
+	id, err := s.caller.actingUser(opts)
 	if err != nil {
 		return nil, fmt.Errorf("growthgenius: GET /users: %w", err)
 	}
@@ -59,7 +59,7 @@ func (s *UsersService) Current(ctx context.Context, opts ...RequestOption) (*Use
 		return u, nil
 	}
 	e := endpoint{method: http.MethodGet, route: "/users/", envelope: userEnvelope}
-	if users, err = many[User](ctx, s.client, e, opts); err != nil {
+	if users, err = callMany[User](ctx, s.caller, e, opts); err != nil {
 		return nil, err
 	}
 	if u := withID(users, id); u != nil {

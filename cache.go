@@ -101,7 +101,7 @@ func (c caller) find(ctx context.Context, e endpoint, opts []RequestOption, usab
 		return c.send(ctx, e, opts)
 	}
 	o := applyOptions(opts)
-	_, err := c.newRequest(ctx, e, &o) // a mistake is its maker's alone
+	_, err := e.build(c.core.base, c.userID, &o) // a mistake is its maker's alone
 	if err == nil {
 		err = ctx.Err()
 	}

@@ -74,10 +74,11 @@ func (c caller) exchange(ctx context.Context, e endpoint, o *callOptions, before
 		free:    e.method == http.MethodGet && !e.lookup, // a lookup costs money
 		options: o,
 	}
-	req, err := c.newRequest(s, e, o) //nolint:contextcheck // s is ctx with the call in it
+	out, err := e.build(c.core.base, c.userID, o)
 	if err != nil {
 		return exchanged{err: e.refuse(err)}
 	}
+	req := out.request(s, e.method) //nolint:contextcheck // s is ctx with the call in it
 	s.request = req.Request
 	res, err := s.send(req) //nolint:contextcheck // the request carries it
 	ex := exchanged{attempts: before + s.attempts, ambiguous: s.ambiguous}
@@ -103,24 +104,6 @@ func (c caller) exchange(ctx context.Context, e endpoint, o *callOptions, before
 		ex.err = withContextError(ex.err, ctx.Err())
 	}
 	return ex
-}
-
-// actingUser returns the acting user of a call with these options.
-func (c caller) actingUser(opts []RequestOption) (ID, error) {
-	o := applyOptions(opts)
-	return c.actAs(&o)
-}
-
-func (c caller) actAs(o *callOptions) (ID, error) {
-	id := c.userID
-	if o.asUser != nil {
-		id = *o.asUser
-	}
-	if id == "" {
-		return "", fmt.Errorf("%w: no acting user: the API wants a user_id with this call; "+
-			"give WithUserID to NewClient, or use Client.ForUser or AsUser (Users.List tells the ids)", ErrInvalidInput)
-	}
-	return id, nil
 }
 
 type routeKey struct{}

@@ -569,7 +569,7 @@ func createOne[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint
 	if err != nil {
 		return nil, e.refuse(err)
 	}
-	if _, err := c.newRequest(ctx, e, &o); err != nil {
+	if _, err := e.build(c.core.base, c.userID, &o); err != nil {
 		return nil, e.refuse(err)
 	}
 	p, err := c.core.creates.begin(a, o.header)

@@ -1,16 +1,13 @@
 package growthgenius
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/google/go-querystring/query"
-	"github.com/hashicorp/go-retryablehttp"
 )
 
 // This file is the one path every call takes: build (newRequest), send (send.go), decode.
@@ -36,63 +33,58 @@ type endpoint struct {
 // refuse is the error of a call that is not sent.
 func (e endpoint) refuse(err error) error { return &callError{e.method, e.route, err} }
 
-// newRequest builds the request of a call, or says what is wrong with it.
-func (c caller) newRequest(ctx context.Context, e endpoint, o *callOptions) (*retryablehttp.Request, error) {
+// outgoing is a call as it is sent: where to, and with what body.
+type outgoing struct {
+	url  *url.URL
+	body []byte // nil for none
+}
+
+// build encodes a call to the API at base, on behalf of user unless the options name
+// another one. Its error says what is wrong with the call.
+func (e endpoint) build(base *url.URL, user ID, o *callOptions) (outgoing, error) {
 	if o.err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrInvalidInput, o.err)
+		return outgoing{}, fmt.Errorf("%w: %w", ErrInvalidInput, o.err)
 	}
 	path := e.route
 	if e.id != nil {
 		segment, err := escapeID(*e.id)
 		if err != nil {
-			return nil, err
+			return outgoing{}, err
 		}
 		path = strings.Replace(path, "{id}", segment, 1)
 	}
-	rawQuery, err := c.encodeQuery(e, o)
+	rawQuery, err := e.encodeQuery(user, o)
 	if err != nil {
-		return nil, err
+		return outgoing{}, err
 	}
 	body, err := e.encodeBody()
 	if err != nil {
-		return nil, err
+		return outgoing{}, err
 	}
 	plain, err := url.PathUnescape(path)
 	if err != nil {
-		return nil, fmt.Errorf("%w: the path cannot be parsed", ErrInvalidInput)
+		return outgoing{}, fmt.Errorf("%w: the path cannot be parsed", ErrInvalidInput)
 	}
-	u := *c.core.base
+	u := *base
 	if e.raw || u.RawPath != "" || plain != path {
 		u.RawPath = u.EscapedPath() + path
 	}
 	u.Path += plain
 	u.RawQuery = rawQuery
-	req := (&http.Request{
-		Method: e.method, URL: &u, Header: http.Header{}, // what is there net/http's client would copy: see newHeader
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-	}).WithContext(ctx)
-	retryable := &retryablehttp.Request{Request: req}
-	if body != nil {
-		err = retryable.SetBody(body)
-	}
-	return retryable, err
+	return outgoing{&u, body}, nil
 }
 
-// newHeader is the header of one attempt.
-func (c *core) newHeader(o *callOptions, hasBody bool) http.Header {
-	header := make(http.Header, len(o.header)+4)
-	for name, values := range o.header {
-		header[name] = slices.Clone(values)
+// actingUser returns the user on whose behalf a call acts: the one that the options name,
+// or user.
+func actingUser(user ID, o *callOptions) (ID, error) {
+	if o.asUser != nil {
+		user = *o.asUser
 	}
-	own := [...]string{"application/json", c.apiKey(), c.userAgent, "application/json"}
-	header["Accept"], header["Authorization"] = own[0:1:1], own[1:2:2]
-	if header.Get("User-Agent") == "" {
-		header["User-Agent"] = own[2:3:3]
+	if user == "" {
+		return "", fmt.Errorf("%w: no acting user: the API wants a user_id with this call; "+
+			"give WithUserID to NewClient, or use Client.ForUser or AsUser (Users.List tells the ids)", ErrInvalidInput)
 	}
-	if hasBody {
-		header["Content-Type"] = own[3:4:4]
-	}
-	return header
+	return user, nil
 }
 
 // escapeID makes an id one segment of a path, or says why it cannot be.
@@ -132,12 +124,12 @@ func checkPath(path string) error {
 }
 
 // encodeQuery is the query of a call, with the acting user.
-func (c caller) encodeQuery(e endpoint, o *callOptions) (string, error) {
+func (e endpoint) encodeQuery(user ID, o *callOptions) (string, error) {
 	values, err := queryValues(e.query)
 	if err != nil || e.anonymous {
 		return values.Encode(), err
 	}
-	id, err := c.actAs(o)
+	id, err := actingUser(user, o)
 	if err != nil {
 		return "", err
 	}

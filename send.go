@@ -13,6 +13,7 @@ import (
 	"net/http/httptrace"
 	"net/textproto"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -433,4 +434,34 @@ func unwrapURLError(err error) error {
 		}
 		err = u.Err
 	}
+}
+
+// newHeader is the header of one attempt.
+func (c *core) newHeader(o *callOptions, hasBody bool) http.Header {
+	header := make(http.Header, len(o.header)+4)
+	for name, values := range o.header {
+		header[name] = slices.Clone(values)
+	}
+	own := [...]string{"application/json", c.apiKey(), c.userAgent, "application/json"}
+	header["Accept"], header["Authorization"] = own[0:1:1], own[1:2:2]
+	if header.Get("User-Agent") == "" {
+		header["User-Agent"] = own[2:3:3]
+	}
+	if hasBody {
+		header["Content-Type"] = own[3:4:4]
+	}
+	return header
+}
+
+// request is the request of a call to net/http.
+func (out outgoing) request(ctx context.Context, method string) *retryablehttp.Request {
+	req := (&http.Request{
+		Method: method, URL: out.url, Header: http.Header{}, // what is there net/http's client would copy: see newHeader
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+	}).WithContext(ctx)
+	retryable := &retryablehttp.Request{Request: req}
+	if out.body != nil {
+		_ = retryable.SetBody(out.body) // bytes cannot fail
+	}
+	return retryable
 }

@@ -84,7 +84,7 @@ func (a CreateToken) LogValue() slog.Value { return slog.StringValue(a.String())
 
 // newToken makes the token of a create, and puts the marker into its body.
 func (c caller) newToken(e *endpoint, o *callOptions) (CreateToken, error) {
-	userID, err := c.actAs(o)
+	userID, err := actingUser(c.userID, o)
 	if err != nil {
 		return CreateToken{}, err
 	}

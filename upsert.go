@@ -162,7 +162,7 @@ func (u *upsert) prepare() error {
 	if u.o.err != nil {
 		return fmt.Errorf("%w: %w", ErrInvalidInput, u.o.err)
 	}
-	user, err := u.contacts.caller.actAs(&u.o)
+	user, err := actingUser(u.contacts.caller.userID, &u.o)
 	if err != nil {
 		return err
 	}

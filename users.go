@@ -47,7 +47,8 @@ func (s *UsersService) List(ctx context.Context, opts ...RequestOption) ([]User,
 // and asks for the single user (later) only where the list lacks it. [ErrNotFound] means
 // that neither knows the id.
 func (s *UsersService) Current(ctx context.Context, opts ...RequestOption) (*User, error) {
-	id, err := s.caller.actingUser(opts)
+	o := applyOptions(opts)
+	id, err := actingUser(s.caller.userID, &o)
 	if err != nil {
 		return nil, fmt.Errorf("growthgenius: GET /users: %w", err)
 	}

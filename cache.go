@@ -18,6 +18,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/growthgenius/growthgenius-go/internal/redact"
 )
 
 // EnrichmentCache keeps the answers of lookups. See [WithEnrichmentCache]. It is used by
@@ -233,7 +235,7 @@ const valueVersion = "growthgenius/1"
 // newValue is what is kept of a lookup: nil unless somebody was found, or nobody.
 func (c *core) newValue(res *response, err error) []byte {
 	if err == nil {
-		if !bytes.Equal(c.redact.replace(res.body), res.body) {
+		if c.redact.Quotes(res.body) {
 			return nil // it quotes the API key
 		}
 		return formatValue(http.StatusOK, res.body)
@@ -294,9 +296,9 @@ func (c *core) cacheFailed(ctx context.Context, e endpoint, key string, err erro
 	if err == nil || c.logger == nil || ctx.Err() != nil {
 		return
 	}
-	text := strings.ReplaceAll(c.redact.text(err.Error()), key, "[key]")
+	text := strings.ReplaceAll(c.redact.Text(err.Error()), key, "[key]")
 	c.logger.LogAttrs(ctx, slog.LevelWarn, "growthgenius: the enrichment cache failed",
-		slog.String("method", e.method), slog.String("route", e.route), slog.String("error", firstWords([]byte(text))))
+		slog.String("method", e.method), slog.String("route", e.route), slog.String("error", redact.FirstWords([]byte(text))))
 }
 
 // MemoryCache is an [EnrichmentCache] in memory, bounded in size: what was not used for

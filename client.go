@@ -11,6 +11,8 @@ import (
 	"reflect"
 	"strings"
 	"sync"
+
+	"github.com/growthgenius/growthgenius-go/internal/redact"
 )
 
 // Version is the version of this SDK, as sent in the User-Agent header.
@@ -53,7 +55,7 @@ func NewClient(apiKey string, opts ...Option) (*Client, error) {
 	c := &core{
 		base:           base,
 		apiKey:         func() string { return apiKey },
-		redact:         newRedactor(apiKey),
+		redact:         redact.New(apiKey),
 		transport:      cfg.httpClient.Transport,
 		cookies:        cfg.httpClient.Jar,
 		limiter:        cfg.limiter,

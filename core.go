@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/growthgenius/growthgenius-go/internal/errs"
+	"github.com/growthgenius/growthgenius-go/internal/redact"
 	"github.com/hashicorp/go-retryablehttp"
 )
 
@@ -15,7 +17,7 @@ import (
 type core struct {
 	base           *url.URL
 	apiKey         func() string // a function, so that nothing can print it
-	redact         redactor
+	redact         redact.Redactor
 	transport      http.RoundTripper
 	cookies        http.CookieJar
 	limiter        Limiter
@@ -101,7 +103,7 @@ func (c caller) exchange(ctx context.Context, e endpoint, o *callOptions, before
 		ex.err = fmt.Errorf("%w; %s", ex.err, s.verdict.why)
 	}
 	if s.class.replayable(s.last) { // then a context that has ended is why it was not tried again
-		ex.err = withContextError(ex.err, ctx.Err())
+		ex.err = errs.WithContext(ex.err, ctx.Err())
 	}
 	return ex
 }

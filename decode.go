@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/growthgenius/growthgenius-go/internal/redact"
 )
 
 // resource is a record with an id, of which the API answers with the one asked for.
@@ -173,7 +175,7 @@ var errPage = errors.New("the body is HTML or XML, not JSON")
 // undecodable is the error of an answer that cannot be used.
 func (e endpoint) undecodable(c *core, res *response, reason error) *DecodeError {
 	r := c.redact
-	text := r.text(reason.Error())
+	text := r.Text(reason.Error())
 	if len(res.body) == 0 {
 		text = "the body is empty"
 	} else if k := kindOf(res.body); k == kindInvalid {
@@ -182,10 +184,10 @@ func (e endpoint) undecodable(c *core, res *response, reason error) *DecodeError
 			text = errPage.Error()
 		}
 	}
-	body := r.bytes(res.body)
+	body := r.Bytes(res.body)
 	return &DecodeError{
 		StatusCode: res.status, Method: e.method, Route: e.route, Reason: text,
-		RequestID: r.text(requestID(res.header)), Body: slices.Clone(body[:min(len(body), maxErrorBody)]),
+		RequestID: r.Text(requestID(res.header)), Body: slices.Clone(body[:min(len(body), redact.MaxBody)]),
 	}
 }
 
@@ -194,7 +196,7 @@ func (c *core) warn(ctx context.Context, e endpoint, o oddity) {
 	if c.logger == nil {
 		return
 	}
-	o.field = clip(c.redact.text(o.field), maxFieldName)
+	o.field = redact.Clip(c.redact.Text(o.field), maxFieldName)
 	fate := "; its value is kept"
 	if o.record == envelopeRecord {
 		fate = "; it is ignored"
@@ -212,7 +214,7 @@ type seenSet struct {
 
 // first reports whether o is new. A full set knows everything.
 func (s *seenSet) first(o oddity) bool {
-	o.kind, o.field = "", strings.Clone(clip(o.field, maxFieldName))
+	o.kind, o.field = "", strings.Clone(redact.Clip(o.field, maxFieldName))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, ok := s.seen[o]; ok || len(s.seen) >= maxSeen {

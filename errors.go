@@ -3,20 +3,18 @@ package growthgenius
 import (
 	"bytes"
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
-	"unicode"
-	"unicode/utf8"
+
+	"github.com/growthgenius/growthgenius-go/internal/errs"
+	"github.com/growthgenius/growthgenius-go/internal/redact"
 )
 
 // Sentinels for [errors.Is]. Each says what kind of failure an error is; [errors.AsType] with
@@ -26,7 +24,7 @@ import (
 var (
 	// ErrInvalidInput is a mistake in the arguments of a call, found before anything was sent;
 	// only a [ChangeOptions].Since that is ahead of the API's clock is found by an answer.
-	ErrInvalidInput = errors.New("invalid input")
+	ErrInvalidInput = errs.ErrInvalidInput
 
 	ErrBadRequest   = errors.New("bad request")       // 400
 	ErrUnauthorized = errors.New("unauthorized")      // 401: the API key is wrong or missing
@@ -46,12 +44,12 @@ var (
 	ErrDecode = errors.New("unexpected answer")
 	// ErrResponseTooLarge is an answer over the bound of [WithMaxResponseBytes], or one that
 	// would take many times its size in memory.
-	ErrResponseTooLarge = errors.New("response too large")
+	ErrResponseTooLarge = errs.ErrResponseTooLarge
 	// ErrMultipleMatches is an upsert that several contacts match. See [*MultipleMatchesError].
 	ErrMultipleMatches = errors.New("multiple matches")
 	// ErrPartialResults is a search that the API stopped short, see [*PartialResultsError], or
 	// a list that says itself that it is not the whole.
-	ErrPartialResults = errors.New("partial results")
+	ErrPartialResults = errs.ErrPartialResults
 	// ErrOutcomeUnknown is a create that may or may not have happened. See [*OutcomeUnknownError].
 	ErrOutcomeUnknown = errors.New("outcome unknown")
 )
@@ -133,14 +131,14 @@ type DecodeError struct {
 
 // Error says what came instead of an answer, with its first bytes.
 func (e *DecodeError) Error() string {
-	s := fmt.Sprintf("growthgenius: %s %s: unexpected answer (status %d): %s", e.Method, e.Route, e.StatusCode, clip(e.Reason, 4*maxFirstWords))
+	s := fmt.Sprintf("growthgenius: %s %s: unexpected answer (status %d): %s", e.Method, e.Route, e.StatusCode, redact.Clip(e.Reason, 4*redact.MaxFirstWords))
 	if e.RequestID != "" {
 		s += " [request " + e.RequestID + "]"
 	}
 	if len(e.Body) == 0 {
 		return s
 	}
-	return s + ": " + strconv.Quote(firstWords(e.Body))
+	return s + ": " + strconv.Quote(redact.FirstWords(e.Body))
 }
 
 // Is reports whether target is [ErrDecode].
@@ -213,20 +211,6 @@ func (e *callError) Error() string {
 
 func (e *callError) Unwrap() error { return e.err }
 
-// joined is err with the caller's context error beside it.
-type joined struct{ err, ctxErr error }
-
-func (e *joined) Error() string   { return e.err.Error() + " (" + e.ctxErr.Error() + ")" }
-func (e *joined) Unwrap() []error { return []error{e.err, e.ctxErr} }
-
-// withContextError makes sure that err tells how the caller's context ended.
-func withContextError(err, ctxErr error) error {
-	if ctxErr == nil || errors.Is(err, ctxErr) {
-		return err
-	}
-	return &joined{err, ctxErr}
-}
-
 // timeoutError is an attempt that ran out of its own time. It is not the caller's
 // deadline, so it does not match [context.DeadlineExceeded].
 type timeoutError struct{ after time.Duration }
@@ -240,120 +224,39 @@ func (e timeoutError) Error() string {
 func (timeoutError) Timeout() bool   { return true }
 func (timeoutError) Temporary() bool { return true }
 
-// redactor keeps the API key out of errors: whatever quotes it loses it. It finds the key
-// in the escapes of JSON, URLs and HTML too, since that is how a server or a proxy that
-// echoes a request writes it. It holds functions only, so that nothing can print the key.
-type redactor struct {
-	replace func([]byte) []byte // returns b itself where there is nothing to redact
-	longest int                 // bytes that the key takes when it is escaped, at most
-}
-
-const redacted = "[redacted]"
-
-func newRedactor(key string) redactor {
-	// Most clients never see an error that could quote the key.
-	pattern := sync.OnceValue(func() *regexp.Regexp {
-		var b strings.Builder
-		for i := range len(key) {
-			c := key[i]
-			fmt.Fprintf(&b, `(?:\\*%s|\\+u00(?i:%02x)|%%(?:25)*(?i:%02x)|&#0{0,4}%d;|&#[xX]0{0,4}(?i:%x);`,
-				regexp.QuoteMeta(key[i:i+1]), c, c, c, c)
-			if name, ok := escapeNames[c]; ok {
-				b.WriteString("|" + name)
-			}
-			b.WriteString(")")
-		}
-		return regexp.MustCompile(b.String())
-	})
-	return redactor{
-		replace: func(b []byte) []byte {
-			if !bytes.ContainsAny(b, `\%&~`) && !bytes.Contains(b, []byte(key)) {
-				return b // no escapes: no need for the slow way
-			}
-			return pattern().ReplaceAllLiteral(b, []byte(redacted))
-		},
-		longest: 12 * len(key),
-	}
-}
-
-// escapeNames are the escapes of single characters in HTML and in JSON pointers.
-var escapeNames = map[byte]string{'"': "&quot;", '\'': "&apos;", '&': "&amp;", '<': "&lt;", '>': "&gt;", '/': "~1", '~': "~0"}
-
-func (r redactor) text(s string) string { return string(r.replace([]byte(s))) }
-
-// bytes redacts the beginning of a body: at least as much of it as errors keep. What
-// follows is cut off, so that half a key at the end is not left over.
-func (r redactor) bytes(b []byte) []byte {
-	most := maxErrorBody + 2*r.longest
-	if len(b) <= most {
-		return r.replace(b)
-	}
-	b = r.replace(b[:most])
-	return b[:max(0, len(b)-r.longest)]
-}
-
-// err returns err itself unless it, or an error in it, quotes the key; then only its words
-// are left, without the key, so that nothing in its chain can be printed.
-func (r redactor) err(err error) error {
-	if err == nil || !r.quotedBy(err) {
-		return err
-	}
-	return errors.New(r.text(err.Error()))
-}
-
-func (r redactor) quotedBy(err error) bool {
-	if err == nil {
-		return false
-	}
-	if words := fmt.Sprintf("%v %+v %#v", err, err, err); r.text(words) != words {
-		return true
-	}
-	switch e := err.(type) { //nolint:errorlint // each link is looked at
-	case interface{ Unwrap() error }:
-		return r.quotedBy(e.Unwrap())
-	case interface{ Unwrap() []error }:
-		return slices.ContainsFunc(e.Unwrap(), r.quotedBy)
-	default:
-		return false
-	}
-}
-
-const (
-	maxErrorBody = 4 << 10
-	// maxErrorJSON bounds what is decoded of an error, and so what its texts can hold.
-	maxErrorJSON = 64 << 10
-)
+// maxErrorJSON bounds what is decoded of an error, and so what its texts can hold.
+const maxErrorJSON = 64 << 10
 
 // newAPIError reads whatever the API says about an error: its error bodies are not
 // documented, so every usual shape is tried.
-func newAPIError(method, route string, res *response, now time.Time, r redactor) *APIError {
+func newAPIError(method, route string, res *response, now time.Time, r redact.Redactor) *APIError {
 	e := &APIError{
 		StatusCode: res.status,
 		Method:     method,
 		Route:      route,
-		RequestID:  r.text(requestID(res.header)),
+		RequestID:  r.Text(requestID(res.header)),
 	}
 	e.RetryAfter, _ = retryAfter(res.header, now)
 	if e.Is(ErrRedirected) {
 		e.Message = "redirects are not followed, the API key would go with them"
 		if to, err := url.Parse(res.header.Get("Location")); err == nil && to.Host != "" {
-			e.Message += " (to " + printable(r.text(to.Scheme+"://"+to.Host)) + ")"
+			e.Message += " (to " + redact.Printable(r.Text(to.Scheme+"://"+to.Host)) + ")"
 		}
 	}
-	body := r.bytes(res.body)
-	e.Body = bytes.Clone(body[:min(len(body), maxErrorBody)])
+	body := r.Bytes(res.body)
+	e.Body = bytes.Clone(body[:min(len(body), redact.MaxBody)])
 	if !e.decode(res.body) && e.Message == "" {
-		e.Message = firstWords(plainText(body))
+		e.Message = redact.FirstWords(redact.PlainText(body))
 	}
 	// A key that was escaped in the JSON shows only now.
-	e.Message, e.Code = clip(r.text(e.Message), maxErrorBody), clip(r.text(e.Code), maxErrorBody)
+	e.Message, e.Code = redact.Clip(r.Text(e.Message), redact.MaxBody), redact.Clip(r.Text(e.Code), redact.MaxBody)
 	if len(e.Fields) > 0 {
 		fields := make(map[string][]string, len(e.Fields))
 		for name, problems := range e.Fields {
 			for i := range problems {
-				problems[i] = r.text(problems[i])
+				problems[i] = r.Text(problems[i])
 			}
-			fields[r.text(name)] = problems
+			fields[r.Text(name)] = problems
 		}
 		e.Fields = fields
 	}
@@ -378,7 +281,7 @@ func (e *APIError) decode(body []byte) bool {
 		if unmarshalJSON(body, &text) != nil {
 			return false
 		}
-		e.Message = cmp.Or(e.Message, printable(text))
+		e.Message = cmp.Or(e.Message, redact.Printable(text))
 		return true
 	default:
 		return false
@@ -411,7 +314,7 @@ func (e *APIError) read(doc map[string]any) {
 			e.list(v)
 		default:
 			text, isText := v.(string)
-			if text = printable(text); !isText || text == "" {
+			if text = redact.Printable(text); !isText || text == "" {
 				continue // {"error":true,"message":"..."} has no code
 			}
 			if e.Message != "" && e.Code == "" {
@@ -468,7 +371,7 @@ func (e *APIError) field(name string, problem any) {
 		if e.Fields == nil {
 			e.Fields = map[string][]string{}
 		}
-		name = printable(name)
+		name = redact.Printable(name)
 		e.Fields[name] = append(e.Fields[name], text)
 	}
 }
@@ -477,7 +380,7 @@ func (e *APIError) field(name string, problem any) {
 func scalar(v any) string {
 	switch v := v.(type) {
 	case string:
-		return printable(v)
+		return redact.Printable(v)
 	case float64:
 		return strconv.FormatFloat(v, 'f', -1, 64)
 	case bool:
@@ -487,94 +390,12 @@ func scalar(v any) string {
 	}
 }
 
-// plainText is the text of a page: of HTML the tags, scripts and styles are left out.
-func plainText(body []byte) []byte {
-	lower := asciiLower(body)
-	if !bytes.Contains(lower, []byte("<html")) && !bytes.Contains(lower, []byte("<!doctype")) {
-		return body
-	}
-	var out []byte
-	for len(body) > 0 {
-		open := bytes.IndexByte(body, '<')
-		if open < 0 {
-			return append(out, body...)
-		}
-		out = append(append(out, body[:open]...), ' ')
-		body, lower = body[open:], lower[open:]
-		end := []byte(">")
-		for _, tag := range []string{"script", "style"} {
-			if bytes.HasPrefix(lower, []byte("<"+tag)) {
-				end = []byte("</" + tag + ">")
-			}
-		}
-		n := bytes.Index(lower, end)
-		if n < 0 {
-			return out
-		}
-		body, lower = body[n+len(end):], lower[n+len(end):]
-	}
-	return out
-}
-
-// asciiLower keeps the length of what it maps, unlike bytes.ToLower.
-func asciiLower(b []byte) []byte {
-	lower := bytes.Clone(b)
-	for i, c := range lower {
-		if 'A' <= c && c <= 'Z' {
-			lower[i] = c + 'a' - 'A'
-		}
-	}
-	return lower
-}
-
-const maxFirstWords = 200
-
-// firstWords is the beginning of a body in one printable line.
-func firstWords(body []byte) string {
-	words := strings.Join(strings.Fields(printable(string(body[:min(len(body), 4*maxFirstWords)]))), " ")
-	return clip(words, maxFirstWords)
-}
-
-// clip cuts a text that is longer than n bytes, between characters.
-func clip(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	for n > 0 && !utf8.RuneStart(s[n]) {
-		n--
-	}
-	return s[:n] + "…"
-}
-
-// printable replaces what could garble a terminal or a log.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n' || r == '\t' || unicode.IsPrint(r):
-			return r
-		case unicode.IsSpace(r):
-			return ' '
-		default:
-			return utf8.RuneError
-		}
-	}, s)
-}
-
 // requestID is the answer's own name for the request, under the usual headers.
 func requestID(h http.Header) string {
 	for _, name := range []string{"X-Request-Id", "X-Correlation-Id", "Request-Id"} {
 		if id := h.Get(name); id != "" && len(id) <= 128 { // cut short it would name nothing
-			return printable(id)
+			return redact.Printable(id)
 		}
 	}
 	return ""
-}
-
-// errGoroutineEnded is the error of work that ended its goroutine, as the FailNow of a test
-// does in a transport that is a mock.
-var errGoroutineEnded = errors.New("a transport, limiter or logger ended the goroutine")
-
-// isContextError reports whether err is one of the two errors a context ends with.
-func isContextError(err error) bool {
-	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }

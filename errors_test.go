@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/growthgenius/growthgenius-go/internal/redact"
 	"github.com/jarcoal/httpmock"
 )
 
@@ -250,14 +251,14 @@ func checkUnusable(t *testing.T, c call, err error, body, want string) {
 	if decode.StatusCode != 200 || decode.Method != c.method || decode.Route != c.route || decode.Reason == "" || !strings.Contains(decode.Reason, want) {
 		t.Errorf("%s: %+v", c.name, decode)
 	}
-	if !strings.HasPrefix(body, string(decode.Body)) || (len(decode.Body) < len(body) && len(decode.Body) < maxErrorBody) {
+	if !strings.HasPrefix(body, string(decode.Body)) || (len(decode.Body) < len(body) && len(decode.Body) < redact.MaxBody) {
 		t.Errorf("%s: Body is %.100q of %.100q", c.name, decode.Body, body)
 	}
 	text := err.Error()
 	if !strings.Contains(text, c.method+" "+c.route) || len(text) > 2048 {
 		t.Errorf("%s: %.3000q", c.name, text)
 	}
-	if words := strings.Fields(body); len(words) > 0 && !strings.Contains(text, strings.Trim(fmt.Sprintf("%q", clip(words[0], 50)), `"…`)) {
+	if words := strings.Fields(body); len(words) > 0 && !strings.Contains(text, strings.Trim(fmt.Sprintf("%q", redact.Clip(words[0], 50)), `"…`)) {
 		t.Errorf("%s: %q does not show the first bytes", c.name, text)
 	}
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/growthgenius/growthgenius-go/internal/redact"
 )
 
 // addSamples makes the records in testdata the seeds, and some that are odd.
@@ -311,11 +312,11 @@ func FuzzErrorBody(f *testing.F) {
 	for _, key := range echoes() {
 		f.Add(422, []byte(`{"errors":{"`+key+`":["`+key+`"]}}`))
 	}
-	redact := newRedactor(testKey)
+	hide := redact.New(testKey)
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
-		e := newAPIError("GET", "/users", &response{status: status, header: http.Header{}, body: body}, time.Time{}, redact)
+		e := newAPIError("GET", "/users", &response{status: status, header: http.Header{}, body: body}, time.Time{}, hide)
 		text := e.Error()
-		if len(e.Body) > maxErrorBody || len(text) > 4*maxErrorJSON {
+		if len(e.Body) > redact.MaxBody || len(text) > 4*maxErrorJSON {
 			t.Fatalf("%d bytes of body, %d of text", len(e.Body), len(text))
 		}
 		for _, r := range text {

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/growthgenius/growthgenius-go/internal/redact"
 )
 
 // zeros is a source of as many zero bytes as one likes.
@@ -131,7 +133,7 @@ func TestLargeErrorBody(t *testing.T) {
 			} else if e, ok := errors.AsType[*DecodeError](err); ok {
 				kept = len(e.Body) + len(e.Reason)
 			}
-			if kept == 0 || kept > 4*maxErrorBody || len(err.Error()) > 3*maxErrorBody {
+			if kept == 0 || kept > 4*redact.MaxBody || len(err.Error()) > 3*redact.MaxBody {
 				t.Errorf("%d %.40q: %d bytes are kept, the text has %d", status, body, kept, len(err.Error()))
 			}
 		}

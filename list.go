@@ -8,6 +8,8 @@ import (
 	"iter"
 	"slices"
 	"time"
+
+	"github.com/growthgenius/growthgenius-go/internal/redact"
 )
 
 // ListOptions bounds a list by the time of the last update. The zero value lists
@@ -159,7 +161,7 @@ func (c caller) each(ctx context.Context, e endpoint, opts []RequestOption, next
 
 // failure is the error of a body that could not be read to its end: at record number n,
 // or beside it where at is nil. unread is what has been read of it.
-func (b *streamBody) failure(redact redactor, n int, at record, unread []byte) error {
+func (b *streamBody) failure(hide redact.Redactor, n int, at record, unread []byte) error {
 	if !errors.Is(b.err, ErrResponseTooLarge) {
 		return fmt.Errorf("%w at record %d: %w", errBrokenOff, n, b.err)
 	}
@@ -167,7 +169,7 @@ func (b *streamBody) failure(redact redactor, n int, at record, unread []byte) e
 	if r, ok := at.(resource); ok {
 		name = fmt.Sprintf("record %d", n)
 		if id := cmp.Or(r.identity(), idOfPart(unread)); id != "" {
-			name += fmt.Sprintf(" (id %s)", printable(redact.text(string(id))))
+			name += fmt.Sprintf(" (id %s)", redact.Printable(hide.Text(string(id))))
 		}
 	}
 	return fmt.Errorf("%w: %s is over %d bytes; see WithMaxResponseBytes", ErrResponseTooLarge, name, b.limit)

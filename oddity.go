@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+
+	"github.com/growthgenius/growthgenius-go/internal/redact"
 )
 
 // How an answer differs from the reference.
@@ -24,7 +26,7 @@ type oddity struct {
 }
 
 func (o oddity) String() string {
-	o.field = printable(o.field)
+	o.field = redact.Printable(o.field)
 	if o.unknown {
 		return fmt.Sprintf("%s.%s is unknown (%s)", o.record, o.field, o.kind)
 	}

@@ -6,6 +6,8 @@ import (
 	"iter"
 	"slices"
 	"sync"
+
+	"github.com/growthgenius/growthgenius-go/internal/errs"
 )
 
 // SearchPages returns the pages of the contacts that match, one after the other, from
@@ -148,7 +150,7 @@ func (p *pager) once(ctx context.Context) bool {
 		for next := number + 1 + len(ahead); more && next <= number+p.prefetch && p.tally.promises(next); next++ {
 			c := make(chan fetched, 1)
 			wg.Go(func() {
-				f := fetched{err: errGoroutineEnded}
+				f := fetched{err: errs.ErrGoroutineEnded}
 				defer func() { f.panicked = recover(); c <- f }()
 				f = p.fetch(ctx, next)
 			})

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/growthgenius/growthgenius-go/internal/errs"
 	"golang.org/x/time/rate"
 )
 
@@ -90,5 +91,5 @@ func waitError(ctx context.Context, err error) error {
 	if _, deadline := ctx.Deadline(); ctxErr == nil && deadline && strings.Contains(err.Error(), "would exceed context deadline") {
 		ctxErr = context.DeadlineExceeded
 	}
-	return withContextError(err, ctxErr)
+	return errs.WithContext(err, ctxErr)
 }

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/growthgenius/growthgenius-go/internal/errs"
 )
 
 // A create without a usable answer is looked for in the updated-between list around its
@@ -232,7 +234,7 @@ func (c *core) sight(ctx context.Context, p *pending, prove bool) (*sighting, er
 			panic(r.panicked)
 		}
 		if r.seen[p] == nil {
-			return nil, errGoroutineEnded
+			return nil, errs.ErrGoroutineEnded
 		}
 		return r.seen[p], nil
 	case <-ctx.Done():

@@ -17,6 +17,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/growthgenius/growthgenius-go/internal/redact"
 	"github.com/jarcoal/httpmock"
 )
 
@@ -217,7 +218,7 @@ func TestServerEchoesTheKey(t *testing.T) {
 			for _, shape := range []string{
 				`%s`, `{"error":"key %s is bad"}`, `{"error":{"code":"%s","message":"x"}}`, `{"errors":{"%s":["%[1]s"]}}`, `{"errors":["%s"]}`,
 				`<html><body>%s</body></html>`, `{"contact":{"%s":"%[1]s"}}`, `{"%s":1,"contact":{"name":"x","title":["%[1]s"]}}`, `"%s"`, `{"id":"%s`,
-				strings.Repeat("x", maxErrorBody-10) + `%s`, strings.Repeat("x", maxFirstWords-5) + `%s`, strings.Repeat("%[1]s", 900), `{"contact":%s}`,
+				strings.Repeat("x", redact.MaxBody-10) + `%s`, strings.Repeat("x", redact.MaxFirstWords-5) + `%s`, strings.Repeat("%[1]s", 900), `{"contact":%s}`,
 			} {
 				body = fmt.Sprintf(shape, key)
 				for _, status = range []int{200, 302, 401} {
@@ -249,7 +250,7 @@ func TestOddFieldNamedLikeTheKey(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if !strings.Contains(out.String(), redacted) {
+		if !strings.Contains(out.String(), "[redacted]") {
 			t.Errorf("%s: %s", key, out.String())
 		}
 	}

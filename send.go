@@ -19,6 +19,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/growthgenius/growthgenius-go/internal/errs"
+	"github.com/growthgenius/growthgenius-go/internal/redact"
 	"github.com/hashicorp/go-retryablehttp"
 )
 
@@ -133,7 +135,7 @@ func (attempts) RoundTrip(req *http.Request) (*http.Response, error) {
 // send waits for the limiter, sends the request, and tries again where that does no harm.
 func (s *sender) send(req *retryablehttp.Request) (*response, error) {
 	if err := s.core.waitForTurn(req.Context()); err != nil {
-		return nil, s.failed(withContextError(err, s.Err()))
+		return nil, s.failed(errs.WithContext(err, s.Err()))
 	}
 	res, err := s.core.engine.Do(req)
 	if res != nil {
@@ -153,10 +155,10 @@ func (s *sender) result(err error) (*response, error) {
 		return last.res, nil
 	}
 	if last.res == nil && last.err != nil && !s.verdict.again {
-		return nil, s.failed(withContextError(last.err, s.Err()))
+		return nil, s.failed(errs.WithContext(last.err, s.Err()))
 	}
 	// The context or the limiter ended the wait for another attempt.
-	return nil, s.failed(withContextError(fmt.Errorf("%w while waiting to try again after: %s", s.core.redact.err(err), s.describe()), s.Err()))
+	return nil, s.failed(errs.WithContext(fmt.Errorf("%w while waiting to try again after: %s", s.core.redact.Err(err), s.describe()), s.Err()))
 }
 
 // info is what CaptureResponse tells of an answer to a call that began then.
@@ -313,7 +315,7 @@ func (s *sender) limit() int64 {
 
 // stream reads a body as far as its first element.
 func (s *sender) stream(wait *patience, res *http.Response) (*streamBody, error) {
-	s.last.res.body = make([]byte, 0, maxErrorBody+2*s.core.redact.longest+1)
+	s.last.res.body = make([]byte, 0, redact.MaxBody+s.core.redact.Room())
 	wait.timer.Stop()
 	b := &streamBody{
 		patience: wait, res: s.last.res, body: res.Body, limit: s.core.maxBytes,
@@ -332,7 +334,7 @@ func (s *sender) explain(wait *patience, err error) error {
 	if ctxErr := s.Err(); ctxErr != nil {
 		return ctxErr
 	}
-	if wait.over() || isContextError(err) {
+	if wait.over() || errs.IsContext(err) {
 		return timeoutError{s.core.attemptTimeout}
 	}
 	err = unwrapURLError(err)
@@ -340,7 +342,7 @@ func (s *sender) explain(wait *patience, err error) error {
 		cause := err
 		err = quotedQueryError{strings.ReplaceAll(text, query, "[query]"), func(target error) bool { return errors.Is(cause, target) }}
 	}
-	return s.core.redact.err(err)
+	return s.core.redact.Err(err)
 }
 
 // quotedQueryError is an error in words that leave out the query, which its cause quotes. So the
@@ -383,7 +385,7 @@ func (r *response) read(res *http.Response, limit int64) error {
 // answer has been noted already.
 func (s *sender) checkRetry(ctx context.Context, err error) bool {
 	if s.attempts == 0 { // net/http refused the request itself
-		s.last = attempt{err: s.core.redact.err(unwrapURLError(err)), unsent: true}
+		s.last = attempt{err: s.core.redact.Err(unwrapURLError(err)), unsent: true}
 	}
 	if s.class.ambiguous(s.last) {
 		s.ambiguous = true

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/growthgenius/growthgenius-go/internal/errs"
 )
 
 // Action is what an upsert did.
@@ -111,7 +113,7 @@ func (u *upsert) run(ctx context.Context) (*UpsertResult, error) {
 	upserts := &u.contacts.caller.core.upserts
 	unlock, err := upserts.lock(ctx, u.shared)
 	if err != nil {
-		return nil, withContextError(err, ctx.Err())
+		return nil, errs.WithContext(err, ctx.Err())
 	}
 	defer unlock()
 

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/growthgenius/growthgenius-go/internal/pace"
 	"github.com/growthgenius/growthgenius-go/internal/redact"
 )
 
@@ -58,9 +59,8 @@ func NewClient(apiKey string, opts ...Option) (*Client, error) {
 		redact:         redact.New(apiKey),
 		transport:      cfg.httpClient.Transport,
 		cookies:        cfg.httpClient.Jar,
-		limiter:        cfg.limiter,
 		retry:          cfg.retry.withDefaults(),
-		budget:         newRetryBudget(),
+		budget:         pace.NewBudget(),
 		readBack:       cfg.readBack,
 		markerField:    cfg.markerField,
 		creates:        newCreates(),
@@ -72,6 +72,7 @@ func NewClient(apiKey string, opts ...Option) (*Client, error) {
 		personPath:     cfg.personPath,
 		lookups:        newLookups(cfg.cache, apiKey, base),
 	}
+	c.gate = pace.NewGate(cfg.limiter, c.retry.MaxRetryAfter)
 	c.engine = newEngine(c)
 	if c.transport == nil {
 		c.transport = defaultTransport()

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/growthgenius/growthgenius-go/internal/errs"
+	"github.com/growthgenius/growthgenius-go/internal/pace"
 	"github.com/growthgenius/growthgenius-go/internal/redact"
 	"github.com/hashicorp/go-retryablehttp"
 )
@@ -20,11 +21,10 @@ type core struct {
 	redact         redact.Redactor
 	transport      http.RoundTripper
 	cookies        http.CookieJar
-	limiter        Limiter
-	pause          serverPause
+	gate           *pace.Gate
 	engine         *retryablehttp.Client
 	retry          RetryPolicy
-	budget         *retryBudget
+	budget         *pace.Budget
 	readBack       ReadBackPolicy
 	markerField    string
 	creates        *creates

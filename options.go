@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/growthgenius/growthgenius-go/internal/pace"
 	"golang.org/x/time/rate"
 )
 
@@ -43,7 +44,7 @@ func defaultConfig() config {
 		attemptTimeout: defaultAttemptTimeout,
 		maxBytes:       defaultMaxResponseBytes,
 		personPath:     defaultPersonPath,
-		limiter:        newAdaptiveLimiter(),
+		limiter:        pace.NewAdaptive(),
 		readBack:       ReadBackPolicy{}.withDefaults(),
 	}
 }

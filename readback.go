@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/growthgenius/growthgenius-go/internal/errs"
+	"github.com/growthgenius/growthgenius-go/internal/pace"
 )
 
 // A create without a usable answer is looked for in the updated-between list around its
@@ -75,7 +76,7 @@ func (c caller) look(ctx context.Context, p *pending, absence bool) (finding, ra
 			}
 		}
 		if wait := time.Until(at); wait > 0 {
-			if err := pause(ctx, wait); err != nil {
+			if err := pace.Sleep(ctx, wait); err != nil {
 				return inconclusive, nil, seen, err
 			}
 		}
@@ -143,18 +144,6 @@ func pollAt(n int) time.Duration {
 		return time.Duration(n) * roundInterval
 	}
 	return roundInterval + time.Duration(n-1)*busyInterval
-}
-
-// pause waits, whatever the deadline: the context ends it at once.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }
 
 // sighting is what a list showed of one create.
@@ -258,7 +247,7 @@ func (l *listReader) run(ctx context.Context, c *core, key readerKey, r *round) 
 	l.mu.Lock()
 	wait := time.Until(l.last.Add(l.gap))
 	l.mu.Unlock()
-	if wait > 0 && pause(ctx, wait) != nil {
+	if wait > 0 && pace.Sleep(ctx, wait) != nil {
 		return
 	}
 	l.mu.Lock()
@@ -602,7 +591,7 @@ func createOne[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint
 		switch {
 		case result == found:
 			return fromRow[T, P](ctx, c, e, row)
-		case unanswered && result == absent && c.core.readBack.ReplayAfter > 0 && !o.noRetry && sent < c.core.retry.MaxAttempts && ctx.Err() == nil && c.core.budget.take(&spent):
+		case unanswered && result == absent && c.core.readBack.ReplayAfter > 0 && !o.noRetry && sent < c.core.retry.MaxAttempts && ctx.Err() == nil && c.core.budget.Take(&spent):
 			c.core.warnCreate(ctx, e, "creating again what a complete list does not have")
 			c.core.creates.fly(p)
 		default:

@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strconv"
-	"sync"
 	"time"
 )
 
@@ -163,7 +162,7 @@ func (s *sender) judge(n int) verdict {
 		return verdict{why: fmt.Sprintf("not tried again: the wait of %s would pass the context's deadline", wait.Round(time.Millisecond))}
 	}
 	throttled := s.last.res != nil && s.last.res.status == http.StatusTooManyRequests
-	if !throttled && !s.core.budget.take(&s.spent) {
+	if !throttled && !s.core.budget.Take(&s.spent) {
 		return verdict{why: "not tried again: too many calls of this client are failing (retry budget)"}
 	}
 	return verdict{again: true, wait: wait}
@@ -193,37 +192,4 @@ func retryAfter(h http.Header, now time.Time) (time.Duration, bool) {
 		now = date
 	}
 	return max(0, at.Sub(now)), true
-}
-
-// retryBudget stops retry storms: retries draw on a bucket that successes fill. While
-// the API is down the bucket runs empty, and each call is sent once.
-type retryBudget struct {
-	mu     sync.Mutex
-	tokens int
-}
-
-const (
-	retryBudgetSize = 500
-	retryCost       = 5
-)
-
-func newRetryBudget() *retryBudget { return &retryBudget{tokens: retryBudgetSize} }
-
-// take pays for one retry and adds the price to spent.
-func (b *retryBudget) take(spent *int) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.tokens < retryCost {
-		return false
-	}
-	b.tokens -= retryCost
-	*spent += retryCost
-	return true
-}
-
-// succeeded pays back what a call spent before it succeeded, and a little more.
-func (b *retryBudget) succeeded(spent int) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.tokens = min(retryBudgetSize, b.tokens+spent+1)
 }

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/growthgenius/growthgenius-go/internal/errs"
+	"github.com/growthgenius/growthgenius-go/internal/pace"
 	"github.com/growthgenius/growthgenius-go/internal/redact"
 	"github.com/hashicorp/go-retryablehttp"
 )
@@ -134,7 +135,7 @@ func (attempts) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // send waits for the limiter, sends the request, and tries again where that does no harm.
 func (s *sender) send(req *retryablehttp.Request) (*response, error) {
-	if err := s.core.waitForTurn(req.Context()); err != nil {
+	if err := s.core.gate.Wait(req.Context()); err != nil {
 		return nil, s.failed(errs.WithContext(err, s.Err()))
 	}
 	res, err := s.core.engine.Do(req)
@@ -150,7 +151,7 @@ func (s *sender) result(err error) (*response, error) {
 	last := s.last
 	if last.res != nil && !s.verdict.again {
 		if last.res.status < 300 {
-			s.core.budget.succeeded(s.spent)
+			s.core.budget.Succeeded(s.spent)
 		}
 		return last.res, nil
 	}
@@ -210,7 +211,9 @@ func (s *sender) attempt(req *http.Request) (*http.Response, error) {
 	res, err := s.core.roundTrip(req)
 	if err == nil {
 		s.last = attempt{res: &response{status: res.StatusCode, header: res.Header}}
-		s.core.noteAnswer(begun, res)
+		s.core.clock.observe(begun, time.Now(), res.Header.Get("Date"))
+		asked, _ := retryAfter(res.Header, time.Now())
+		s.core.gate.Answered(begun, res.StatusCode == http.StatusTooManyRequests, res.StatusCode == http.StatusServiceUnavailable, asked)
 		if s.open != nil && res.StatusCode < 300 {
 			kept, err = s.stream(wait, res)
 		} else {
@@ -400,10 +403,10 @@ func (s *sender) checkRetry(ctx context.Context, err error) bool {
 
 // backoff waits until the next attempt may be made.
 func (s *sender) backoff(ctx context.Context) error {
-	if err := pause(ctx, s.verdict.wait); err != nil {
+	if err := pace.Sleep(ctx, s.verdict.wait); err != nil {
 		return err
 	}
-	return s.core.waitForTurn(ctx)
+	return s.core.gate.Wait(ctx)
 }
 
 func (s *sender) log(ctx context.Context, begun time.Time) {

@@ -1,0 +1,92 @@
+// Package pace decides when the next request may be sent, and whether a failed call may be
+// tried again.
+//
+// It knows nothing of HTTP or of the API. The caller reports each response, and how long
+// the server asked for a pause.
+package pace
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// Limiter decides when the next request may be sent. Wait blocks until then, or until the
+// context ends.
+type Limiter interface {
+	Wait(ctx context.Context) error
+}
+
+// ThrottleAware is implemented by a [Limiter] that is to learn of every 429. retryAfter is
+// the wait that the server asked for, or 0 if it named none.
+type ThrottleAware interface {
+	Throttled(retryAfter time.Duration)
+}
+
+// Gate is what every request waits for: the limiter, and a pause that the server asked for.
+// It is safe for concurrent use.
+type Gate struct {
+	limiter Limiter
+	longest time.Duration
+
+	mu    sync.Mutex // guards until
+	until time.Time  // the end of the pause
+}
+
+// NewGate returns a gate with this limiter. It ignores pauses over longest: the call that is
+// asked for one returns an error instead.
+func NewGate(l Limiter, longest time.Duration) *Gate { return &Gate{limiter: l, longest: longest} }
+
+// Wait blocks until a request may be sent: until the pause is over and the limiter agrees.
+// Its error matches that of the context if the context ended the wait, or would have.
+func (g *Gate) Wait(ctx context.Context) error {
+	for {
+		if d := g.left(); d > 0 {
+			if err := sleep(ctx, d); err != nil {
+				return waitError(ctx, err)
+			}
+			continue
+		}
+		if err := g.limiter.Wait(ctx); err != nil {
+			return waitError(ctx, err)
+		}
+		if err := ctx.Err(); err != nil { // the limiter may not have checked
+			return err
+		}
+		if g.left() <= 0 { // else a pause has begun meanwhile: wait for another turn after it
+			return nil
+		}
+	}
+}
+
+// Answered reports a response to a request that was sent then. throttled means that its
+// status is 429, busy that it is 503. asked is the wait that the response asked for, 0 for
+// none.
+func (g *Gate) Answered(sent time.Time, throttled, busy bool, asked time.Duration) {
+	pause := asked
+	if pause > g.longest || !(throttled || busy) {
+		pause = 0
+	}
+	g.begin(pause)
+	if l, ok := g.limiter.(*Adaptive); ok {
+		l.answered(sent, throttled, pause)
+	} else if l, ok := g.limiter.(ThrottleAware); ok && throttled {
+		l.Throttled(asked)
+	}
+}
+
+// begin starts a pause of this length, unless one lasts longer.
+func (g *Gate) begin(d time.Duration) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if until := time.Now().Add(d); d > 0 && until.After(g.until) {
+		g.until = until
+	}
+}
+
+// left returns how much is left of the pause. It is not positive if there is none.
+func (g *Gate) left() time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return time.Until(g.until)
+}

@@ -1,0 +1,166 @@
+package pace_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/growthgenius/growthgenius-go/internal/pace"
+)
+
+// waiter is a limiter in one function.
+type waiter func(context.Context) error
+
+func (w waiter) Wait(ctx context.Context) error { return w(ctx) }
+
+func unlimited(context.Context) error { return nil }
+
+// took returns how long a wait at the gate takes, and its error.
+func took(ctx context.Context, g *pace.Gate) (time.Duration, error) {
+	begun := time.Now()
+	err := g.Wait(ctx)
+	return time.Since(begun), err
+}
+
+// TestGatePause: a 429 or 503 that asks for a wait stops all requests for so long, with
+// whatever limiter. No other status does, and no wait that is too long.
+func TestGatePause(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		throttled, busy bool
+		asked, want     time.Duration
+	}{
+		{true, false, 5 * time.Second, 5 * time.Second},
+		{false, true, 5 * time.Second, 5 * time.Second},
+		{false, false, 5 * time.Second, 0},
+		{true, false, time.Minute, time.Minute},
+		{true, false, time.Minute + 1, 0},
+		{false, true, time.Minute + 1, 0},
+		{true, false, 1<<63 - 1, 0},
+		{true, false, 0, 0},
+	} {
+		for name, limiter := range map[string]pace.Limiter{
+			"own": waiter(unlimited), "fixed": rate.NewLimiter(rate.Inf, 0), "adaptive": nil,
+		} {
+			t.Run(fmt.Sprintf("%+v, %s", tt, name), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					if limiter == nil {
+						limiter = pace.NewAdaptive()
+					}
+					g := pace.NewGate(limiter, time.Minute)
+					g.Answered(time.Now(), tt.throttled, tt.busy, tt.asked)
+					for _, want := range []time.Duration{tt.want, 0} {
+						if d, err := took(t.Context(), g); err != nil || d != want {
+							t.Errorf("waited %s, want %s: %v", d, want, err)
+						}
+						time.Sleep(time.Second) // the adaptive limiter paces from now on
+					}
+				})
+			})
+		}
+	}
+}
+
+// TestGatePauses: of two pauses the one that ends later counts.
+func TestGatePauses(t *testing.T) {
+	t.Parallel()
+	for _, asked := range [][]time.Duration{{time.Second, 5 * time.Second}, {5 * time.Second, time.Second}} {
+		synctest.Test(t, func(t *testing.T) {
+			g := pace.NewGate(waiter(unlimited), time.Minute)
+			for _, d := range asked {
+				g.Answered(time.Now(), true, false, d)
+			}
+			if d, err := took(t.Context(), g); err != nil || d != 5*time.Second {
+				t.Errorf("%v: waited %s: %v", asked, d, err)
+			}
+		})
+	}
+}
+
+// TestGatePauseMeanwhile: a pause that begins while a request waits for the limiter is
+// waited out, and then the limiter again.
+func TestGatePauseMeanwhile(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		turns := 0
+		var g *pace.Gate
+		g = pace.NewGate(waiter(func(context.Context) error {
+			if turns++; turns == 1 {
+				g.Answered(time.Now(), false, true, 3*time.Second)
+			}
+			return nil
+		}), time.Minute)
+		if d, err := took(t.Context(), g); err != nil || d != 3*time.Second || turns != 2 {
+			t.Errorf("waited %s and took %d turns: %v", d, turns, err)
+		}
+	})
+}
+
+// TestGateContext: a context that ends, or whose deadline is before the end of the pause,
+// ends the wait.
+func TestGateContext(t *testing.T) {
+	t.Parallel()
+	paused := func() *pace.Gate {
+		g := pace.NewGate(waiter(unlimited), time.Minute)
+		g.Answered(time.Now(), true, false, 10*time.Second)
+		return g
+	}
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 9*time.Second)
+		defer cancel()
+		if d, err := took(ctx, paused()); !errors.Is(err, context.DeadlineExceeded) || d != 0 {
+			t.Errorf("a deadline before the end: %v after %s", err, d)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 11*time.Second)
+		defer cancel()
+		if d, err := took(ctx, paused()); err != nil || d != 10*time.Second {
+			t.Errorf("a deadline after the end: %v after %s", err, d)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(4*time.Second, cancel)
+		if d, err := took(ctx, paused()); !errors.Is(err, context.Canceled) || d != 4*time.Second {
+			t.Errorf("canceled: %v after %s", err, d)
+		}
+	})
+	// A limiter that does not check the context does not let a request through.
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := pace.NewGate(waiter(unlimited), time.Minute).Wait(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("canceled before: %v", err)
+	}
+}
+
+// aware is a limiter that learns of 429s.
+type aware struct {
+	waiter
+	told []time.Duration
+}
+
+func (a *aware) Throttled(after time.Duration) { a.told = append(a.told, after) }
+
+// TestThrottleAware: such a limiter learns of every 429, and of the wait as the server
+// asked for it, even if that is too long for a pause. It learns of nothing else.
+func TestThrottleAware(t *testing.T) {
+	t.Parallel()
+	a := &aware{waiter: unlimited}
+	g := pace.NewGate(a, time.Second)
+	for _, d := range []time.Duration{time.Millisecond, 0, 2 * time.Hour} {
+		g.Answered(time.Now(), true, false, d)
+		g.Answered(time.Now(), false, true, d+1)
+		g.Answered(time.Now(), false, false, d+2)
+	}
+	if want := []time.Duration{time.Millisecond, 0, 2 * time.Hour}; !slices.Equal(a.told, want) {
+		t.Errorf("the limiter was told %v, want %v", a.told, want)
+	}
+}

@@ -3,7 +3,6 @@ package growthgenius_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -23,6 +22,7 @@ import (
 
 	"github.com/growthgenius/growthgenius-go"
 	"github.com/growthgenius/growthgenius-go/growthgeniustest"
+	"github.com/growthgenius/growthgenius-go/internal/testkit"
 )
 
 // spy is a cache that shows what is in it, never forgets anything, and misbehaves where
@@ -96,10 +96,10 @@ func (s *spy) one(t *testing.T) []byte {
 const tesla = `{"id":"tesla","name":"Tesla","website":"tesla.com","size":45000,"location":{"locality":"austin","odd":{"x":[1]}},"tags":["cars","energy"],"odd":[1,2]}`
 
 // answering is a script that always gives the same answer, after a second.
-func answering(status int, body string) *script {
-	return &script{answer: func(int, *http.Request) (*http.Response, error) {
+func answering(status int, body string) *testkit.Script {
+	return &testkit.Script{Respond: func(int, *http.Request) (*http.Response, error) {
 		time.Sleep(time.Second)
-		return reply(status, body, "X-Request-Id", "r1"), nil
+		return testkit.Reply(status, body, "X-Request-Id", "r1"), nil
 	}}
 }
 
@@ -113,84 +113,9 @@ var once = growthgenius.WithRetry(growthgenius.RetryPolicy{MaxAttempts: 1})
 // ask looks up a company, by its domain, or a person, by a query.
 func ask(ctx context.Context, c *growthgenius.Client, question any, opts ...growthgenius.RequestOption) error {
 	if q, ok := question.(growthgenius.PersonQuery); ok {
-		return last(c.Enrichment.Person(ctx, q, opts...))
+		return testkit.Err(c.Enrichment.Person(ctx, q, opts...))
 	}
-	return last(c.Enrichment.Company(ctx, question.(string), opts...))
-}
-
-// TestOneRequestForAllSpellings: what asks for the same is one request, in its one form,
-// and what does not is another.
-func TestOneRequestForAllSpellings(t *testing.T) {
-	t.Parallel()
-	type query = growthgenius.PersonQuery
-	for sent, spellings := range map[string][]any{
-		"/companies/find?domain=tesla.com": {
-			"tesla.com", "Tesla.com", " TESLA.COM\n", "https://www.tesla.com/about?x=1", "http://tesla.com:80#top", "//tesla.com", "tesla.com.", "www.tesla.com.", "ｔｅｓｌａ。com",
-		},
-		"/companies/find?domain=xn--bcher-kva.example":    {"bücher.example", "xn--bcher-kva.example", "BÜCHER.example", "https://www.XN--bcher-KVA.example/"},
-		"/people/find?email=elon%40tesla.com":             {query{Email: "elon@tesla.com"}, query{Email: " Elon@Tesla.COM\t"}, query{Email: "elon@tesla.com", WebsiteURL: "http://www.tesla.com"}, query{Email: "elon@tesla.com."}},
-		"/people/find?email=jane%40xn--bcher-kva.example": {query{Email: "jane@bücher.example"}, query{Email: "Jane@BÜCHER.example"}, query{Email: "jane@xn--bcher-kva.example."}},
-		"/people/find?account_name=Tesla+Motors&first_name=Elon&last_name=Musk": {
-			query{FirstName: "Elon", LastName: "Musk", AccountName: "Tesla  Motors"}, query{FirstName: " elon ", LastName: "MUSK", AccountName: "\ttesla motors"},
-		},
-		"/people/find?last_name=Musk&website_url=http%3A%2F%2Fwww.tesla.com": {
-			query{LastName: "Musk", WebsiteURL: "http://www.tesla.com"}, query{LastName: "Musk", WebsiteURL: "Tesla.com"}, query{LastName: "musk", WebsiteURL: "https://tesla.com./#about"},
-		},
-	} {
-		t.Run(strings.ReplaceAll(sent, "%40", " at "), func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				path, values, _ := strings.Cut(sent, "?")
-				s := &script{answer: func(_ int, r *http.Request) (*http.Response, error) {
-					query := r.URL.Query()
-					query.Del("user_id")
-					if r.URL.Path != "/integrations/v1"+path || query.Encode() != values {
-						t.Errorf("sent %s", r.URL)
-					}
-					return reply(200, tesla), nil
-				}}
-				kept := new(spy)
-				c := scripted(t, s, cached(kept))
-				for _, spelling := range spellings {
-					if err := ask(t.Context(), c, spelling); err != nil {
-						t.Errorf("%q: %v", spelling, err)
-					}
-				}
-				if n := s.n.Load(); n != 1 || len(kept.keys()) != 1 {
-					t.Errorf("%d requests for %d spellings, kept as %s", n, len(spellings), kept.keys())
-				}
-			})
-		})
-	}
-}
-
-// TestDifferentQuestions: none is answered with another's answer.
-func TestDifferentQuestions(t *testing.T) {
-	t.Parallel()
-	type query = growthgenius.PersonQuery
-	questions := []any{
-		"tesla.com", "tesla.co", "shop.tesla.com", "1.2.3.4", "www.com",
-		query{Email: "elon@tesla.com"}, query{Email: "elon+x@tesla.com"}, query{Email: "elon@tesla.com", FirstName: "Elon"},
-		query{FirstName: "Elon", AccountName: "Tesla"}, query{LastName: "Elon", AccountName: "Tesla"}, query{FirstName: "Elon", LastName: "Musk", AccountName: "Tesla"},
-		query{FirstName: "Elon Musk", AccountName: "Tesla"}, query{FirstName: "Elon", LastName: `Musk" "Tesla`, WebsiteURL: "x"}, query{FirstName: "Elon", LastName: "Musk", AccountName: "Tesla", WebsiteURL: "x"},
-		query{FirstName: "Elon", WebsiteURL: "tesla"}, query{FirstName: "Elon", WebsiteURL: "linkedin.com/company/tesla"}, query{FirstName: "Elon", WebsiteURL: "linkedin.com/company/spacex"},
-		query{FirstName: "Elon", WebsiteURL: "linkedin.com?id=1"}, query{FirstName: "Elon", WebsiteURL: "linkedin.com"}, query{FirstName: "Elon", WebsiteURL: "me@linkedin.com/a"}, query{FirstName: "Elon", WebsiteURL: "me@linkedin.com/b"},
-	}
-	kept := new(spy)
-	s := &script{answer: func(n int, _ *http.Request) (*http.Response, error) {
-		return reply(200, fmt.Sprintf(`{"id":"%d"}`, n)), nil
-	}}
-	c := scripted(t, s, cached(kept))
-	for range 2 {
-		for _, question := range questions {
-			if err := ask(t.Context(), c, question); err != nil {
-				t.Errorf("%+v: %v", question, err)
-			}
-		}
-	}
-	if n := s.n.Load(); int(n) != len(questions) || len(kept.keys()) != len(questions) {
-		t.Errorf("%d requests and %d keys for %d questions", n, len(kept.keys()), len(questions))
-	}
+	return testkit.Err(c.Enrichment.Company(ctx, question.(string), opts...))
 }
 
 // TestKeysOfTheCache: they say nothing of people or of the API key, and are apart for
@@ -201,18 +126,15 @@ func TestKeysOfTheCache(t *testing.T) {
 	kept := new(spy)
 	questions := []any{"tesla.com", growthgenius.PersonQuery{Email: "elon@tesla.com"}, growthgenius.PersonQuery{FirstName: "Elon", LastName: "Musk", AccountName: "SpaceX"}}
 	askAll := func(apiKey string, opts ...growthgenius.Option) (asked int64) {
-		s := &script{answer: func(int, *http.Request) (*http.Response, error) { return reply(200, tesla), nil }}
+		s := &testkit.Script{Respond: func(int, *http.Request) (*http.Response, error) { return testkit.Reply(200, tesla), nil }}
 		base := []growthgenius.Option{cached(kept), growthgenius.WithUserID("1"), growthgenius.WithHTTPClient(&http.Client{Transport: s})}
-		c, err := growthgenius.NewClient(apiKey, censored(base, opts)...)
-		if err != nil {
-			t.Fatal(err)
-		}
+		c := testkit.NewClient(t, apiKey, append(base, opts...)...)
 		for _, question := range questions {
 			if err := ask(t.Context(), c, question); err != nil {
 				t.Errorf("%+v: %v", question, err)
 			}
 		}
-		return s.n.Load()
+		return s.Sent.Load()
 	}
 	for _, tt := range []struct {
 		name, key string
@@ -245,12 +167,12 @@ func TestAnswersAreKeptFor30Days(t *testing.T) {
 		for _, status := range []int{200, 404} {
 			synctest.Test(t, func(t *testing.T) {
 				s := answering(status, tesla)
-				c := scripted(t, s, cached(cache))
+				c := testkit.Scripted(t, s, cached(cache))
 				domain := fmt.Sprint(status, ".example.com")
 				look := func(fresh bool) {
 					t.Helper()
 					var info growthgenius.ResponseInfo
-					begun, before := time.Now(), s.n.Load()
+					begun, before := time.Now(), s.Sent.Load()
 					err := ask(t.Context(), c, domain, growthgenius.CaptureResponse(&info))
 					if (status == 404) != errors.Is(err, growthgenius.ErrNotFound) || (status == 200) != (err == nil) {
 						t.Error(name, err)
@@ -259,7 +181,7 @@ func TestAnswersAreKeptFor30Days(t *testing.T) {
 					if fresh {
 						want = growthgenius.ResponseInfo{StatusCode: status, Attempts: 1, RequestID: "r1", Header: info.Header, Duration: time.Since(begun)}
 					}
-					if diff := cmp.Diff(want, info); diff != "" || (s.n.Load() > before) != fresh || fresh == (time.Since(begun) == 0) {
+					if diff := cmp.Diff(want, info); diff != "" || (s.Sent.Load() > before) != fresh || fresh == (time.Since(begun) == 0) {
 						t.Error(name, diff)
 					}
 				}
@@ -285,7 +207,7 @@ func TestKeptRecords(t *testing.T) {
 	srv := growthgeniustest.NewServer(t)
 	bare := growthgeniustest.NewServer(t, growthgeniustest.WithBareCompany())
 	for _, srv := range []*growthgeniustest.Server{srv, bare} {
-		plain, keeping := live(t, srv), live(t, srv, cached(new(spy)))
+		plain, keeping := testkit.Live(t, srv), testkit.Live(t, srv, cached(new(spy)))
 		company, err := plain.Enrichment.Company(t.Context(), "tesla.com")
 		if err != nil {
 			t.Fatal(err)
@@ -318,7 +240,7 @@ func TestNobodyFoundIsKept(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			s := answering(404, body)
-			c := scripted(t, s, cached(new(spy)))
+			c := testkit.Scripted(t, s, cached(new(spy)))
 			var errs []*growthgenius.APIError
 			for range 2 {
 				refusal, ok := errors.AsType[*growthgenius.APIError](ask(t.Context(), c, "nobody.example"))
@@ -329,8 +251,8 @@ func TestNobodyFoundIsKept(t *testing.T) {
 			}
 			want := *errs[0]
 			want.RequestID = "" // of a request that was not made
-			if diff := cmp.Diff(&want, errs[1]); diff != "" || string(want.Body) != body || s.n.Load() != 1 {
-				t.Errorf("%d requests: %s", s.n.Load(), diff)
+			if diff := cmp.Diff(&want, errs[1]); diff != "" || string(want.Body) != body || s.Sent.Load() != 1 {
+				t.Errorf("%d requests: %s", s.Sent.Load(), diff)
 			}
 		})
 	}
@@ -370,19 +292,19 @@ func TestWhatIsNeverKept(t *testing.T) {
 	} {
 		for _, question := range []any{"tesla.com", growthgenius.PersonQuery{Email: "elon@tesla.com"}} {
 			kept := new(spy)
-			s := &script{answer: func(int, *http.Request) (*http.Response, error) {
+			s := &testkit.Script{Respond: func(int, *http.Request) (*http.Response, error) {
 				if tt.status == 0 {
 					return nil, errors.New("connection reset")
 				}
-				return reply(tt.status, tt.body), nil
+				return testkit.Reply(tt.status, tt.body), nil
 			}}
-			c := scripted(t, s, cached(kept), once, growthgenius.WithMaxResponseBytes(1000))
+			c := testkit.Scripted(t, s, cached(kept), once, growthgenius.WithMaxResponseBytes(1000))
 			for range 2 {
 				if err := ask(t.Context(), c, question); err == nil || tt.is != nil && !errors.Is(err, tt.is) {
 					t.Errorf("%d %q: %v", tt.status, tt.body, err)
 				}
 			}
-			if n := s.n.Load(); n != 2 || kept.sets != 0 {
+			if n := s.Sent.Load(); n != 2 || kept.sets != 0 {
 				t.Errorf("%d %q: %d requests, %d kept", tt.status, tt.body, n, kept.sets)
 			}
 		}
@@ -395,10 +317,10 @@ func TestTheAPIKeyIsNotKept(t *testing.T) {
 	t.Parallel()
 	for status, sets := range map[int]int{200: 0, 404: 1} {
 		kept := new(spy)
-		s := &script{answer: func(_ int, r *http.Request) (*http.Response, error) {
-			return reply(status, fmt.Sprintf(`{"name":"Tesla","message":"no %s"}`, r.Header.Get("Authorization"))), nil
+		s := &testkit.Script{Respond: func(_ int, r *http.Request) (*http.Response, error) {
+			return testkit.Reply(status, fmt.Sprintf(`{"name":"Tesla","message":"no %s"}`, r.Header.Get("Authorization"))), nil
 		}}
-		c := scripted(t, s, cached(kept))
+		c := testkit.Scripted(t, s, cached(kept))
 		if err := ask(t.Context(), c, "tesla.com"); (err == nil) != (status == 200) || kept.sets != sets {
 			t.Errorf("%v, %d kept", err, kept.sets)
 		}
@@ -408,315 +330,6 @@ func TestTheAPIKeyIsNotKept(t *testing.T) {
 			}
 		}
 	}
-}
-
-// TestAThousandAskers: they make one call, whoever they are, and each gets a record and a
-// ResponseInfo that are nobody else's.
-func TestAThousandAskers(t *testing.T) {
-	t.Parallel()
-	const askers = 1000
-	synctest.Test(t, func(t *testing.T) {
-		kept := new(spy)
-		s := answering(200, tesla)
-		c := scripted(t, s, cached(kept))
-		companies, infos := make([]*growthgenius.Company, askers), make([]growthgenius.ResponseInfo, askers)
-		for round := range 2 { // the second from the cache
-			var wg sync.WaitGroup
-			for i := range askers {
-				wg.Go(func() {
-					client, as := c, growthgenius.AsUser(growthgenius.IntID(int64(i)))
-					if i%2 == 0 {
-						client, as = c.ForUser(growthgenius.IntID(int64(i))), nil
-					}
-					var err error
-					companies[i], err = client.Enrichment.Company(t.Context(), "tesla.com", as, growthgenius.CaptureResponse(&infos[i]))
-					if err != nil {
-						t.Error(err)
-					}
-				})
-			}
-			wg.Wait()
-			if n := s.n.Load(); n != 1 || kept.sets != 1 || round == 0 && kept.gets != 1 {
-				t.Errorf("%d requests, %d Gets, %d Sets", n, kept.gets, kept.sets)
-			}
-			want := growthgenius.ResponseInfo{StatusCode: 200, FromCache: true}
-			if round == 0 {
-				want = growthgenius.ResponseInfo{StatusCode: 200, Attempts: 1, RequestID: "r1", Duration: time.Second, Header: infos[0].Header.Clone()}
-			}
-			for i, company := range companies {
-				if got := mustEncode(t, company); got != tesla {
-					t.Fatalf("%d: %s", i, got)
-				}
-				if diff := cmp.Diff(want, infos[i]); diff != "" {
-					t.Fatal(diff)
-				}
-				// Spoil all that could be shared.
-				*company.Size = 0
-				company.Tags[0], company.Location.Locality = "", ""
-				for _, extra := range []map[string]json.RawMessage{company.Extra, company.Location.Extra} {
-					for _, raw := range extra {
-						clear(raw)
-					}
-					clear(extra)
-				}
-				for name := range infos[i].Header {
-					infos[i].Header[name][0] = ""
-				}
-				clear(infos[i].Header)
-			}
-		}
-	})
-}
-
-func mustEncode(t *testing.T, v json.Marshaler) string {
-	t.Helper()
-	data, err := v.MarshalJSON()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(data)
-}
-
-// TestSharedFailure: all who share a call share its failure, and who asks later makes
-// another.
-func TestSharedFailure(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		kept := new(spy)
-		s := answering(403, `{"errors":{"user_id":["is not yours"]}}`)
-		c := scripted(t, s, cached(kept))
-		for range 2 {
-			var wg sync.WaitGroup
-			for range 10 {
-				wg.Go(func() {
-					var info growthgenius.ResponseInfo
-					err := ask(t.Context(), c, "tesla.com", growthgenius.CaptureResponse(&info))
-					refusal, ok := errors.AsType[*growthgenius.APIError](err)
-					if !ok || !errors.Is(err, growthgenius.ErrForbidden) || len(refusal.Fields["user_id"]) != 1 || info.StatusCode != 403 || info.FromCache {
-						t.Error(err, info)
-						return
-					}
-					clear(refusal.Fields) // each has its own
-					clear(refusal.Body)
-				})
-			}
-			wg.Wait()
-		}
-		if n := s.n.Load(); n != 2 {
-			t.Errorf("%d requests", n)
-		}
-	})
-}
-
-// TestTransportThatGivesUp: one that ends its goroutine, as t.FailNow does in a test, does
-// not leave the askers waiting.
-func TestTransportThatGivesUp(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		c := scripted(t, &script{answer: func(int, *http.Request) (*http.Response, error) {
-			time.Sleep(time.Second)
-			defer runtime.Goexit()
-			return nil, errors.New("nobody sees this")
-		}}, cached(new(spy)))
-		var wg sync.WaitGroup
-		for range 3 {
-			wg.Go(func() {
-				if err := ask(t.Context(), c, "tesla.com"); err == nil || !strings.Contains(err.Error(), "GET /companies/find: the lookup ended without an answer") {
-					t.Error(err)
-				}
-			})
-		}
-		wg.Wait()
-	})
-}
-
-// TestMistakesAreNotShared: a call that cannot be made fails alone, whether or not others
-// ask the same, and the answer is kept.
-func TestMistakesAreNotShared(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := answering(200, tesla)
-		c := scripted(t, s, cached(new(spy)))
-		mistakes := func() {
-			for _, err := range []error{
-				ask(t.Context(), c, "tesla.com", growthgenius.WithHeader("Authorization", "x")),
-				ask(t.Context(), c.ForUser(""), "tesla.com"),
-				ask(t.Context(), c, "tesla com"),
-			} {
-				if !errors.Is(err, growthgenius.ErrInvalidInput) {
-					t.Error(err)
-				}
-			}
-			ended, cancel := context.WithCancel(t.Context())
-			cancel()
-			var info growthgenius.ResponseInfo
-			if err := ask(ended, c, "tesla.com", growthgenius.CaptureResponse(&info)); !errors.Is(err, context.Canceled) || info.StatusCode != 0 {
-				t.Error(err, info)
-			}
-		}
-		mistakes()
-		if n := s.n.Load(); n != 0 {
-			t.Errorf("%d requests", n)
-		}
-		var wg sync.WaitGroup
-		wg.Go(func() {
-			if err := ask(t.Context(), c, "tesla.com"); err != nil {
-				t.Error(err)
-			}
-		})
-		synctest.Wait()
-		mistakes()
-		wg.Wait()
-		mistakes()
-		if n := s.n.Load(); n != 1 {
-			t.Errorf("%d requests", n)
-		}
-	})
-}
-
-// asker gives up after a time, or never.
-type asker struct {
-	comes, leaves time.Duration // leaves 0: never
-}
-
-// TestAskersThatLeave: each ends at once, and alone. The call goes on until the last has
-// left, whoever began it.
-func TestAskersThatLeave(t *testing.T) {
-	t.Parallel()
-	const takes = 10 * time.Second
-	ms := time.Millisecond
-	for name, tt := range map[string]struct {
-		askers   []asker
-		requests int64
-		ended    []time.Duration // when the requests ended, from their beginnings
-		kept     int
-	}{
-		"the first leaves":              {[]asker{{0, 100 * ms}, {50 * ms, 0}, {60 * ms, 0}}, 1, []time.Duration{takes}, 1},
-		"all but the last leave":        {[]asker{{0, 100 * ms}, {50 * ms, 200 * ms}, {60 * ms, 0}}, 1, []time.Duration{takes}, 1},
-		"all leave":                     {[]asker{{0, 100 * ms}, {50 * ms, 200 * ms}, {60 * ms, 150 * ms}}, 1, []time.Duration{200 * ms}, 0},
-		"one comes after all have left": {[]asker{{0, 100 * ms}, {50 * ms, 200 * ms}, {300 * ms, 0}, {400 * ms, 0}}, 2, []time.Duration{200 * ms, takes}, 1},
-	} {
-		for ending := range endings {
-			t.Run(name+"/"+ending.Error(), func(t *testing.T) {
-				t.Parallel()
-				synctest.Test(t, func(t *testing.T) {
-					var mu sync.Mutex
-					var ended []time.Duration
-					s := &script{answer: func(_ int, r *http.Request) (*http.Response, error) {
-						begun := time.Now()
-						defer func() {
-							mu.Lock()
-							defer mu.Unlock()
-							ended = append(ended, time.Since(begun))
-						}()
-						select {
-						case <-time.After(takes):
-							return reply(200, tesla), nil
-						case <-r.Context().Done():
-							return nil, r.Context().Err()
-						}
-					}}
-					kept := new(spy)
-					c := scripted(t, s, cached(kept))
-					var wg sync.WaitGroup
-					for _, p := range tt.askers {
-						wg.Go(func() {
-							time.Sleep(p.comes)
-							ctx := t.Context()
-							if p.leaves > 0 {
-								var cancel context.CancelFunc
-								if errors.Is(ending, context.Canceled) {
-									ctx, cancel = context.WithCancel(ctx)
-									time.AfterFunc(p.leaves-p.comes, cancel)
-								} else {
-									ctx, cancel = context.WithTimeout(ctx, p.leaves-p.comes)
-								}
-								defer cancel()
-							}
-							begun := time.Now()
-							company, err := c.Enrichment.Company(ctx, "tesla.com")
-							if p.leaves == 0 {
-								if err != nil || company.ID != "tesla" {
-									t.Error(company, err)
-								}
-								return
-							}
-							if left := time.Since(begun); left != p.leaves-p.comes || !errors.Is(err, ending) || !strings.Contains(err.Error(), "GET /companies/find") {
-								t.Errorf("after %s: %v", left, err)
-							}
-						})
-					}
-					wg.Wait()
-					synctest.Wait()
-					if s.n.Load() != tt.requests || !slices.Equal(ended, tt.ended) || kept.sets != tt.kept {
-						t.Errorf("%d requests that ended after %s, %d kept", s.n.Load(), ended, kept.sets)
-					}
-				})
-			})
-		}
-	}
-}
-
-// TestAnswerThatIsBeingKept: who asks meanwhile waits for it, who leaves meanwhile takes it
-// along, and it is kept though nobody is left.
-func TestAnswerThatIsBeingKept(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		kept := &spy{set: func(ctx context.Context) error {
-			time.Sleep(time.Second)
-			return ctx.Err()
-		}}
-		s := answering(200, tesla)
-		c := scripted(t, s, cached(kept))
-		begun := time.Now()
-		ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
-		defer cancel()
-		if err := ask(ctx, c, "tesla.com"); err != nil || time.Since(begun) != 1500*time.Millisecond {
-			t.Errorf("%v after %s", err, time.Since(begun))
-		}
-		if err := ask(t.Context(), c, "tesla.com"); err != nil || time.Since(begun) != 2*time.Second {
-			t.Errorf("%v after %s", err, time.Since(begun))
-		}
-		if s.n.Load() != 1 || kept.gets != 1 || kept.sets != 1 {
-			t.Errorf("%d requests, %d Gets, %d Sets", s.n.Load(), kept.gets, kept.sets)
-		}
-	})
-}
-
-// TestAnswerAfterAllHaveLeft: it is kept, since it is paid for, and is none of the business
-// of the call that others have begun meanwhile.
-func TestAnswerAfterAllHaveLeft(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		kept := &spy{set: func(ctx context.Context) error { return ctx.Err() }}
-		s := &script{answer: func(int, *http.Request) (*http.Response, error) {
-			time.Sleep(10 * time.Second) // whatever becomes of the context
-			return reply(200, tesla), nil
-		}}
-		c := scripted(t, s, cached(kept))
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-		defer cancel()
-		if err := ask(ctx, c, "tesla.com"); !errors.Is(err, context.DeadlineExceeded) {
-			t.Error(err)
-		}
-		var wg sync.WaitGroup
-		for _, wait := range []time.Duration{time.Second, 6 * time.Second} { // before that answer, and after it
-			wg.Go(func() {
-				time.Sleep(wait)
-				if err := ask(t.Context(), c, "tesla.com"); err != nil {
-					t.Error(err)
-				}
-			})
-		}
-		time.Sleep(5500 * time.Millisecond)
-		if n := s.n.Load(); n != 2 || len(kept.keys()) != 1 {
-			t.Errorf("%d requests, kept %s", n, kept.keys())
-		}
-		wg.Wait()
-		if s.n.Load() != 2 || kept.gets != 2 {
-			t.Errorf("%d requests, %d Gets", s.n.Load(), kept.gets)
-		}
-	})
 }
 
 // deaf is how long a cache hangs that does not watch its context.
@@ -752,8 +365,8 @@ func TestFailingCache(t *testing.T) {
 						kept.set = tt.fail
 						failures++
 					}
-					var logged journal
-					c := scripted(t, answering(200, `{"id":"tesla"}`), cached(kept), logged.option())
+					var logged testkit.Logs
+					c := testkit.Scripted(t, answering(200, `{"id":"tesla"}`), cached(kept), logged.Option())
 					begun := time.Now()
 					if err := ask(t.Context(), c, "tesla.com"); err != nil {
 						t.Error(err)
@@ -765,7 +378,7 @@ func TestFailingCache(t *testing.T) {
 						failures = 0
 					}
 					warnings := 0
-					for _, l := range logged.lines(t) {
+					for _, l := range logged.Lines(t) {
 						if l.Level != "WARN" {
 							continue
 						}
@@ -788,9 +401,9 @@ func TestFailingCache(t *testing.T) {
 func TestHangingCacheAndContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var logged journal
+		var logged testkit.Logs
 		s := answering(200, tesla)
-		c := scripted(t, s, cached(&spy{get: func(context.Context) error { time.Sleep(deaf); return nil }}), logged.option())
+		c := testkit.Scripted(t, s, cached(&spy{get: func(context.Context) error { time.Sleep(deaf); return nil }}), logged.Option())
 		begun := time.Now()
 		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 		defer cancel()
@@ -798,8 +411,8 @@ func TestHangingCacheAndContext(t *testing.T) {
 			t.Errorf("%v after %s", err, time.Since(begun))
 		}
 		synctest.Wait()
-		if s.n.Load() != 0 || logged.buf.Len() != 0 {
-			t.Errorf("%d requests, %s", s.n.Load(), logged.buf.String())
+		if s.Sent.Load() != 0 || logged.String() != "" {
+			t.Errorf("%d requests, %s", s.Sent.Load(), logged.String())
 		}
 		time.Sleep(deaf)
 	})
@@ -809,15 +422,15 @@ func TestHangingCacheAndContext(t *testing.T) {
 // not bring either into the log.
 func TestLogOfAFailingCache(t *testing.T) {
 	t.Parallel()
-	var logged journal
+	var logged testkit.Logs
 	cache := quoter{}
-	c := scripted(t, &script{answer: func(int, *http.Request) (*http.Response, error) { return reply(200, tesla), nil }}, cached(cache), logged.option())
+	c := testkit.Scripted(t, &testkit.Script{Respond: func(int, *http.Request) (*http.Response, error) { return testkit.Reply(200, tesla), nil }}, cached(cache), logged.Option())
 	for _, question := range []any{"secret.example.com", growthgenius.PersonQuery{Email: "secret@example.com"}} {
 		if err := ask(t.Context(), c, question); err != nil {
 			t.Error(err)
 		}
 	}
-	if text := logged.buf.String(); strings.Contains(text, "secret") || strings.Contains(text, "person:") || strings.Count(text, "no [key] at") != 4 {
+	if text := logged.String(); strings.Contains(text, "secret") || strings.Contains(text, "person:") || strings.Count(text, "no [key] at") != 4 {
 		t.Error(text)
 	}
 }
@@ -838,9 +451,9 @@ func TestUnreadableValues(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		kept := new(spy)
-		var logged journal
+		var logged testkit.Logs
 		s := answering(200, tesla)
-		c := scripted(t, s, cached(kept), logged.option())
+		c := testkit.Scripted(t, s, cached(kept), logged.Option())
 		if err := ask(t.Context(), c, "tesla.com"); err != nil {
 			t.Fatal(err)
 		}
@@ -863,16 +476,16 @@ func TestUnreadableValues(t *testing.T) {
 			"\xff\xfe\x00": false, strings.Repeat("x", 1<<16): false,
 		} {
 			kept.put([]byte(value))
-			before := s.n.Load()
+			before := s.Sent.Load()
 			company, err := c.Enrichment.Company(t.Context(), "tesla.com")
-			if err != nil || company.ID != "tesla" || (s.n.Load() == before) != used {
+			if err != nil || company.ID != "tesla" || (s.Sent.Load() == before) != used {
 				t.Errorf("%.100q: %v, %v; used is not %v", value, company, err, used)
 			}
 			if got := string(kept.one(t)); !used && !strings.HasSuffix(got, "\n"+body) || used && got != value {
 				t.Errorf("%.100q is replaced by %q", value, got)
 			}
 		}
-		if text := logged.buf.String(); !strings.Contains(text, "a value in it cannot be used") || strings.Contains(text, "tesla") {
+		if text := logged.String(); !strings.Contains(text, "a value in it cannot be used") || strings.Contains(text, "tesla") {
 			t.Error(text)
 		}
 	})
@@ -882,16 +495,16 @@ func TestUnreadableValues(t *testing.T) {
 func TestLargeValues(t *testing.T) {
 	t.Parallel()
 	kept := new(spy)
-	s := &script{answer: func(int, *http.Request) (*http.Response, error) { return reply(200, tesla), nil }}
-	if err := ask(t.Context(), scripted(t, s, cached(kept)), "tesla.com"); err != nil {
+	s := &testkit.Script{Respond: func(int, *http.Request) (*http.Response, error) { return testkit.Reply(200, tesla), nil }}
+	if err := ask(t.Context(), testkit.Scripted(t, s, cached(kept)), "tesla.com"); err != nil {
 		t.Fatal(err)
 	}
 	size := int64(len(tesla))
-	if err := ask(t.Context(), scripted(t, s, cached(kept), growthgenius.WithMaxResponseBytes(size)), "tesla.com"); err != nil || s.n.Load() != 1 {
-		t.Errorf("%v, %d requests", err, s.n.Load())
+	if err := ask(t.Context(), testkit.Scripted(t, s, cached(kept), growthgenius.WithMaxResponseBytes(size)), "tesla.com"); err != nil || s.Sent.Load() != 1 {
+		t.Errorf("%v, %d requests", err, s.Sent.Load())
 	}
-	if err := ask(t.Context(), scripted(t, s, cached(kept), growthgenius.WithMaxResponseBytes(size-1)), "tesla.com"); !errors.Is(err, growthgenius.ErrResponseTooLarge) || s.n.Load() != 2 {
-		t.Errorf("%v, %d requests", err, s.n.Load())
+	if err := ask(t.Context(), testkit.Scripted(t, s, cached(kept), growthgenius.WithMaxResponseBytes(size-1)), "tesla.com"); !errors.Is(err, growthgenius.ErrResponseTooLarge) || s.Sent.Load() != 2 {
+		t.Errorf("%v, %d requests", err, s.Sent.Load())
 	}
 }
 
@@ -899,17 +512,17 @@ func TestLargeValues(t *testing.T) {
 func TestOdditiesFromTheCache(t *testing.T) {
 	t.Parallel()
 	kept := new(spy)
-	s := &script{answer: func(int, *http.Request) (*http.Response, error) { return reply(200, tesla), nil }}
-	var logs [2]journal
+	s := &testkit.Script{Respond: func(int, *http.Request) (*http.Response, error) { return testkit.Reply(200, tesla), nil }}
+	var logs [2]testkit.Logs
 	for i := range logs {
 		for range 2 {
-			if err := ask(t.Context(), scripted(t, s, cached(kept), logs[i].option()), "tesla.com"); err != nil {
+			if err := ask(t.Context(), testkit.Scripted(t, s, cached(kept), logs[i].Option()), "tesla.com"); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
-	warnings := func(logged *journal) (found []string) {
-		for _, l := range logged.lines(t) {
+	warnings := func(logged *testkit.Logs) (found []string) {
+		for _, l := range logged.Lines(t) {
 			if l.Level == "WARN" {
 				found = append(found, l.Msg)
 			}
@@ -920,12 +533,12 @@ func TestOdditiesFromTheCache(t *testing.T) {
 	if fresh, again := warnings(&logs[0]), warnings(&logs[1]); len(fresh) != 4 || !slices.Equal(fresh, again) {
 		t.Errorf("logged %q and then %q", fresh, again)
 	}
-	if n := s.n.Load(); n != 1 {
+	if n := s.Sent.Load(); n != 1 {
 		t.Errorf("%d requests", n)
 	}
 	empty := new(spy)
 	for _, cache := range []*spy{kept, empty} {
-		err := ask(t.Context(), scripted(t, s, cached(cache), growthgenius.WithStrictDecoding()), "tesla.com")
+		err := ask(t.Context(), testkit.Scripted(t, s, cached(cache), growthgenius.WithStrictDecoding()), "tesla.com")
 		if !errors.Is(err, growthgenius.ErrDecode) || !strings.Contains(err.Error(), "strict decoding: Company.odd is unknown") {
 			t.Error(err)
 		}
@@ -1104,17 +717,17 @@ func FuzzCachedValue(f *testing.F) {
 			for _, question := range []any{"tesla.com", growthgenius.PersonQuery{Email: "elon@tesla.com"}} {
 				kept := &spy{values: map[string][]byte{}}
 				s := answering(200, `{"id":"fresh"}`)
-				c := scripted(t, s, cached(given{kept, value}))
+				c := testkit.Scripted(t, s, cached(given{kept, value}))
 				var info growthgenius.ResponseInfo
 				err := ask(t.Context(), c, question, growthgenius.CaptureResponse(&info))
 				refusal, refused := errors.AsType[*growthgenius.APIError](err)
 				parts := form.FindSubmatch(value)
 				switch {
 				case !info.FromCache:
-					if err != nil || s.n.Load() != 1 || kept.sets != 1 {
-						t.Fatalf("%v, %d requests, %d kept", err, s.n.Load(), kept.sets)
+					if err != nil || s.Sent.Load() != 1 || kept.sets != 1 {
+						t.Fatalf("%v, %d requests, %d kept", err, s.Sent.Load(), kept.sets)
 					}
-				case parts == nil, string(parts[1]) != strconv.Itoa(info.StatusCode), s.n.Load() != 0, kept.sets != 0:
+				case parts == nil, string(parts[1]) != strconv.Itoa(info.StatusCode), s.Sent.Load() != 0, kept.sets != 0:
 					t.Fatalf("used, with %+v", info)
 				case info.StatusCode == 200 && err != nil,
 					info.StatusCode == 404 && (!refused || refusal.StatusCode != 404 || !bytes.HasPrefix(value[len(parts[0]):], refusal.Body)):

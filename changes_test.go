@@ -2,10 +2,8 @@ package growthgenius_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"iter"
 	"net/http"
 	"runtime"
@@ -15,10 +13,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"pgregory.net/rapid"
-
 	"github.com/growthgenius/growthgenius-go"
 	"github.com/growthgenius/growthgenius-go/growthgeniustest"
+	"github.com/growthgenius/growthgenius-go/internal/testkit"
 )
 
 // feedOf is the change feed of a resource, and what tests need to know of its records.
@@ -66,320 +63,13 @@ func bounds(r *http.Request) (from, to time.Time, err error) {
 	return from, to, errors.Join(err1, err2)
 }
 
-// version is a state of a record.
-type version struct {
-	at    time.Time // by the server's clock
-	shows [2]time.Time
-	text  string
-}
-
 // newYear is when bubbles of fake time begin.
 var newYear = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
-
-// history is a server whose records change while they are read. Two hosts answer its
-// lists, and each shows an update when it has heard of it, at most lag later.
-type history[T any] struct {
-	feedOf[T]
-	skew, lag time.Duration
-	unit      time.Duration // updated times are cut to it
-	openFrom  bool          // from itself is not in
-	openTo    bool          // to itself is not in
-	coarse    bool          // bounds are cut to seconds
-	heavy     int           // more records fail, unless the window is the smallest
-	how       string        // they fail
-	mishaps   []mishap      // of the requests, in order
-	records   map[growthgenius.ID][]version
-
-	asked int
-	at    time.Time          // when records were last read, by the server's clock
-	die   context.CancelFunc // ends the program that asks
-}
-
-// mishap is what befalls a request.
-type mishap struct {
-	kind          string
-	before, after time.Duration // how long it takes until the records are read, and then until the answer
-	host          int
-	touch         growthgenius.ID // is updated before the answer
-	late          bool            // and after the records are read
-}
-
-const mostRequests = 3000 // of a case; the largest that ends has a few hundred
-
-func (h *history[T]) now() time.Time { return time.Now().Add(h.skew) }
-
-// update gives a record a new version; hosts hear of it late by these parts of the lag.
-func (h *history[T]) update(id growthgenius.ID, at time.Time, text string, late [2]float64) {
-	v := version{at: at, text: text}
-	for host, part := range late {
-		v.shows[host] = at.Add(time.Duration(part * float64(h.lag)))
-	}
-	h.records[id] = append(h.records[id], v)
-	slices.SortStableFunc(h.records[id], func(a, b version) int { return a.at.Compare(b.at) })
-}
-
-// newest is the last of the versions that pass.
-func newest(versions []version, pass func(version) bool) (version, bool) {
-	for _, v := range slices.Backward(versions) {
-		if pass(v) {
-			return v, true
-		}
-	}
-	return version{}, false
-}
-
-// between are the records that a host lists now.
-func (h *history[T]) between(from, to time.Time, host int) []string {
-	if h.coarse {
-		from, to = from.Truncate(time.Second), to.Truncate(time.Second)
-	}
-	var found []string
-	for id, versions := range h.records {
-		v, ok := newest(versions, func(v version) bool { return !v.shows[host].After(h.now()) })
-		at := v.at.Truncate(h.unit)
-		if ok && !at.Before(from) && !at.After(to) && !(h.openFrom && at.Equal(from)) && !(h.openTo && at.Equal(to)) {
-			found = append(found, h.record(id, v.text, at))
-		}
-	}
-	slices.Sort(found)
-	return found
-}
-
-func (h *history[T]) answer(_ int, r *http.Request) (*http.Response, error) {
-	from, to, err := bounds(r)
-	if err != nil {
-		return nil, err
-	}
-	wide := to.Sub(from) > 3010*time.Millisecond
-	m := mishap{host: h.asked % 2}
-	if h.asked < len(h.mishaps) {
-		m = h.mishaps[h.asked]
-	}
-	h.asked++
-	if h.asked > mostRequests {
-		return nil, errors.New("too many requests")
-	}
-	touch := func(late bool) {
-		if m.touch != "" && m.late == late {
-			h.update(m.touch, h.now(), fmt.Sprintf("touched by %d", h.asked), [2]float64{0, 1})
-		}
-	}
-	time.Sleep(m.before)
-	touch(false)
-	found := h.between(from, to, m.host)
-	h.at = h.now()
-	touch(true)
-	time.Sleep(m.after)
-	if wide && len(found) > h.heavy && m.kind == "" {
-		m.kind = h.how
-	}
-	res := reply(200, h.list(found...), "Date", h.now().UTC().Format(http.TimeFormat))
-	switch m.kind {
-	case "503", "504", "408": // of a proxy, whose clock is right
-		return reply(int(m.kind[0]-'0')*100+int(m.kind[2]-'0'), "try again"), nil
-	case "hang":
-		<-r.Context().Done()
-		return nil, r.Context().Err()
-	case "die":
-		h.die()
-		return nil, r.Context().Err()
-	case "reset":
-		return nil, io.ErrUnexpectedEOF
-	case "too large":
-		if wide {
-			res.ContentLength = 9 << 20
-		}
-	case "undated":
-		res.Header.Del("Date")
-	}
-	return res, nil
-}
-
-// subscriber keeps a copy of the records of a history, and crashes.
-type subscriber[T any] struct {
-	history[T]
-	opts    growthgenius.ChangeOptions
-	crashes []string // at the windows, in order
-	windows int
-
-	rows       map[growthgenius.ID]string
-	checkpoint time.Time
-}
-
-var errCrash = errors.New("crashed")
-
-// poll reads what has changed. An error in broken is a fault of the feed.
-func (s *subscriber[T]) poll(t *testing.T) (err, broken error) {
-	var ctx context.Context
-	ctx, s.die = context.WithCancel(t.Context())
-	defer s.die()
-	client := scripted(t, &script{answer: s.answer}, growthgenius.WithRetry(growthgenius.RetryPolicy{MinBackoff: 1, MaxBackoff: 1}))
-	s.opts.Since = s.checkpoint
-	next := s.checkpoint
-	if next.IsZero() {
-		next = time.Unix(0, 0)
-	}
-	var before map[string]bool // what the last window had
-	for w, err := range s.changes(client, s.opts).Windows(ctx) {
-		if err != nil {
-			return err, nil
-		}
-		if !w.From.Equal(next) || !w.To.After(w.From) || !w.Checkpoint.Equal(w.To) {
-			return nil, fmt.Errorf("a window from %s to %s with checkpoint %s, after %s", w.From, w.To, w.Checkpoint, next)
-		}
-		if next = w.To; next.After(s.at.Add(-s.lag)) {
-			return nil, fmt.Errorf("the checkpoint %s is too young for records read at %s", next, s.at)
-		}
-		had := map[string]bool{}
-		for _, item := range w.Items {
-			text, err := json.Marshal(item)
-			if err != nil || before[string(text)] {
-				return nil, fmt.Errorf("twice: %s %w", text, err)
-			}
-			had[string(text)] = true
-		}
-		before = had
-		if err := s.keep(w); err != nil {
-			return err, nil
-		}
-		if err := s.complete(); err != nil {
-			return nil, err
-		}
-	}
-	return nil, nil
-}
-
-// keep stores a window, unless the program crashes.
-func (s *subscriber[T]) keep(w *growthgenius.ChangeWindow[T]) error {
-	crash := ""
-	if s.windows < len(s.crashes) {
-		crash = s.crashes[s.windows]
-	}
-	s.windows++
-	if crash == "before" {
-		return errCrash
-	}
-	for _, item := range w.Items {
-		id, text := s.read(item)
-		s.rows[id] = text
-	}
-	if crash == "between" { // not in one transaction
-		return errCrash
-	}
-	s.checkpoint = w.Checkpoint
-	if crash == "after" {
-		return errCrash
-	}
-	return nil
-}
-
-// complete is an error if a record is not as it has been since a time that the checkpoint
-// has passed.
-func (s *subscriber[T]) complete() error {
-	for id, versions := range s.records {
-		v, ok := newest(versions, func(v version) bool { return !v.at.After(s.now()) })
-		if ok && !v.at.After(s.checkpoint) && s.rows[id] != v.text {
-			return fmt.Errorf("at the checkpoint %s record %s is %q, and since %s it is %q", s.checkpoint, id, s.rows[id], v.at, v.text)
-		}
-	}
-	return nil
-}
-
-// run polls until everything has happened, and then once more.
-func (s *subscriber[T]) run(t *testing.T, pauses []time.Duration) error {
-	for _, pause := range pauses {
-		time.Sleep(pause)
-		if _, broken := s.poll(t); broken != nil {
-			return broken
-		}
-	}
-	s.mishaps, s.crashes = nil, nil
-	last := s.now()
-	for _, versions := range s.records {
-		if v := versions[len(versions)-1]; v.at.After(last) {
-			last = v.at
-		}
-	}
-	time.Sleep(last.Sub(s.now()) + s.lag + 5*time.Second)
-	if err, broken := s.poll(t); err != nil || broken != nil {
-		return errors.Join(err, broken)
-	}
-	if s.checkpoint.Before(last) {
-		return fmt.Errorf("it ends at %s, before %s", s.checkpoint, last)
-	}
-	return s.complete()
-}
-
-// drawSubscriber invents a server and a program that copies its records.
-func drawSubscriber[T any](rt *rapid.T, f feedOf[T], how string) (s *subscriber[T], pauses []time.Duration) {
-	seconds := func(name string, low, high int) time.Duration {
-		unit := rapid.SampledFrom([]time.Duration{time.Second, time.Second, time.Millisecond}).Draw(rt, name+" in")
-		return time.Duration(rapid.IntRange(low*int(time.Second/unit), high*int(time.Second/unit)).Draw(rt, name)) * unit
-	}
-	flag := func(name string) bool { return rapid.Bool().Draw(rt, name) }
-	parts := rapid.SampledFrom([]float64{0, 0, 0.25, 1})
-	ids := rapid.SampledFrom([]growthgenius.ID{"1", "2", "3", "4", "5"})
-	s = &subscriber[T]{rows: map[growthgenius.ID]string{}}
-	s.history = history[T]{
-		feedOf: f, records: map[growthgenius.ID][]version{},
-		skew: seconds("skew", -600, 600), lag: rapid.SampledFrom([]time.Duration{time.Second, 10 * time.Second, time.Minute}).Draw(rt, "lag"),
-		unit:     rapid.SampledFrom([]time.Duration{1, time.Millisecond, time.Second}).Draw(rt, "unit"),
-		openFrom: flag("from is left out"), openTo: flag("to is left out"), coarse: flag("bounds are cut"),
-		heavy: rapid.IntRange(1, 5).Draw(rt, "heavy"), how: how,
-	}
-	s.opts.Lag = s.lag
-	at := newYear.Add(s.skew - time.Minute).Truncate(time.Second)
-	if flag("since") {
-		s.checkpoint = at
-		s.opts.Window = rapid.SampledFrom([]time.Duration{0, time.Second, 1500 * time.Millisecond, 7 * time.Second}).Draw(rt, "window")
-	}
-	gaps := rapid.SampledFrom([]time.Duration{0, 0, 1, time.Millisecond, 250 * time.Millisecond, 999 * time.Millisecond, time.Second, time.Second, 4 * time.Second})
-	for i := range rapid.IntRange(0, 50).Draw(rt, "updates") {
-		at = at.Add(gaps.Draw(rt, "gap"))
-		text := rapid.SampledFrom([]string{"A", "B", fmt.Sprint(i)}).Draw(rt, "text")
-		s.update(ids.Draw(rt, "id"), at, text, [2]float64{parts.Draw(rt, "late"), parts.Draw(rt, "late")})
-	}
-	kinds := rapid.SampledFrom([]string{"", "", "", "", "503", "504", "408", "hang", "reset", "too large", "undated", "die"})
-	for range rapid.IntRange(0, 25).Draw(rt, "mishaps") {
-		m := mishap{kind: kinds.Draw(rt, "kind"), host: rapid.IntRange(0, 1).Draw(rt, "host"), before: seconds("before", 0, 3), after: seconds("after", 0, 9)}
-		if flag("touch") {
-			m.touch, m.late = ids.Draw(rt, "touched"), flag("late")
-		}
-		s.mishaps = append(s.mishaps, m)
-	}
-	s.crashes = rapid.SliceOfN(rapid.SampledFrom([]string{"", "", "before", "between", "after"}), 0, 12).Draw(rt, "crashes")
-	for range rapid.IntRange(0, 6).Draw(rt, "polls") {
-		pauses = append(pauses, seconds("pause", 0, 40))
-	}
-	return s, pauses
-}
-
-// TestChangesLoseNothing: whatever happens to the server, the requests and the program,
-// a copy is what the records are, up to the checkpoint.
-func TestChangesLoseNothing(t *testing.T) {
-	t.Parallel()
-	for name, how := range map[string]string{"light": "", "too slow": "hang", "too large": "too large"} {
-		t.Run("contacts "+name, func(t *testing.T) { t.Parallel(); losesNothing(t, contactFeed, how) })
-		t.Run("messages "+name, func(t *testing.T) { t.Parallel(); losesNothing(t, messageFeed, how) })
-	}
-}
-
-func losesNothing[T any](t *testing.T, f feedOf[T], how string) {
-	t.Helper()
-	rapid.Check(t, func(rt *rapid.T) {
-		var err error
-		s, pauses := drawSubscriber(rt, f, how)
-		synctest.Test(t, func(t *testing.T) { err = s.run(t, pauses) }) // rapid must not fail in the bubble
-		if err != nil || s.asked > mostRequests {
-			rt.Fatalf("after %d requests: %v", s.asked, err)
-		}
-	})
-}
 
 // tape answers by the window that is asked for, and keeps what was asked: "0s-8s" since
 // its beginning, without the second beyond each end.
 type tape struct {
-	script
+	testkit.Script
 	since time.Time
 	asked []string
 }
@@ -390,14 +80,14 @@ var beginning = newYear.Add(-125 * time.Second)
 // newTape asks play for each answer; one without an answer or an error never comes.
 func newTape(since time.Time, play func(from, to time.Duration) (*http.Response, error)) *tape {
 	tp := &tape{since: since}
-	tp.answer = func(_ int, r *http.Request) (*http.Response, error) {
+	tp.Respond = func(_ int, r *http.Request) (*http.Response, error) {
 		from, to, err := bounds(r)
 		if err != nil {
 			return nil, err
 		}
 		a, b := from.Add(time.Second).Sub(since), to.Add(-time.Second).Sub(since)
 		if tp.asked = append(tp.asked, span(a, b)); len(tp.asked) > mostRequests {
-			return reply(404, "this has no end"), nil
+			return testkit.Reply(404, "this has no end"), nil
 		}
 		res, err := play(a, b)
 		if res == nil && err == nil {
@@ -447,12 +137,12 @@ const noContacts = `{"contacts":[]}`
 func TestChangesWindows(t *testing.T) {
 	t.Parallel()
 	type play func(from, to time.Duration) (*http.Response, error)
-	fine := func(time.Duration, time.Duration) (*http.Response, error) { return reply(200, noContacts), nil }
+	fine := func(time.Duration, time.Duration) (*http.Response, error) { return testkit.Reply(200, noContacts), nil }
 	// One KiB for each second up to a time.
 	dense := func(most time.Duration) play {
 		return func(from, to time.Duration) (*http.Response, error) {
 			length := min(most, to+time.Second) - max(0, from-time.Second)
-			return reply(200, noContacts+strings.Repeat(" ", int(max(0, length.Seconds())*1024))), nil
+			return testkit.Reply(200, noContacts+strings.Repeat(" ", int(max(0, length.Seconds())*1024))), nil
 		}
 	}
 	// The first so many answers, and those of windows over a length, have another status or never come.
@@ -460,12 +150,12 @@ func TestChangesWindows(t *testing.T) {
 		return func(from, to time.Duration) (*http.Response, error) {
 			first--
 			if first < 0 && to-from <= longest {
-				return reply(200, noContacts), nil
+				return testkit.Reply(200, noContacts), nil
 			}
 			if status == 0 {
 				return nil, nil
 			}
-			return reply(status, "<html>"), nil
+			return testkit.Reply(status, "<html>"), nil
 		}
 	}
 	at := func(seconds float64) time.Time { return beginning.Add(time.Duration(seconds * float64(time.Second))) }
@@ -491,7 +181,7 @@ func TestChangesWindows(t *testing.T) {
 		"slower than time": {
 			play: func(time.Duration, time.Duration) (*http.Response, error) {
 				time.Sleep(25 * time.Second)
-				return reply(200, noContacts), nil
+				return testkit.Reply(200, noContacts), nil
 			}, opts: growthgenius.ChangeOptions{Window: 20 * time.Second},
 			asked: "0s-20s 20s-40s 40s-1m0s 1m0s-1m4s", waited: 4 * 25 * time.Second,
 		},
@@ -507,7 +197,7 @@ func TestChangesWindows(t *testing.T) {
 		},
 		"over 8 MiB": { // the smallest may have 64
 			play: func(time.Duration, time.Duration) (*http.Response, error) {
-				res := reply(200, noContacts)
+				res := testkit.Reply(200, noContacts)
 				res.ContentLength = 8<<20 + 1
 				return res, nil
 			}, opts: growthgenius.ChangeOptions{Until: at(2)}, asked: "0s-2s 0s-1s 1s-2s",
@@ -532,13 +222,13 @@ func TestChangesWindows(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				tp := newTape(beginning, tt.play)
-				opts := []growthgenius.Option{growthgenius.WithRetry(quick)}
+				opts := []growthgenius.Option{growthgenius.WithRetry(testkit.Quick)}
 				if tt.most > 0 {
 					opts = append(opts, growthgenius.WithMaxResponseBytes(tt.most))
 				}
 				tt.opts.Since = beginning
 				begun := time.Now()
-				windows, _, err := follow(t, contactFeed, tp, scripted(t, &tp.script, opts...).Contacts.Changes(tt.opts).Windows(t.Context()))
+				windows, _, err := follow(t, contactFeed, tp, testkit.Scripted(t, &tp.Script, opts...).Contacts.Changes(tt.opts).Windows(t.Context()))
 				if asked := strings.Join(tp.asked, " "); asked != tt.asked {
 					t.Errorf("asked for\n%s, want\n%s", asked, tt.asked)
 				}
@@ -579,11 +269,11 @@ func TestChangesRecover(t *testing.T) {
 		tp := newTape(time.Unix(0, 0), func(time.Duration, time.Duration) (*http.Response, error) {
 			down--
 			if down >= 0 {
-				return reply(504, ""), nil
+				return testkit.Reply(504, ""), nil
 			}
-			return reply(200, noContacts), nil
+			return testkit.Reply(200, noContacts), nil
 		})
-		windows, _, err := follow(t, contactFeed, tp, scripted(t, &tp.script).Contacts.Changes(growthgenius.ChangeOptions{}).Windows(t.Context()))
+		windows, _, err := follow(t, contactFeed, tp, testkit.Scripted(t, &tp.Script).Contacts.Changes(growthgenius.ChangeOptions{}).Windows(t.Context()))
 		if err != nil || len(windows) > 600 || !strings.HasSuffix(windows[len(windows)-1], "-"+newYear.Add(-61*time.Second).Sub(tp.since).String()) {
 			t.Errorf("%d windows, %v", len(windows), err)
 		}
@@ -608,9 +298,9 @@ func TestChangesClocks(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				tp := newTape(tt.since, func(time.Duration, time.Duration) (*http.Response, error) {
-					return reply(200, noContacts, "Date", time.Now().Add(tt.skew).UTC().Format(http.TimeFormat)), nil
+					return testkit.Reply(200, noContacts, "Date", time.Now().Add(tt.skew).UTC().Format(http.TimeFormat)), nil
 				})
-				feed := scripted(t, &tp.script).Contacts.Changes(growthgenius.ChangeOptions{Since: tt.since})
+				feed := testkit.Scripted(t, &tp.Script).Contacts.Changes(growthgenius.ChangeOptions{Since: tt.since})
 				windows, _, err := follow(t, contactFeed, tp, feed.Windows(t.Context()))
 				if err != nil || strings.Join(tp.asked, " ") != tt.asked || strings.Join(windows, " ") != tt.windows {
 					t.Errorf("asked for %q and got %q, %v", tp.asked, windows, err)
@@ -629,12 +319,12 @@ func TestChangesOtherClock(t *testing.T) {
 		tp := newTape(beginning, func(time.Duration, time.Duration) (*http.Response, error) {
 			if first {
 				first = false
-				return reply(503, "", "Date", newYear.Add(4*time.Second).Format(http.TimeFormat)), nil
+				return testkit.Reply(503, "", "Date", newYear.Add(4*time.Second).Format(http.TimeFormat)), nil
 			}
 			time.Sleep(6 * time.Second)
-			return reply(200, noContacts), nil
+			return testkit.Reply(200, noContacts), nil
 		})
-		feed := scripted(t, &tp.script, growthgenius.WithRetry(growthgenius.RetryPolicy{MinBackoff: 1, MaxBackoff: 1})).Contacts.Changes(growthgenius.ChangeOptions{Since: beginning})
+		feed := testkit.Scripted(t, &tp.Script, growthgenius.WithRetry(growthgenius.RetryPolicy{MinBackoff: 1, MaxBackoff: 1})).Contacts.Changes(growthgenius.ChangeOptions{Since: beginning})
 		windows, _, err := follow(t, contactFeed, tp, feed.Windows(t.Context()))
 		if err != nil || !slices.Equal(windows, []string{"0s-1m4s"}) {
 			t.Errorf("%q, %v", windows, err)
@@ -647,7 +337,7 @@ func TestChangesOtherClock(t *testing.T) {
 func TestChangesRefused(t *testing.T) {
 	t.Parallel()
 	undated := func() *http.Response {
-		res := reply(200, noContacts)
+		res := testkit.Reply(200, noContacts)
 		res.Header.Del("Date")
 		return res
 	}
@@ -667,19 +357,19 @@ func TestChangesRefused(t *testing.T) {
 		"until before the epoch": {opts: growthgenius.ChangeOptions{Until: time.Unix(-1, 0)}, words: "Until (1969-12-31T23:59:59Z) is before Since (1970-01-01T00:00:00Z)"},
 		"no user":                {client: func(c *growthgenius.Client) *growthgenius.Client { return c.ForUser("") }, words: "no acting user"},
 		"a time to come": {
-			opts: growthgenius.ChangeOptions{Since: newYear.Add(2 * time.Second)}, answer: reply(200, noContacts, "Date", newYear.Format(http.TimeFormat)),
+			opts: growthgenius.ChangeOptions{Since: newYear.Add(2 * time.Second)}, answer: testkit.Reply(200, noContacts, "Date", newYear.Format(http.TimeFormat)),
 			words: "Since (2000-01-01T00:00:02Z) is in the future of the API, whose clock shows 2000-01-01T00:00:00Z",
 		},
 		"no date":              {answer: undated(), words: "the answer has no Date header, so what is too young to be read cannot be told: set ChangeOptions.Until"},
 		"no date, but an end":  {opts: growthgenius.ChangeOptions{Until: beginning}, answer: undated()},
-		"the longest lag":      {opts: growthgenius.ChangeOptions{Lag: 1<<63 - 1}, answer: reply(200, noContacts)},
-		"an answer of no list": {answer: reply(200, `{"error":"maintenance"}`), words: "unexpected answer"},
+		"the longest lag":      {opts: growthgenius.ChangeOptions{Lag: 1<<63 - 1}, answer: testkit.Reply(200, noContacts)},
+		"an answer of no list": {answer: testkit.Reply(200, `{"error":"maintenance"}`), words: "unexpected answer"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				s := &script{answer: func(int, *http.Request) (*http.Response, error) { return tt.answer, nil }}
-				c := scripted(t, s)
+				s := &testkit.Script{Respond: func(int, *http.Request) (*http.Response, error) { return tt.answer, nil }}
+				c := testkit.Scripted(t, s)
 				if tt.client != nil {
 					c = tt.client(c)
 				}
@@ -692,7 +382,7 @@ func TestChangesRefused(t *testing.T) {
 						t.Errorf("%+v and %v", w, err)
 					}
 				}
-				if sent := s.n.Load(); sent > 1 || (sent == 1) != (tt.answer != nil) {
+				if sent := s.Sent.Load(); sent > 1 || (sent == 1) != (tt.answer != nil) {
 					t.Errorf("%d requests", sent)
 				}
 				if tt.words == "" && failure != nil || tt.words != "" && (turns != 1 || failure == nil || !strings.Contains(failure.Error(), tt.words)) {
@@ -715,9 +405,9 @@ func TestChangesStop(t *testing.T) {
 		under := func() {}
 		tp := newTape(beginning, func(time.Duration, time.Duration) (*http.Response, error) {
 			under()
-			return reply(200, noContacts), nil
+			return testkit.Reply(200, noContacts), nil
 		})
-		feed := scripted(t, &tp.script).Contacts.Changes(growthgenius.ChangeOptions{Since: beginning, Window: 20 * time.Second})
+		feed := testkit.Scripted(t, &tp.Script).Contacts.Changes(growthgenius.ChangeOptions{Since: beginning, Window: 20 * time.Second})
 		for range 2 {
 			turns := 0
 			for w, err := range feed.Windows(t.Context()) {
@@ -793,9 +483,9 @@ func overlaps[T any](t *testing.T, f feedOf[T]) {
 			synctest.Test(t, func(t *testing.T) {
 				var tp *tape
 				tp = newTape(beginning, func(time.Duration, time.Duration) (*http.Response, error) {
-					return reply(200, f.list(tt.shown[len(tp.asked)-1]...)), nil
+					return testkit.Reply(200, f.list(tt.shown[len(tp.asked)-1]...)), nil
 				})
-				feed := f.changes(scripted(t, &tp.script), growthgenius.ChangeOptions{Since: beginning, Window: 20 * time.Second})
+				feed := f.changes(testkit.Scripted(t, &tp.Script), growthgenius.ChangeOptions{Since: beginning, Window: 20 * time.Second})
 				windows, texts, err := follow(t, f, tp, feed.Windows(t.Context()))
 				if err != nil || len(windows) != 4 { // those without records too
 					t.Fatalf("%q, %v", windows, err)
@@ -817,9 +507,9 @@ func TestChangesOverlapByTime(t *testing.T) {
 	for age, again := range map[time.Duration]bool{0: false, 2 * time.Second: false, 2*time.Second + 1: true, time.Minute: true, -time.Minute: false} {
 		synctest.Test(t, func(t *testing.T) {
 			tp := newTape(beginning, func(time.Duration, time.Duration) (*http.Response, error) {
-				return reply(200, contactFeed.list(contactFeed.record("1", "a", beginning.Add(20*time.Second-age)))), nil
+				return testkit.Reply(200, contactFeed.list(contactFeed.record("1", "a", beginning.Add(20*time.Second-age)))), nil
 			})
-			feed := scripted(t, &tp.script).Contacts.Changes(growthgenius.ChangeOptions{Since: beginning, Until: beginning.Add(40 * time.Second), Window: 20 * time.Second})
+			feed := testkit.Scripted(t, &tp.Script).Contacts.Changes(growthgenius.ChangeOptions{Since: beginning, Until: beginning.Add(40 * time.Second), Window: 20 * time.Second})
 			_, texts, err := follow(t, contactFeed, tp, feed.Windows(t.Context()))
 			if err != nil || len(texts) != 2 || len(texts[0]) != 1 || (len(texts[1]) == 1) != again {
 				t.Errorf("%s before the end: %q, %v", age, texts, err)
@@ -833,11 +523,11 @@ func TestChangesWire(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var sent []string
-		s := &script{answer: func(_ int, r *http.Request) (*http.Response, error) {
+		s := &testkit.Script{Respond: func(_ int, r *http.Request) (*http.Response, error) {
 			sent = append(sent, r.Method+" "+r.URL.RequestURI())
-			return reply(200, `{"`+r.URL.Path[len("/integrations/v1/"):]+`":[]}`), nil
+			return testkit.Reply(200, `{"`+r.URL.Path[len("/integrations/v1/"):]+`":[]}`), nil
 		}}
-		c := scripted(t, s).ForUser("7")
+		c := testkit.Scripted(t, s).ForUser("7")
 		opts := growthgenius.ChangeOptions{Since: beginning.In(time.FixedZone("", 3600)), Until: beginning.Add(1500 * time.Microsecond)}
 		for w, err := range c.Contacts.Changes(opts).Windows(t.Context()) {
 			if err != nil || w.Items != nil || !w.Checkpoint.Equal(opts.Until) {
@@ -879,16 +569,16 @@ func burst[T any](t *testing.T, f feedOf[T]) {
 	synctest.Test(t, func(t *testing.T) {
 		tp := newTape(beginning, func(from, to time.Duration) (*http.Response, error) {
 			if moment < from-time.Second || moment > to+time.Second {
-				return reply(200, f.list()), nil
+				return testkit.Reply(200, f.list()), nil
 			}
-			res := reply(200, body)
+			res := testkit.Reply(200, body)
 			if to-from > time.Second {
 				res.ContentLength = 9 << 20
 			}
 			return res, nil
 		})
 		delivered := map[growthgenius.ID]int{}
-		for w, err := range f.changes(scripted(t, &tp.script), growthgenius.ChangeOptions{Since: beginning}).Windows(t.Context()) {
+		for w, err := range f.changes(testkit.Scripted(t, &tp.Script), growthgenius.ChangeOptions{Since: beginning}).Windows(t.Context()) {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -916,17 +606,17 @@ func TestListThatSaysItIsPartial(t *testing.T) {
 	t.Parallel()
 	for _, words := range []string{`"partial_results_only":true`, `"pagination":{"total_entries":2}`} {
 		body := `{"contacts":[{"id":1}],` + words + `}`
-		c := scripted(t, text(body))
-		if _, err := c.Contacts.List(t.Context(), everything); !errors.Is(err, growthgenius.ErrPartialResults) {
+		c := testkit.Scripted(t, testkit.Text(body))
+		if _, err := c.Contacts.List(t.Context(), testkit.Everything); !errors.Is(err, growthgenius.ErrPartialResults) {
 			t.Errorf("List: %s: %v", words, err)
 		}
-		if _, err := drain(t, c.Contacts.Stream(t.Context(), everything)); !errors.Is(err, growthgenius.ErrPartialResults) {
+		if _, err := testkit.Drain(t, c.Contacts.Stream(t.Context(), testkit.Everything)); !errors.Is(err, growthgenius.ErrPartialResults) {
 			t.Errorf("Stream: %s: %v", words, err)
 		}
-		if _, err := scripted(t, text(`{"contact":{"id":1},`+words+`}`)).Contacts.Get(t.Context(), "1"); err != nil {
+		if _, err := testkit.Scripted(t, testkit.Text(`{"contact":{"id":1},`+words+`}`)).Contacts.Get(t.Context(), "1"); err != nil {
 			t.Errorf("Get: %s: %v", words, err)
 		}
-		if list, err := scripted(t, text(`{"contacts":[{"id":1},null],"pagination":{"total_entries":2}}`)).Contacts.List(t.Context(), everything); err != nil || len(list) != 1 {
+		if list, err := testkit.Scripted(t, testkit.Text(`{"contacts":[{"id":1},null],"pagination":{"total_entries":2}}`)).Contacts.List(t.Context(), testkit.Everything); err != nil || len(list) != 1 {
 			t.Errorf("with a null: %v %v", list, err)
 		}
 		synctest.Test(t, func(t *testing.T) {
@@ -938,10 +628,10 @@ func TestListThatSaysItIsPartial(t *testing.T) {
 				if to.Sub(from) > 10*time.Minute {
 					answer = body
 				}
-				return reply(200, answer, "Date", time.Now().UTC().Format(http.TimeFormat)), nil
+				return testkit.Reply(200, answer, "Date", time.Now().UTC().Format(http.TimeFormat)), nil
 			}
 			windows := 0
-			for _, err := range scripted(t, &script{answer: cut}).Contacts.Changes(growthgenius.ChangeOptions{Since: time.Now().Add(-time.Hour)}).Windows(t.Context()) {
+			for _, err := range testkit.Scripted(t, &testkit.Script{Respond: cut}).Contacts.Changes(growthgenius.ChangeOptions{Since: time.Now().Add(-time.Hour)}).Windows(t.Context()) {
 				if err != nil {
 					t.Fatalf("Changes: %s: %v", words, err)
 				}
@@ -966,7 +656,7 @@ func TestChangesMemory(t *testing.T) {
 	tp := newTape(since, func(from, to time.Duration) (*http.Response, error) {
 		first, end := max(0, int((from-time.Second)/gap)), min(count, int((to+time.Second)/gap)+1)
 		if (end-first)*size > limit {
-			res := reply(200, "")
+			res := testkit.Reply(200, "")
 			res.ContentLength = limit + 1
 			return res, nil
 		}
@@ -975,7 +665,7 @@ func TestChangesMemory(t *testing.T) {
 		for i := first; i < end; i++ {
 			fmt.Fprintf(&b, record, i, since.Add(time.Duration(i)*gap).UTC().Format("2006-01-02T15:04:05.000Z"))
 		}
-		return reply(200, strings.TrimSuffix(b.String(), ",")+"]}"), nil
+		return testkit.Reply(200, strings.TrimSuffix(b.String(), ",")+"]}"), nil
 	})
 	heap := func() int64 {
 		var m runtime.MemStats
@@ -984,7 +674,7 @@ func TestChangesMemory(t *testing.T) {
 		return int64(m.HeapAlloc)
 	}
 	before := heap()
-	feed := scripted(t, &tp.script, growthgenius.WithMaxResponseBytes(limit)).Contacts.Changes(growthgenius.ChangeOptions{Since: since})
+	feed := testkit.Scripted(t, &tp.Script, growthgenius.WithMaxResponseBytes(limit)).Contacts.Changes(growthgenius.ChangeOptions{Since: since})
 	delivered, windows, most := 0, 0, int64(0)
 	for w, err := range feed.Windows(t.Context()) {
 		if err != nil {
@@ -1015,8 +705,8 @@ func TestChangesOfAServer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			bubble(t, func(t *testing.T, srv *timeless) {
-				c := srv.client()
+			testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+				c := srv.NewClient()
 				contacts, messages := map[string]string{}, map[string]string{}
 				var since, messagesSince time.Time
 				// poll copies the changes, and tells their texts.
@@ -1024,7 +714,7 @@ func TestChangesOfAServer(t *testing.T) {
 					t.Helper()
 					time.Sleep(2 * time.Minute)
 					var texts []string
-					for w, err := range srv.client().Contacts.Changes(growthgenius.ChangeOptions{Since: since}).Windows(t.Context()) {
+					for w, err := range srv.NewClient().Contacts.Changes(growthgenius.ChangeOptions{Since: since}).Windows(t.Context()) {
 						if err != nil {
 							t.Fatal(err)
 						}
@@ -1034,7 +724,7 @@ func TestChangesOfAServer(t *testing.T) {
 						}
 						since = w.Checkpoint
 					}
-					for w, err := range srv.client().Messages.Changes(growthgenius.ChangeOptions{Since: messagesSince}).Windows(t.Context()) {
+					for w, err := range srv.NewClient().Messages.Changes(growthgenius.ChangeOptions{Since: messagesSince}).Windows(t.Context()) {
 						if err != nil {
 							t.Fatal(err)
 						}

@@ -1,7 +1,6 @@
-package growthgenius
+package growthgenius_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -12,45 +11,37 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-	"github.com/growthgenius/growthgenius-go/internal/redact"
 	"github.com/jarcoal/httpmock"
+
+	"github.com/growthgenius/growthgenius-go"
+	"github.com/growthgenius/growthgenius-go/internal/testkit"
 )
 
-var sentinels = []error{
-	ErrInvalidInput, ErrBadRequest, ErrUnauthorized, ErrForbidden, ErrNotFound, ErrConflict, ErrValidation, ErrRateLimited, ErrServer,
-	ErrPending, ErrRedirected, ErrDecode, ErrResponseTooLarge, ErrOutcomeUnknown, context.Canceled, context.DeadlineExceeded,
-}
-
-// onlyIs fails unless err matches the sentinel and no other.
-func onlyIs(t *testing.T, err, want error) {
-	t.Helper()
-	for _, sentinel := range sentinels {
-		if got := errors.Is(err, sentinel); got != (sentinel == want) {
-			t.Errorf("errors.Is(%q, %q) is %v", err, sentinel, got)
-		}
-	}
-}
+const (
+	maxErrorBody = 4 << 10  // what an error keeps of a body
+	maxErrorJSON = 64 << 10 // what is decoded of an error's body
+)
 
 // TestStatusErrors: each status has its sentinel and no other.
 func TestStatusErrors(t *testing.T) {
 	t.Parallel()
 	for status, want := range map[int]error{
-		300: ErrRedirected, 304: ErrRedirected, 399: ErrRedirected,
-		400: ErrBadRequest, 401: ErrUnauthorized, 402: nil, 403: ErrForbidden, 404: ErrNotFound, 405: nil, 408: nil, 409: ErrConflict, 410: nil,
-		418: nil, 422: ErrValidation, 429: ErrRateLimited, 451: nil, 499: nil, 500: ErrServer, 501: ErrServer, 502: ErrServer, 503: ErrServer, 599: ErrServer, 600: ErrServer,
+		300: growthgenius.ErrRedirected, 304: growthgenius.ErrRedirected, 399: growthgenius.ErrRedirected,
+		400: growthgenius.ErrBadRequest, 401: growthgenius.ErrUnauthorized, 402: nil, 403: growthgenius.ErrForbidden, 404: growthgenius.ErrNotFound, 405: nil, 408: nil, 409: growthgenius.ErrConflict, 410: nil,
+		418: nil, 422: growthgenius.ErrValidation, 429: growthgenius.ErrRateLimited, 451: nil, 499: nil, 500: growthgenius.ErrServer, 501: growthgenius.ErrServer, 502: growthgenius.ErrServer, 503: growthgenius.ErrServer, 599: growthgenius.ErrServer, 600: growthgenius.ErrServer,
 	} {
-		for _, call := range reads() {
-			api := newMockAPI(t).on(call.method, call.path, status, `{"error":"no luck"}`)
-			_, err := call.do(t.Context(), api.client())
-			onlyIs(t, err, want)
-			e, ok := errors.AsType[*APIError](err)
+		for _, call := range testkit.Reads() {
+			api := testkit.NewAPI(t).On(call.Method, call.Path, status, `{"error":"no luck"}`)
+			_, err := call.Do(t.Context(), api.Client())
+			testkit.OnlyIs(t, err, want)
+			e, ok := errors.AsType[*growthgenius.APIError](err)
 			if !ok {
-				t.Fatalf("%s at %d: %T: %v", call.name, status, err, err)
+				t.Fatalf("%s at %d: %T: %v", call.Name, status, err, err)
 			}
-			if e.StatusCode != status || e.Method != call.method || e.Route != call.route || (want != ErrRedirected && e.Message != "no luck") {
-				t.Errorf("%s at %d: %+v", call.name, status, e)
+			if e.StatusCode != status || e.Method != call.Method || e.Route != call.Route || (want != growthgenius.ErrRedirected && e.Message != "no luck") {
+				t.Errorf("%s at %d: %+v", call.Name, status, e)
 			}
-			if text := fmt.Sprintf("growthgenius: %s %s: %d ", call.method, call.route, status); !strings.HasPrefix(err.Error(), text) {
+			if text := fmt.Sprintf("growthgenius: %s %s: %d ", call.Method, call.Route, status); !strings.HasPrefix(err.Error(), text) {
 				t.Errorf("%q does not start with %q", err, text)
 			}
 		}
@@ -60,14 +51,14 @@ func TestStatusErrors(t *testing.T) {
 // TestPending: a queued lookup is no success, another call's 202 is.
 func TestPending(t *testing.T) {
 	t.Parallel()
-	api := newMockAPI(t).on("GET", "/companies/find", 202, "").on("GET", "/people/find", 202, `{"message":"queued"}`).
-		on("PATCH", "/contacts/1", 202, `{"contact":{"id":1}}`).on("DELETE", "/contacts/1", 202, "")
-	c := api.client()
+	api := testkit.NewAPI(t).On("GET", "/companies/find", 202, "").On("GET", "/people/find", 202, `{"message":"queued"}`).
+		On("PATCH", "/contacts/1", 202, `{"contact":{"id":1}}`).On("DELETE", "/contacts/1", 202, "")
+	c := api.Client()
 	_, err := c.Enrichment.Company(t.Context(), "tesla.com")
-	onlyIs(t, err, ErrPending)
-	_, err = c.Enrichment.Person(t.Context(), PersonQuery{Email: "a@b.c"})
-	onlyIs(t, err, ErrPending)
-	if _, err := c.Contacts.Update(t.Context(), "1", ContactInput{Name: Set("x")}); err != nil {
+	testkit.OnlyIs(t, err, growthgenius.ErrPending)
+	_, err = c.Enrichment.Person(t.Context(), growthgenius.PersonQuery{Email: "a@b.c"})
+	testkit.OnlyIs(t, err, growthgenius.ErrPending)
+	if _, err := c.Contacts.Update(t.Context(), "1", growthgenius.ContactInput{Name: growthgenius.Set("x")}); err != nil {
 		t.Error(err)
 	}
 	if err := c.Contacts.Delete(t.Context(), "1"); err != nil {
@@ -80,50 +71,50 @@ func TestErrorBodies(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		body string // or the name of a file in testdata/errors
-		want APIError
+		want growthgenius.APIError
 	}{
-		{"error_string.json", APIError{Message: "Contact not found"}},
-		{"error_object.json", APIError{Message: "user_id is required", Code: "invalid_request"}},
-		{"errors_list.json", APIError{Message: "Email is invalid; First name can't be blank"}},
-		{"errors_fields.json", APIError{Fields: map[string][]string{"email": {"is invalid"}}}},
-		{"message.json", APIError{Message: "Internal server error"}},
-		{"error_message.json", APIError{Message: "Rate limit exceeded"}},
-		{"plain.txt", APIError{Message: "Service temporarily unavailable"}},
-		{"page.html", APIError{Message: "502 Bad Gateway 502 Bad Gateway"}},
-		{``, APIError{}},
-		{`{}`, APIError{}},
-		{`null`, APIError{Message: "null"}},
-		{`"just text"`, APIError{Message: "just text"}},
-		{`"quoted" but not JSON`, APIError{Message: `"quoted" but not JSON`}},
-		{`{not JSON}`, APIError{Message: "{not JSON}"}},
-		{`{"error":"cut sh`, APIError{Message: `{"error":"cut sh`}},
-		{`[{"message":"a list"}]`, APIError{Message: `[{"message":"a list"}]`}},
-		{`{"error":{"code":1203,"message":"boom"}}`, APIError{Message: "boom", Code: "1203"}},
-		{`{"error":true,"message":"boom"}`, APIError{Message: "boom"}},
-		{`{"error":"invalid_grant","error_description":"expired"}`, APIError{Message: "expired", Code: "invalid_grant"}},
-		{`{"code":"E1","detail":"boom"}`, APIError{Message: "boom", Code: "E1"}},
-		{`{"errors":"boom"}`, APIError{Message: "boom"}},
+		{"error_string.json", growthgenius.APIError{Message: "Contact not found"}},
+		{"error_object.json", growthgenius.APIError{Message: "user_id is required", Code: "invalid_request"}},
+		{"errors_list.json", growthgenius.APIError{Message: "Email is invalid; First name can't be blank"}},
+		{"errors_fields.json", growthgenius.APIError{Fields: map[string][]string{"email": {"is invalid"}}}},
+		{"message.json", growthgenius.APIError{Message: "Internal server error"}},
+		{"error_message.json", growthgenius.APIError{Message: "Rate limit exceeded"}},
+		{"plain.txt", growthgenius.APIError{Message: "Service temporarily unavailable"}},
+		{"page.html", growthgenius.APIError{Message: "502 Bad Gateway 502 Bad Gateway"}},
+		{``, growthgenius.APIError{}},
+		{`{}`, growthgenius.APIError{}},
+		{`null`, growthgenius.APIError{Message: "null"}},
+		{`"just text"`, growthgenius.APIError{Message: "just text"}},
+		{`"quoted" but not JSON`, growthgenius.APIError{Message: `"quoted" but not JSON`}},
+		{`{not JSON}`, growthgenius.APIError{Message: "{not JSON}"}},
+		{`{"error":"cut sh`, growthgenius.APIError{Message: `{"error":"cut sh`}},
+		{`[{"message":"a list"}]`, growthgenius.APIError{Message: `[{"message":"a list"}]`}},
+		{`{"error":{"code":1203,"message":"boom"}}`, growthgenius.APIError{Message: "boom", Code: "1203"}},
+		{`{"error":true,"message":"boom"}`, growthgenius.APIError{Message: "boom"}},
+		{`{"error":"invalid_grant","error_description":"expired"}`, growthgenius.APIError{Message: "expired", Code: "invalid_grant"}},
+		{`{"code":"E1","detail":"boom"}`, growthgenius.APIError{Message: "boom", Code: "E1"}},
+		{`{"errors":"boom"}`, growthgenius.APIError{Message: "boom"}},
 		{`{"errors":[{"field":"email","message":"is bad"},{"field":"email","message":"is taken"},{"title":"boom","code":7},5,null,[]]}`,
-			APIError{Message: "boom; 5", Code: "7", Fields: map[string][]string{"email": {"is bad", "is taken"}}}},
+			growthgenius.APIError{Message: "boom; 5", Code: "7", Fields: map[string][]string{"email": {"is bad", "is taken"}}}},
 		{`{"errors":{"email":"is bad","name":[{"message":"is short"},"is odd"],"age":null,"x":{}}}`,
-			APIError{Fields: map[string][]string{"email": {"is bad"}, "name": {"is short", "is odd"}}}},
-		{`{"errors":{"email":null}}`, APIError{}},
-		{`{"errors":[{"field":"email"}]}`, APIError{}},
-		{`{"message":{"a":1},"errors":{"base":["boom"]}}`, APIError{Fields: map[string][]string{"base": {"boom"}}}},
-		{"{\"message\":\"a\\u001b[31mb\\u0000c\\u202e\"}", APIError{Message: "a\ufffd[31mb\ufffdc\ufffd"}},
-		{"\xff\xfe\x00\x01<>", APIError{Message: "\ufffd\ufffd\ufffd\ufffd<>"}},
-		{"<HTML><style>p{}</style><SCRIPT>x<y</SCRIPT><p>Gone &amp; lost", APIError{Message: "Gone &amp; lost"}},
-		{"<html>" + strings.Repeat("\u212a", 50) + "<b>\xff\xff</b>", APIError{Message: strings.Repeat("\u212a", 50) + " \ufffd\ufffd"}},
+			growthgenius.APIError{Fields: map[string][]string{"email": {"is bad"}, "name": {"is short", "is odd"}}}},
+		{`{"errors":{"email":null}}`, growthgenius.APIError{}},
+		{`{"errors":[{"field":"email"}]}`, growthgenius.APIError{}},
+		{`{"message":{"a":1},"errors":{"base":["boom"]}}`, growthgenius.APIError{Fields: map[string][]string{"base": {"boom"}}}},
+		{"{\"message\":\"a\\u001b[31mb\\u0000c\\u202e\"}", growthgenius.APIError{Message: "a\ufffd[31mb\ufffdc\ufffd"}},
+		{"\xff\xfe\x00\x01<>", growthgenius.APIError{Message: "\ufffd\ufffd\ufffd\ufffd<>"}},
+		{"<HTML><style>p{}</style><SCRIPT>x<y</SCRIPT><p>Gone &amp; lost", growthgenius.APIError{Message: "Gone &amp; lost"}},
+		{"<html>" + strings.Repeat("\u212a", 50) + "<b>\xff\xff</b>", growthgenius.APIError{Message: strings.Repeat("\u212a", 50) + " \ufffd\ufffd"}},
 	} {
 		t.Run(tt.body, func(t *testing.T) {
 			t.Parallel()
 			body := tt.body
 			if strings.HasSuffix(body, ".json") || strings.HasSuffix(body, ".txt") || strings.HasSuffix(body, "page.html") {
-				body = string(sample(t, "errors/"+body))
+				body = string(testkit.Sample(t, "errors/"+body))
 			}
-			api := newMockAPI(t).on("GET", "/contacts/1", 400, body)
-			_, err := api.client().Contacts.Get(t.Context(), "1")
-			got, ok := errors.AsType[*APIError](err)
+			api := testkit.NewAPI(t).On("GET", "/contacts/1", 400, body)
+			_, err := api.Client().Contacts.Get(t.Context(), "1")
+			got, ok := errors.AsType[*growthgenius.APIError](err)
 			if !ok {
 				t.Fatalf("%T: %v", err, err)
 			}
@@ -161,13 +152,13 @@ func TestErrorHeaders(t *testing.T) {
 		{http.Header{"X-Correlation-Id": {strings.Repeat("x", 4000)}}, "", 0, "400", "xxxx"},
 		{http.Header{"Date": {"Tue, 19 Jan 2021 17:00:00 GMT"}, "Retry-After": {"Tue, 19 Jan 2021 17:00:30 GMT"}}, "", 30 * time.Second, "retry after 30s", "["},
 	} {
-		api := newMockAPI(t).onFunc("GET", "/users", func(*http.Request) (*http.Response, error) {
+		api := testkit.NewAPI(t).OnFunc("GET", "/users", func(*http.Request) (*http.Response, error) {
 			res := httpmock.NewStringResponse(400, "")
 			res.Header = tt.header
 			return res, nil
 		})
-		_, err := api.client().Users.List(t.Context())
-		e, ok := errors.AsType[*APIError](err)
+		_, err := api.Client().Users.List(t.Context())
+		e, ok := errors.AsType[*growthgenius.APIError](err)
 		if !ok || e.RequestID != tt.wantID || e.RetryAfter != tt.wantRetry {
 			t.Fatalf("%v: %+v", tt.header, e)
 		}
@@ -181,10 +172,10 @@ func TestErrorHeaders(t *testing.T) {
 // what came; for a create it leaves the outcome open.
 func TestUnusableAnswers(t *testing.T) {
 	t.Parallel()
-	page := string(sample(t, "errors/page.html"))
+	page := string(testkit.Sample(t, "errors/page.html"))
 	for _, tt := range []struct {
 		name, body, want string
-		skip             func(call) bool
+		skip             func(testkit.Call) bool
 	}{
 		{"HTML", page, "the body is HTML or XML, not JSON", nil},
 		{"empty", "", "the body is empty", nil},
@@ -204,10 +195,10 @@ func TestUnusableAnswers(t *testing.T) {
 		{"list of text", `{"users":["x"],"contacts":["x"],"messages":["x"]}`, "", nil},
 		{"list of lists", `{"users":[[]],"contacts":[[]],"messages":[[]]}`, "", nil},
 		{"empty list", `{"users":[],"contacts":[],"messages":[]}`, "", isList},
-		{"another id", `{"user":{"id":9},"contact":{"id":9},"message":{"id":9}}`, "another record", func(c call) bool { return !strings.Contains(c.route, "{id}") }},
-		{"no id", `{"contact":{"name":"x"},"message":{"message_type":"x"}}`, "no id", func(c call) bool { return isList(c) || c.method == "GET" && !strings.Contains(c.route, "{id}") }},
-		{"two others", `{"contacts":[{"id":8},{"id":9}],"messages":[{"id":8},{"id":9}]}`, "2 records", func(c call) bool {
-			return isList(c) || c.method == "GET" && !strings.Contains(c.route, "{id}")
+		{"another id", `{"user":{"id":9},"contact":{"id":9},"message":{"id":9}}`, "another record", func(c testkit.Call) bool { return !strings.Contains(c.Route, "{id}") }},
+		{"no id", `{"contact":{"name":"x"},"message":{"message_type":"x"}}`, "no id", func(c testkit.Call) bool { return isList(c) || c.Method == "GET" && !strings.Contains(c.Route, "{id}") }},
+		{"two others", `{"contacts":[{"id":8},{"id":9}],"messages":[{"id":8},{"id":9}]}`, "2 records", func(c testkit.Call) bool {
+			return isList(c) || c.Method == "GET" && !strings.Contains(c.Route, "{id}")
 		}},
 		{"something after it", `{"users":[],"contacts":[{"id":1102755}],"messages":[{"id":393642}],"id":"x"} {}`, "", nil},
 		{"something after an odd field", `{"users":[],"contacts":[{"id":1102755,"name":5}],"messages":[{"id":393642}],"id":"x","name":5} 0`, "", nil},
@@ -216,50 +207,50 @@ func TestUnusableAnswers(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			for _, call := range apiCalls {
+			for _, call := range testkit.Calls {
 				if tt.skip != nil && tt.skip(call) {
 					continue
 				}
-				api := newMockAPI(t).on(call.method, call.path, 200, tt.body)
-				_, err := call.do(t.Context(), api.client())
+				api := testkit.NewAPI(t).On(call.Method, call.Path, 200, tt.body)
+				_, err := call.Do(t.Context(), api.Client())
 				checkUnusable(t, call, err, tt.body, tt.want)
 			}
 		})
 	}
 }
 
-func isList(c call) bool {
-	return strings.HasSuffix(c.name, "List") || strings.HasSuffix(c.name, "Search")
+func isList(c testkit.Call) bool {
+	return strings.HasSuffix(c.Name, "List") || strings.HasSuffix(c.Name, "Search")
 }
 
-func checkUnusable(t *testing.T, c call, err error, body, want string) {
+func checkUnusable(t *testing.T, c testkit.Call, err error, body, want string) {
 	t.Helper()
-	decode, ok := errors.AsType[*DecodeError](err)
-	if c.creates {
-		onlyIs(t, err, ErrOutcomeUnknown)
-		unknown, isUnknown := errors.AsType[*OutcomeUnknownError](err)
+	decode, ok := errors.AsType[*growthgenius.DecodeError](err)
+	if c.Creates {
+		testkit.OnlyIs(t, err, growthgenius.ErrOutcomeUnknown)
+		unknown, isUnknown := errors.AsType[*growthgenius.OutcomeUnknownError](err)
 		if ok || !isUnknown {
-			t.Fatalf("%s: %T: %v", c.name, err, err)
+			t.Fatalf("%s: %T: %v", c.Name, err, err)
 		}
-		decode, ok = errors.AsType[*DecodeError](unknown.Last)
+		decode, ok = errors.AsType[*growthgenius.DecodeError](unknown.Last)
 	} else {
-		onlyIs(t, err, ErrDecode)
+		testkit.OnlyIs(t, err, growthgenius.ErrDecode)
 	}
 	if !ok {
-		t.Fatalf("%s: %T: %v", c.name, err, err)
+		t.Fatalf("%s: %T: %v", c.Name, err, err)
 	}
-	if decode.StatusCode != 200 || decode.Method != c.method || decode.Route != c.route || decode.Reason == "" || !strings.Contains(decode.Reason, want) {
-		t.Errorf("%s: %+v", c.name, decode)
+	if decode.StatusCode != 200 || decode.Method != c.Method || decode.Route != c.Route || decode.Reason == "" || !strings.Contains(decode.Reason, want) {
+		t.Errorf("%s: %+v", c.Name, decode)
 	}
-	if !strings.HasPrefix(body, string(decode.Body)) || (len(decode.Body) < len(body) && len(decode.Body) < redact.MaxBody) {
-		t.Errorf("%s: Body is %.100q of %.100q", c.name, decode.Body, body)
+	if !strings.HasPrefix(body, string(decode.Body)) || (len(decode.Body) < len(body) && len(decode.Body) < maxErrorBody) {
+		t.Errorf("%s: Body is %.100q of %.100q", c.Name, decode.Body, body)
 	}
 	text := err.Error()
-	if !strings.Contains(text, c.method+" "+c.route) || len(text) > 2048 {
-		t.Errorf("%s: %.3000q", c.name, text)
+	if !strings.Contains(text, c.Method+" "+c.Route) || len(text) > 2048 {
+		t.Errorf("%s: %.3000q", c.Name, text)
 	}
-	if words := strings.Fields(body); len(words) > 0 && !strings.Contains(text, strings.Trim(fmt.Sprintf("%q", redact.Clip(words[0], 50)), `"…`)) {
-		t.Errorf("%s: %q does not show the first bytes", c.name, text)
+	if words := strings.Fields(body); len(words) > 0 && !strings.Contains(text, strings.Trim(fmt.Sprintf("%q", words[0][:min(50, len(words[0]))]), `"…`)) {
+		t.Errorf("%s: %q does not show the first bytes", c.Name, text)
 	}
 }
 
@@ -272,28 +263,28 @@ func TestCutAnywhere(t *testing.T) {
 	} {
 		t.Run(tt.file, func(t *testing.T) {
 			t.Parallel()
-			whole := strings.TrimSpace(string(sample(t, tt.file)))
-			for _, call := range apiCalls {
-				if call.name != tt.name {
+			whole := strings.TrimSpace(string(testkit.Sample(t, tt.file)))
+			for _, call := range testkit.Calls {
+				if call.Name != tt.name {
 					continue
 				}
 				body := ""
-				api := newMockAPI(t).onFunc(call.method, call.path, func(*http.Request) (*http.Response, error) {
+				api := testkit.NewAPI(t).OnFunc(call.Method, call.Path, func(*http.Request) (*http.Response, error) {
 					return httpmock.NewStringResponse(200, body), nil
 				})
-				c := api.client()
+				c := api.Client()
 				step := 1
 				if tt.file != "contact.json" {
 					step = 31
 				}
 				for cut := 0; cut < len(whole); cut += step {
 					body = whole[:cut]
-					if v, err := call.do(t.Context(), c); !errors.Is(err, ErrDecode) {
+					if v, err := call.Do(t.Context(), c); !errors.Is(err, growthgenius.ErrDecode) {
 						t.Fatalf("cut at %d of %d: %v, %v", cut, len(whole), v, err)
 					}
 				}
 				body = whole
-				if _, err := call.do(t.Context(), c); err != nil {
+				if _, err := call.Do(t.Context(), c); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -305,20 +296,20 @@ func TestCutAnywhere(t *testing.T) {
 func TestDoDecodeErrors(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{"", "<html>", `{"a":`, `[]`} {
-		api := newMockAPI(t).on("GET", "/new", 200, body).on("POST", "/new", 200, body)
+		api := testkit.NewAPI(t).On("GET", "/new", 200, body).On("POST", "/new", 200, body)
 		var out struct{ A int }
-		err := api.client().Do(t.Context(), "GET", "/new", nil, nil, &out)
-		onlyIs(t, err, ErrDecode)
+		err := api.Client().Do(t.Context(), "GET", "/new", nil, nil, &out)
+		testkit.OnlyIs(t, err, growthgenius.ErrDecode)
 		if !strings.Contains(err.Error(), "GET /new") {
 			t.Errorf("%v", err)
 		}
-		onlyIs(t, api.client().Do(t.Context(), "POST", "/new", nil, nil, &out), ErrOutcomeUnknown)
+		testkit.OnlyIs(t, api.Client().Do(t.Context(), "POST", "/new", nil, nil, &out), growthgenius.ErrOutcomeUnknown)
 		// An answer that nobody wants may be anything but somebody else's.
 		page := strings.HasPrefix(body, "<")
-		if err := api.client().Do(t.Context(), "GET", "/new", nil, nil, nil); errors.Is(err, ErrDecode) != page || err != nil != page {
+		if err := api.Client().Do(t.Context(), "GET", "/new", nil, nil, nil); errors.Is(err, growthgenius.ErrDecode) != page || err != nil != page {
 			t.Errorf("%q: %v", body, err)
 		}
-		if err := api.client().Do(t.Context(), "POST", "/new", nil, nil, nil); errors.Is(err, ErrOutcomeUnknown) != page || err != nil != page {
+		if err := api.Client().Do(t.Context(), "POST", "/new", nil, nil, nil); errors.Is(err, growthgenius.ErrOutcomeUnknown) != page || err != nil != page {
 			t.Errorf("%q: %v", body, err)
 		}
 	}
@@ -328,19 +319,19 @@ func TestDoDecodeErrors(t *testing.T) {
 // says nothing about the record.
 func TestDeleteTakesAnyAnswer(t *testing.T) {
 	t.Parallel()
-	for _, body := range []string{"", "OK", `{"contact":{"id":9}}`, string(sample(t, "messages_delete.json"))} {
+	for _, body := range []string{"", "OK", `{"contact":{"id":9}}`, string(testkit.Sample(t, "messages_delete.json"))} {
 		for _, status := range []int{200, 202, 204} {
-			api := newMockAPI(t).on("DELETE", "/contacts/1", status, body).on("DELETE", "/messages/1", status, body)
-			c := api.client()
+			api := testkit.NewAPI(t).On("DELETE", "/contacts/1", status, body).On("DELETE", "/messages/1", status, body)
+			c := api.Client()
 			if err := errors.Join(c.Contacts.Delete(t.Context(), "1"), c.Messages.Delete(t.Context(), "1")); err != nil {
 				t.Errorf("%d %q: %v", status, body, err)
 			}
 		}
 	}
-	page := newMockAPI(t).on("DELETE", "/contacts/1", 200, " <html>")
-	onlyIs(t, page.client().Contacts.Delete(t.Context(), "1"), ErrDecode)
-	api := newMockAPI(t).on("DELETE", "/contacts/1", 404, "")
-	onlyIs(t, api.client().Contacts.Delete(t.Context(), "1"), ErrNotFound)
+	page := testkit.NewAPI(t).On("DELETE", "/contacts/1", 200, " <html>")
+	testkit.OnlyIs(t, page.Client().Contacts.Delete(t.Context(), "1"), growthgenius.ErrDecode)
+	api := testkit.NewAPI(t).On("DELETE", "/contacts/1", 404, "")
+	testkit.OnlyIs(t, api.Client().Contacts.Delete(t.Context(), "1"), growthgenius.ErrNotFound)
 }
 
 // TestErrorTextsArePrintable, whatever bytes an answer is made of.
@@ -352,10 +343,10 @@ func TestErrorTextsArePrintable(t *testing.T) {
 	}
 	for _, status := range []int{200, 400} {
 		start := 0
-		api := newMockAPI(t).onFunc("GET", "/users", func(*http.Request) (*http.Response, error) {
+		api := testkit.NewAPI(t).OnFunc("GET", "/users", func(*http.Request) (*http.Response, error) {
 			return httpmock.NewBytesResponse(status, garbage[start:]), nil
 		})
-		c := api.client()
+		c := api.Client()
 		for ; start < len(garbage); start++ {
 			_, err := c.Users.List(t.Context())
 			if err == nil {
@@ -368,4 +359,41 @@ func TestErrorTextsArePrintable(t *testing.T) {
 			}
 		}
 	}
+}
+
+// FuzzErrorBody: whatever comes with an error, its text is printable and small, and lacks
+// the key.
+func FuzzErrorBody(f *testing.F) {
+	for _, name := range []string{"error_message.json", "error_object.json", "error_string.json", "errors_fields.json", "errors_list.json", "message.json", "page.html", "plain.txt"} {
+		f.Add(400, testkit.Sample(f, "errors/"+name))
+	}
+	f.Add(302, []byte(`{"errors":[{"field":"a","message":"`+testkit.Secret+`"},{"errors":{"b":[{"error":{"type":5}}]}}]}`))
+	f.Add(500, []byte("<html>\u212a\xff<script>"+testkit.Secret+"</script"))
+	for _, key := range testkit.Echoes() {
+		f.Add(422, []byte(`{"errors":{"`+key+`":["`+key+`"]}}`))
+	}
+	var response *http.Response
+	c := testkit.Fuzzed(f, testkit.TransportFunc(func(*http.Request) (*http.Response, error) { return response, nil }))
+	f.Fuzz(func(t *testing.T, status int, body []byte) {
+		response = testkit.Reply(status, string(body))
+		e, ok := errors.AsType[*growthgenius.APIError](testkit.Err(c.Users.List(t.Context())))
+		if !ok {
+			if status < 200 || status > 299 {
+				t.Fatalf("status %d is not an APIError", status)
+			}
+			return
+		}
+		text := e.Error()
+		if len(e.Body) > maxErrorBody || len(text) > 4*maxErrorJSON {
+			t.Fatalf("%d bytes of body, %d of text", len(e.Body), len(text))
+		}
+		for _, r := range text {
+			if !unicode.IsPrint(r) && r != '\n' && r != '\t' {
+				t.Fatalf("%q in %q", r, text)
+			}
+		}
+		if strings.Contains(text, testkit.Key) || strings.Contains(string(e.Body), testkit.Key) || strings.Contains(fmt.Sprintf("%+v", *e), testkit.Key) {
+			t.Fatalf("the key is in %q", text)
+		}
+	})
 }

@@ -20,6 +20,7 @@ import (
 
 	"github.com/growthgenius/growthgenius-go"
 	"github.com/growthgenius/growthgenius-go/growthgeniustest"
+	"github.com/growthgenius/growthgenius-go/internal/testkit"
 )
 
 // shelf answers searches from a list of ids, ten a page, and tells the truth unless a lie
@@ -92,7 +93,7 @@ func (s *shelf) RoundTrip(r *http.Request) (*http.Response, error) {
 	case <-wait.C:
 	}
 	if a.status != 200 {
-		return reply(a.status, `{"error":"no such page"}`), nil
+		return testkit.Reply(a.status, `{"error":"no such page"}`), nil
 	}
 	contacts := make([]map[string]any, len(a.ids))
 	for i, id := range a.ids {
@@ -104,7 +105,7 @@ func (s *shelf) RoundTrip(r *http.Request) (*http.Response, error) {
 	text, err := json.Marshal(map[string]any{
 		"contacts": contacts, "partial_results_only": a.partial, "partial_results_limit": a.limit, "pagination": a.pagination,
 	})
-	return reply(200, string(text), "X-Request-Id", fmt.Sprintf("page-%d", req.Page)), err
+	return testkit.Reply(200, string(text), "X-Request-Id", fmt.Sprintf("page-%d", req.Page)), err
 }
 
 func (s *shelf) answer(page int, body string) shelfPage {
@@ -138,12 +139,10 @@ func (s *shelf) requests() int {
 
 func (s *shelf) contacts(t testing.TB, opts ...growthgenius.Option) *growthgenius.ContactsService {
 	t.Helper()
-	c, err := growthgenius.NewClient("SECRET", censored([]growthgenius.Option{
+	base := []growthgenius.Option{
 		growthgenius.WithUserID("1"), growthgenius.WithHTTPClient(&http.Client{Transport: s}),
-	}, opts)...)
-	if err != nil {
-		t.Fatal(err)
 	}
+	c := testkit.NewClient(t, testkit.Secret, append(base, opts...)...)
 	return c.Contacts
 }
 
@@ -676,15 +675,6 @@ func TestSearchOptionsAreTheCallers(t *testing.T) {
 	}
 }
 
-func sameJSON(t *testing.T, a, b string) bool {
-	t.Helper()
-	var x, y any
-	if err := errors.Join(json.Unmarshal([]byte(a), &x), json.Unmarshal([]byte(b), &y)); err != nil {
-		t.Fatal(err)
-	}
-	return cmp.Equal(x, y)
-}
-
 // TestSearchRefused: what Search refuses its iterators refuse, with nothing sent.
 func TestSearchRefused(t *testing.T) {
 	t.Parallel()
@@ -806,7 +796,7 @@ func TestSearchPagesAreWhole(t *testing.T) {
 	for i := range 7 {
 		srv.AddContacts(growthgenius.Contact{FirstName: "Tony", Email: fmt.Sprintf("%d@example.com", i)})
 	}
-	client := live(t, srv)
+	client := testkit.Live(t, srv)
 	search := growthgenius.SearchOptions{Keywords: "tony", PerPage: 3}
 	n := 0
 	for page, err := range client.Contacts.SearchPages(t.Context(), search) {
@@ -861,7 +851,7 @@ func TestSearchLimit(t *testing.T) {
 	for i := range 10 {
 		srv.AddContacts(growthgenius.Contact{Email: fmt.Sprintf("%d@example.com", i)})
 	}
-	ids, err := all(t, live(t, srv).Contacts.SearchAll(t.Context(), growthgenius.SearchOptions{PerPage: 3}))
+	ids, err := all(t, testkit.Live(t, srv).Contacts.SearchAll(t.Context(), growthgenius.SearchOptions{PerPage: 3}))
 	if partial, ok := errors.AsType[*growthgenius.PartialResultsError](err); !ok || *partial != (growthgenius.PartialResultsError{Limit: 7, Total: 10, Delivered: 7}) {
 		t.Errorf("%v", err)
 	}
@@ -870,7 +860,7 @@ func TestSearchLimit(t *testing.T) {
 	if len(ids) != 7 || err.Error() != words {
 		t.Errorf("%d contacts and %q, want 7 and %q", len(ids), err, words)
 	}
-	if n := requests(srv, http.MethodPost, growthgeniustest.RouteSearch); n != 3 {
+	if n := testkit.Count(srv, http.MethodPost, growthgeniustest.RouteSearch); n != 3 {
 		t.Errorf("%d requests, want 3", n)
 	}
 }

@@ -17,27 +17,8 @@ import (
 
 	"github.com/growthgenius/growthgenius-go"
 	"github.com/growthgenius/growthgenius-go/growthgeniustest"
+	"github.com/growthgenius/growthgenius-go/internal/testkit"
 )
-
-// keep stores the token of a create as a journal would: as JSON.
-func keep(t *testing.T, journal *[]byte) growthgenius.RequestOption {
-	t.Helper()
-	return growthgenius.BeforeCreate(func(a growthgenius.CreateToken) error {
-		var err error
-		*journal, err = json.Marshal(a)
-		return err
-	})
-}
-
-// reread is the token that a journal holds.
-func reread(t *testing.T, journal []byte) growthgenius.CreateToken {
-	t.Helper()
-	var a growthgenius.CreateToken
-	if err := json.Unmarshal(journal, &a); err != nil {
-		t.Fatal(err)
-	}
-	return a
-}
 
 // TestOnAttemptComesFirst: nothing has been sent when it is called, it is called once,
 // and by creates only.
@@ -45,7 +26,7 @@ func TestOnAttemptComesFirst(t *testing.T) {
 	t.Parallel()
 	srv := growthgeniustest.NewServer(t)
 	srv.Inject(growthgeniustest.Fault{Status: 429, Times: 2})
-	c := live(t, srv)
+	c := testkit.Live(t, srv)
 	called := 0
 	on := growthgenius.BeforeCreate(func(a growthgenius.CreateToken) error {
 		called++
@@ -57,13 +38,13 @@ func TestOnAttemptComesFirst(t *testing.T) {
 		}
 		return nil
 	})
-	if _, err := c.Contacts.Create(t.Context(), steve, on); err != nil || called != 1 || requests(srv, "POST", "/contacts") != 3 {
-		t.Errorf("%v, called %d times, %d POSTs", err, called, requests(srv, "POST", "/contacts"))
+	if _, err := c.Contacts.Create(t.Context(), testkit.Steve, on); err != nil || called != 1 || testkit.Count(srv, "POST", "/contacts") != 3 {
+		t.Errorf("%v, called %d times, %d POSTs", err, called, testkit.Count(srv, "POST", "/contacts"))
 	}
 	id, other := srv.Contacts()[0].ID, srv.AddContacts(growthgenius.Contact{Name: "x"})[0].ID
 	for name, call := range map[string]func() error{
-		"get":    func() error { return last(c.Contacts.Get(t.Context(), id, on)) },
-		"update": func() error { return last(c.Contacts.Update(t.Context(), id, steve, on)) },
+		"get":    func() error { return testkit.Err(c.Contacts.Get(t.Context(), id, on)) },
+		"update": func() error { return testkit.Err(c.Contacts.Update(t.Context(), id, testkit.Steve, on)) },
 		"raw":    func() error { return c.Do(t.Context(), "POST", "/contacts/search", nil, struct{}{}, nil, on) },
 		"delete": func() error { return c.Contacts.Delete(t.Context(), other, on) },
 	} {
@@ -80,14 +61,14 @@ func TestOnAttemptComesFirst(t *testing.T) {
 func TestOnAttemptStopsTheCall(t *testing.T) {
 	t.Parallel()
 	srv := growthgeniustest.NewServer(t)
-	c := live(t, srv)
+	c := testkit.Live(t, srv)
 	full := errors.New("the disk is full")
 	for name, create := range map[string]func(context.Context, ...growthgenius.RequestOption) error{
 		"contact": func(ctx context.Context, o ...growthgenius.RequestOption) error {
-			return last(c.Contacts.Create(ctx, steve, o...))
+			return testkit.Err(c.Contacts.Create(ctx, testkit.Steve, o...))
 		},
 		"message": func(ctx context.Context, o ...growthgenius.RequestOption) error {
-			return last(c.Messages.Create(ctx, louis, o...))
+			return testkit.Err(c.Messages.Create(ctx, testkit.Louis, o...))
 		},
 	} {
 		err := create(t.Context(), growthgenius.BeforeCreate(func(growthgenius.CreateToken) error { return full }))
@@ -127,19 +108,19 @@ func TestResolve(t *testing.T) {
 			for _, same := range []bool{true, false} {
 				t.Run(fmt.Sprintf("%s, created %v, same client %v", name, created, same), func(t *testing.T) {
 					t.Parallel()
-					bubble(t, func(t *testing.T, srv *timeless) {
+					testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
 						srv.Inject(growthgeniustest.Fault{Method: "POST", Effect: growthgeniustest.Reset, Commit: created, Times: 2})
-						c := srv.client(growthgenius.WithReadBack(growthgenius.ReadBackPolicy{Disabled: true}))
+						c := srv.NewClient(growthgenius.WithReadBack(growthgenius.ReadBackPolicy{Disabled: true}))
 						var contact, message []byte
-						_, err := c.Contacts.Create(t.Context(), steve, keep(t, &contact))
-						unknown(t, err)
-						unknown(t, last(c.Messages.Create(t.Context(), louis, keep(t, &message))))
+						_, err := c.Contacts.Create(t.Context(), testkit.Steve, testkit.KeepToken(t, &contact))
+						testkit.Unknown(t, err)
+						testkit.Unknown(t, testkit.Err(c.Messages.Create(t.Context(), testkit.Louis, testkit.KeepToken(t, &message))))
 						time.Sleep(later)
 						if !same {
-							c = srv.client().ForUser("7") // the token knows its user
+							c = srv.NewClient().ForUser("7") // the token knows its user
 						}
 						begun := time.Now()
-						found, err := c.Contacts.Resolve(t.Context(), reread(t, contact))
+						found, err := c.Contacts.Resolve(t.Context(), testkit.ReadToken(t, contact))
 						if created && (err != nil || found.ID != srv.Contacts()[0].ID) {
 							t.Errorf("%+v %v", found, err)
 						}
@@ -149,11 +130,11 @@ func TestResolve(t *testing.T) {
 						if waited := time.Since(begun); !created && later == 0 && waited < 4*time.Second || later > 0 && waited > 10*time.Second {
 							t.Errorf("resolved after %s", waited)
 						}
-						got, err := c.Messages.Resolve(t.Context(), reread(t, message))
+						got, err := c.Messages.Resolve(t.Context(), testkit.ReadToken(t, message))
 						if created && (err != nil || got.ID != srv.Messages()[0].ID) || !created && !errors.Is(err, growthgenius.ErrNotFound) {
 							t.Errorf("%+v %v", got, err)
 						}
-						if n := requests(srv.Server, "POST", "/contacts") + requests(srv.Server, "POST", "/messages"); n != 2 {
+						if n := testkit.Count(srv.Server, "POST", "/contacts") + testkit.Count(srv.Server, "POST", "/messages"); n != 2 {
 							t.Errorf("%d POSTs", n)
 						}
 					})
@@ -178,9 +159,9 @@ func TestResolveOfACallUnderWay(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			bubble(t, func(t *testing.T, srv *timeless) {
-				c := srv.client(growthgenius.WithReadBack(growthgenius.ReadBackPolicy{ReplayAfter: 5 * time.Second}),
-					growthgenius.WithHTTPClient(&http.Client{Transport: &slowly{RoundTripper: srv, nth: tt.slow, by: 20 * time.Second}}))
+			testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+				c := srv.NewClient(growthgenius.WithReadBack(growthgenius.ReadBackPolicy{ReplayAfter: 5 * time.Second}),
+					growthgenius.WithHTTPClient(&http.Client{Transport: &testkit.Slowly{RoundTripper: srv, Nth: tt.slow, By: 20 * time.Second}}))
 				if tt.faults > 0 {
 					srv.Inject(growthgeniustest.Fault{Method: "POST", Effect: growthgeniustest.Reset, Times: tt.faults})
 				}
@@ -189,11 +170,11 @@ func TestResolveOfACallUnderWay(t *testing.T) {
 				var err error
 				var wg sync.WaitGroup
 				wg.Go(func() {
-					contact, err = c.Contacts.Create(t.Context(), steve, growthgenius.BeforeCreate(func(a growthgenius.CreateToken) error { tokens <- a; return nil }))
+					contact, err = c.Contacts.Create(t.Context(), testkit.Steve, growthgenius.BeforeCreate(func(a growthgenius.CreateToken) error { tokens <- a; return nil }))
 				})
 				time.Sleep(tt.at)
 				begun, token := time.Now(), <-tokens
-				e := unknown(t, last(c.Contacts.Resolve(t.Context(), token)))
+				e := testkit.Unknown(t, testkit.Err(c.Contacts.Resolve(t.Context(), token)))
 				if took := time.Since(begun); took != 0 || e.Token.String() != token.String() {
 					t.Errorf("%v after %s", e, took)
 				}
@@ -238,24 +219,24 @@ func TestPanicsAreSurvived(t *testing.T) {
 	}
 	t.Run("BeforeCreate", func(t *testing.T) {
 		t.Parallel()
-		bubble(t, func(t *testing.T, srv *timeless) {
-			c := srv.client()
+		testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+			c := srv.NewClient()
 			recovered(t, func() {
-				_, _ = c.Contacts.Create(t.Context(), steve, growthgenius.BeforeCreate(func(growthgenius.CreateToken) error { panic("a bug") }))
+				_, _ = c.Contacts.Create(t.Context(), testkit.Steve, growthgenius.BeforeCreate(func(growthgenius.CreateToken) error { panic("a bug") }))
 			})
 			srv.Inject(growthgeniustest.Fault{Method: "POST", Effect: growthgeniustest.Reset, Commit: true})
-			if contact, err := c.Contacts.Create(t.Context(), steve); err != nil || contact.ID != srv.Contacts()[0].ID {
+			if contact, err := c.Contacts.Create(t.Context(), testkit.Steve); err != nil || contact.ID != srv.Contacts()[0].ID {
 				t.Errorf("%+v %v", contact, err)
 			}
 		})
 	})
 	t.Run("transport", func(t *testing.T) {
 		t.Parallel()
-		bubble(t, func(t *testing.T, srv *timeless) {
-			c := srv.client(growthgenius.WithHTTPClient(&http.Client{Transport: panicking{srv}}))
+		testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+			c := srv.NewClient(growthgenius.WithHTTPClient(&http.Client{Transport: panicking{srv}}))
 			var token []byte
-			recovered(t, func() { _, _ = c.Contacts.Create(t.Context(), steve, keep(t, &token)) })
-			if contact, err := c.Contacts.Resolve(t.Context(), reread(t, token)); err != nil || contact.ID != srv.Contacts()[0].ID {
+			recovered(t, func() { _, _ = c.Contacts.Create(t.Context(), testkit.Steve, testkit.KeepToken(t, &token)) })
+			if contact, err := c.Contacts.Resolve(t.Context(), testkit.ReadToken(t, token)); err != nil || contact.ID != srv.Contacts()[0].ID {
 				t.Errorf("%+v %v", contact, err)
 			}
 		})
@@ -266,11 +247,13 @@ func TestPanicsAreSurvived(t *testing.T) {
 func TestPanicsReachTheCaller(t *testing.T) {
 	t.Parallel()
 	for name, call := range map[string]func(context.Context, *growthgenius.Client) error{
-		"get": func(ctx context.Context, c *growthgenius.Client) error { return last(c.Contacts.Get(ctx, "1")) },
+		"get": func(ctx context.Context, c *growthgenius.Client) error { return testkit.Err(c.Contacts.Get(ctx, "1")) },
 		"cache": func(ctx context.Context, c *growthgenius.Client) error {
-			return last(c.Enrichment.Company(ctx, "tesla.com"))
+			return testkit.Err(c.Enrichment.Company(ctx, "tesla.com"))
 		},
-		"read-back": func(ctx context.Context, c *growthgenius.Client) error { return last(c.Contacts.Create(ctx, steve)) },
+		"read-back": func(ctx context.Context, c *growthgenius.Client) error {
+			return testkit.Err(c.Contacts.Create(ctx, testkit.Steve))
+		},
 		"prefetch": func(ctx context.Context, c *growthgenius.Client) (err error) {
 			for _, err = range c.Contacts.SearchAll(ctx, growthgenius.SearchOptions{}) {
 				time.Sleep(time.Second)
@@ -282,12 +265,12 @@ func TestPanicsReachTheCaller(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, Goexit %v", name, exits), func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
-					c := scripted(t, &script{answer: func(n int, r *http.Request) (*http.Response, error) {
+					c := testkit.Scripted(t, &testkit.Script{Respond: func(n int, r *http.Request) (*http.Response, error) {
 						switch {
 						case name == "read-back" && n == 1:
 							return nil, errors.New("connection reset")
 						case name == "prefetch" && n == 1:
-							return reply(200, `{"contacts":[{"id":1}],"pagination":{"per_page":1,"total_entries":5,"total_pages":5}}`), nil
+							return testkit.Reply(200, `{"contacts":[{"id":1}],"pagination":{"per_page":1,"total_entries":5,"total_pages":5}}`), nil
 						case exits && name != "get":
 							runtime.Goexit()
 						}
@@ -310,22 +293,22 @@ func TestPanicsReachTheCaller(t *testing.T) {
 // TestHeadersOfReadBack: a header may say whose records a list has.
 func TestHeadersOfReadBack(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T, srv *timeless) {
+	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
 		srv.Inject(growthgeniustest.Fault{Method: "POST", Status: 503, Commit: true, Times: 2})
-		c := srv.client(growthgenius.WithHTTPClient(&http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+		c := srv.NewClient(growthgenius.WithHTTPClient(&http.Client{Transport: testkit.TransportFunc(func(r *http.Request) (*http.Response, error) {
 			if r.Header.Get("X-Tenant") != "b" {
-				return reply(200, `{"contacts":[]}`, "Date", time.Now().UTC().Format(http.TimeFormat)), nil
+				return testkit.Reply(200, `{"contacts":[]}`, "Date", time.Now().UTC().Format(http.TimeFormat)), nil
 			}
 			return srv.RoundTrip(r)
 		})}))
 		tenant := growthgenius.WithHeader("X-Tenant", "b")
-		if contact, err := c.Contacts.Create(t.Context(), steve, tenant); err != nil || contact.ID != srv.Contacts()[0].ID {
+		if contact, err := c.Contacts.Create(t.Context(), testkit.Steve, tenant); err != nil || contact.ID != srv.Contacts()[0].ID {
 			t.Errorf("%+v %v", contact, err)
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), 3*latency)
+		ctx, cancel := context.WithTimeout(t.Context(), 3*testkit.Latency)
 		defer cancel()
-		e := unknown(t, last(c.Contacts.Create(ctx, ada("Countess"), tenant)))
-		if contact, err := srv.client().Contacts.Resolve(t.Context(), throughJSON(t, e.Token), tenant); err != nil || contact.ID != srv.Contacts()[1].ID {
+		e := testkit.Unknown(t, testkit.Err(c.Contacts.Create(ctx, ada("Countess"), tenant)))
+		if contact, err := srv.NewClient().Contacts.Resolve(t.Context(), testkit.ThroughJSON(t, e.Token), tenant); err != nil || contact.ID != srv.Contacts()[1].ID {
 			t.Errorf("%+v %v", contact, err)
 		}
 	})
@@ -334,19 +317,19 @@ func TestHeadersOfReadBack(t *testing.T) {
 // TestResolveOfTheErrorsToken: it settles the same, also through JSON.
 func TestResolveOfTheErrorsToken(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T, srv *timeless) {
+	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
 		srv.Inject(growthgeniustest.Fault{Method: "POST", Status: 504, Commit: true, Times: 1}, growthgeniustest.Fault{Method: "GET", Status: 500})
-		c := srv.client()
-		token := unknown(t, last(c.Contacts.Create(t.Context(), steve))).Token
+		c := srv.NewClient()
+		token := testkit.Unknown(t, testkit.Err(c.Contacts.Create(t.Context(), testkit.Steve))).Token
 		// While the list cannot be read nothing can be told, and the new error has a token too.
-		again := unknown(t, last(c.Contacts.Resolve(t.Context(), token))).Token
+		again := testkit.Unknown(t, testkit.Err(c.Contacts.Resolve(t.Context(), token))).Token
 		text, err := json.Marshal(again)
 		if err != nil {
 			t.Fatal(err)
 		}
 		srv.ClearFaults()
-		for _, c := range []*growthgenius.Client{c, srv.client()} {
-			got, err := c.Contacts.Resolve(t.Context(), reread(t, text))
+		for _, c := range []*growthgenius.Client{c, srv.NewClient()} {
+			got, err := c.Contacts.Resolve(t.Context(), testkit.ReadToken(t, text))
 			if err != nil || got.ID != srv.Contacts()[0].ID {
 				t.Errorf("%+v %v", got, err)
 			}
@@ -358,23 +341,23 @@ func TestResolveOfTheErrorsToken(t *testing.T) {
 // its id. Nothing that goes wrong there gives leave to create it again.
 func TestResolveWhatIsKnown(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T, srv *timeless) {
-		c := srv.client()
+	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+		c := srv.NewClient()
 		var journal []byte
-		contact, err := c.Contacts.Create(t.Context(), steve, keep(t, &journal))
+		contact, err := c.Contacts.Create(t.Context(), testkit.Steve, testkit.KeepToken(t, &journal))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if found, err := c.Contacts.Resolve(t.Context(), reread(t, journal)); err != nil || found.ID != contact.ID {
+		if found, err := c.Contacts.Resolve(t.Context(), testkit.ReadToken(t, journal)); err != nil || found.ID != contact.ID {
 			t.Errorf("%+v %v", found, err)
 		}
 		srv.Inject(growthgeniustest.Fault{Method: "GET", Status: 500})
-		unknown(t, last(c.Contacts.Resolve(t.Context(), reread(t, journal))))
+		testkit.Unknown(t, testkit.Err(c.Contacts.Resolve(t.Context(), testkit.ReadToken(t, journal))))
 		srv.ClearFaults()
-		if err := srv.client().Contacts.Delete(t.Context(), contact.ID); err != nil {
+		if err := srv.NewClient().Contacts.Delete(t.Context(), contact.ID); err != nil {
 			t.Fatal(err)
 		}
-		e := unknown(t, last(c.Contacts.Resolve(t.Context(), reread(t, journal))))
+		e := testkit.Unknown(t, testkit.Err(c.Contacts.Resolve(t.Context(), testkit.ReadToken(t, journal))))
 		if errors.Is(e, growthgenius.ErrNotFound) || !errors.Is(e.Last, growthgenius.ErrNotFound) {
 			t.Errorf("%v", e)
 		}
@@ -400,14 +383,14 @@ func TestResolveCannotTell(t *testing.T) {
 		for _, created := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s, created %v", name, created), func(t *testing.T) {
 				t.Parallel()
-				bubble(t, func(t *testing.T, srv *timeless) {
+				testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
 					srv.Inject(tt.fault, growthgeniustest.Fault{Method: "POST", Effect: growthgeniustest.Reset, Commit: created, Times: 1})
 					var journal []byte
-					c := srv.client(growthgenius.WithReadBack(growthgenius.ReadBackPolicy{ReplayAfter: time.Second}))
-					unknown(t, last(c.Contacts.Create(t.Context(), steve, keep(t, &journal))))
-					unknown(t, last(c.Contacts.Resolve(t.Context(), reread(t, journal))))
-					unknown(t, last(srv.client().Contacts.Resolve(t.Context(), reread(t, journal))))
-					if n := requests(srv.Server, "POST", "/contacts"); n != 1 {
+					c := srv.NewClient(growthgenius.WithReadBack(growthgenius.ReadBackPolicy{ReplayAfter: time.Second}))
+					testkit.Unknown(t, testkit.Err(c.Contacts.Create(t.Context(), testkit.Steve, testkit.KeepToken(t, &journal))))
+					testkit.Unknown(t, testkit.Err(c.Contacts.Resolve(t.Context(), testkit.ReadToken(t, journal))))
+					testkit.Unknown(t, testkit.Err(srv.NewClient().Contacts.Resolve(t.Context(), testkit.ReadToken(t, journal))))
+					if n := testkit.Count(srv.Server, "POST", "/contacts"); n != 1 {
 						t.Errorf("%d POSTs", n)
 					}
 				}, tt.opts...)
@@ -420,20 +403,24 @@ func TestResolveCannotTell(t *testing.T) {
 func TestResolveRefuses(t *testing.T) {
 	t.Parallel()
 	srv := growthgeniustest.NewServer(t)
-	c := live(t, srv)
+	c := testkit.Live(t, srv)
 	stop := errors.New("stop")
 	token := func(create func(growthgenius.RequestOption) error) (a growthgenius.CreateToken) {
 		_ = create(growthgenius.BeforeCreate(func(got growthgenius.CreateToken) error { a = got; return stop }))
 		return a
 	}
-	contact := token(func(o growthgenius.RequestOption) error { return last(c.Contacts.Create(t.Context(), steve, o)) })
-	message := token(func(o growthgenius.RequestOption) error { return last(c.Messages.Create(t.Context(), louis, o)) })
+	contact := token(func(o growthgenius.RequestOption) error {
+		return testkit.Err(c.Contacts.Create(t.Context(), testkit.Steve, o))
+	})
+	message := token(func(o growthgenius.RequestOption) error {
+		return testkit.Err(c.Messages.Create(t.Context(), testkit.Louis, o))
+	})
 	for name, err := range map[string]error{
-		"message to Contacts": last(c.Contacts.Resolve(t.Context(), message)),
-		"contact to Messages": last(c.Messages.Resolve(t.Context(), contact)),
-		"empty to Contacts":   last(c.Contacts.Resolve(t.Context(), growthgenius.CreateToken{})),
-		"empty to Messages":   last(c.Messages.Resolve(t.Context(), growthgenius.CreateToken{})),
-		"a bad option":        last(c.Contacts.Resolve(t.Context(), contact, growthgenius.WithHeader("Host", "x"))),
+		"message to Contacts": testkit.Err(c.Contacts.Resolve(t.Context(), message)),
+		"contact to Messages": testkit.Err(c.Messages.Resolve(t.Context(), contact)),
+		"empty to Contacts":   testkit.Err(c.Contacts.Resolve(t.Context(), growthgenius.CreateToken{})),
+		"empty to Messages":   testkit.Err(c.Messages.Resolve(t.Context(), growthgenius.CreateToken{})),
+		"a bad option":        testkit.Err(c.Contacts.Resolve(t.Context(), contact, growthgenius.WithHeader("Host", "x"))),
 	} {
 		if !errors.Is(err, growthgenius.ErrInvalidInput) || errors.Is(err, growthgenius.ErrOutcomeUnknown) {
 			t.Errorf("%s: %v", name, err)
@@ -452,7 +439,7 @@ func TestTokensThatAreNone(t *testing.T) {
 	t.Parallel()
 	srv := growthgeniustest.NewServer(t)
 	var journal []byte
-	if _, err := live(t, srv).Contacts.Create(t.Context(), steve, keep(t, &journal)); err != nil {
+	if _, err := testkit.Live(t, srv).Contacts.Create(t.Context(), testkit.Steve, testkit.KeepToken(t, &journal)); err != nil {
 		t.Fatal(err)
 	}
 	damage := func(field string, value any) string {
@@ -479,11 +466,11 @@ func TestTokensThatAreNone(t *testing.T) {
 			t.Errorf("%s was read: %s", name, text)
 		}
 	}
-	if a := reread(t, []byte(damage("resource", "invoice"))); !errors.Is(last(live(t, srv).Contacts.Resolve(t.Context(), a)), growthgenius.ErrInvalidInput) {
+	if a := testkit.ReadToken(t, []byte(damage("resource", "invoice"))); !errors.Is(testkit.Err(testkit.Live(t, srv).Contacts.Resolve(t.Context(), a)), growthgenius.ErrInvalidInput) {
 		t.Error("a resource of the future was resolved")
 	}
 	// What a later version adds does not hurt.
-	if a := reread(t, []byte(damage("colour", "red"))); !strings.Contains(a.String(), "contact") {
+	if a := testkit.ReadToken(t, []byte(damage("colour", "red"))); !strings.Contains(a.String(), "contact") {
 		t.Error(a)
 	}
 }
@@ -494,8 +481,8 @@ func TestTokensShowNothing(t *testing.T) {
 	t.Parallel()
 	srv := growthgeniustest.NewServer(t)
 	srv.Inject(growthgeniustest.Fault{Method: "POST", Effect: growthgeniustest.Reset})
-	c := live(t, srv, growthgenius.WithReadBack(growthgenius.ReadBackPolicy{Disabled: true}), growthgenius.WithMarkerField("custom9"))
-	failed := unknown(t, last(c.Contacts.Create(t.Context(), steve)))
+	c := testkit.Live(t, srv, growthgenius.WithReadBack(growthgenius.ReadBackPolicy{Disabled: true}), growthgenius.WithMarkerField("custom9"))
+	failed := testkit.Unknown(t, testkit.Err(c.Contacts.Create(t.Context(), testkit.Steve)))
 	a := failed.Token
 	var log bytes.Buffer
 	logger := slog.New(slog.NewMultiHandler(slog.NewTextHandler(&log, nil), slog.NewJSONHandler(&log, nil)))

@@ -15,6 +15,7 @@ import (
 
 	"github.com/growthgenius/growthgenius-go"
 	"github.com/growthgenius/growthgenius-go/growthgeniustest"
+	"github.com/growthgenius/growthgenius-go/internal/testkit"
 )
 
 // writes counts the requests that changed something.
@@ -205,9 +206,9 @@ func TestUpsertByTwoUsers(t *testing.T) {
 // A panic during the create does not make a second one of the next upsert.
 func TestUpsertAfterAPanic(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T, srv *timeless) {
+	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
 		var once sync.Once
-		c := srv.client(growthgenius.WithHTTPClient(&http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+		c := srv.NewClient(growthgenius.WithHTTPClient(&http.Client{Transport: testkit.TransportFunc(func(r *http.Request) (*http.Response, error) {
 			res, err := srv.RoundTrip(r)
 			if r.Method == http.MethodPost && path.Base(r.URL.Path) == "contacts" {
 				once.Do(func() { _ = res.Body.Close(); panic("a bug") })
@@ -229,8 +230,8 @@ func TestUpsertAfterAPanic(t *testing.T) {
 // An upsert that is refused is not remembered, and BeforeCreate is the caller's too.
 func TestUpsertAfterARefusal(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T, srv *timeless) {
-		c := srv.client()
+	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+		c := srv.NewClient()
 		tokens := 0
 		count := growthgenius.BeforeCreate(func(growthgenius.CreateToken) error { tokens++; return nil })
 		srv.Inject(growthgeniustest.Fault{Method: "POST", Route: growthgeniustest.RouteContacts, Status: 422, Times: 1})

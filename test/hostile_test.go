@@ -1,0 +1,230 @@
+package test
+
+import (
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/growthgenius/growthgenius-go"
+	"github.com/growthgenius/growthgenius-go/internal/testkit"
+)
+
+// maxErrorBody is how much an error keeps of a body.
+const maxErrorBody = 4 << 10
+
+// zeros is a source of as many zero bytes as one likes.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}
+
+// TestGzipBomb is not parallel: it measures what the process allocates.
+func TestGzipBomb(t *testing.T) { //nolint:paralleltest // see above
+	const limit = 1 << 20
+	served := make(chan int64, 100)
+	c, _ := testkit.Serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Accept-Encoding") != "gzip" {
+			t.Error("the client does not take gzip")
+		}
+		w.Header().Set("Content-Encoding", "gzip")
+		if strings.HasSuffix(r.URL.Path, "/9") {
+			w.WriteHeader(http.StatusBadRequest)
+		}
+		zip, err := gzip.NewWriterLevel(w, gzip.BestSpeed)
+		if err != nil {
+			t.Error(err)
+		}
+		n, _ := io.Copy(zip, io.LimitReader(zeros{}, 10<<30)) // until the client hangs up
+		served <- n
+	}, growthgenius.WithMaxResponseBytes(limit))
+	for _, id := range []growthgenius.ID{"1", "9"} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := c.Contacts.Get(t.Context(), id)
+		runtime.ReadMemStats(&after)
+		testkit.OnlyIs(t, err, growthgenius.ErrResponseTooLarge)
+		if err != nil && !strings.Contains(err.Error(), "WithMaxResponseBytes") {
+			t.Errorf("%v", err)
+		}
+		if got := after.TotalAlloc - before.TotalAlloc; got > 32*limit {
+			t.Errorf("%d MiB were allocated for a limit of %d MiB", got>>20, limit>>20)
+		}
+		if n := <-served; n > 1<<30 {
+			t.Errorf("%d bytes were read of a bomb", n)
+		}
+	}
+}
+
+// TestResponseLimit: the bound is exact, and counts what is left after decompression.
+func TestResponseLimit(t *testing.T) {
+	t.Parallel()
+	body := `{"contact":{"id":1,"name":"` + strings.Repeat("x", 1000) + `"}}`
+	for _, tt := range []struct {
+		limit int64
+		ok    bool
+	}{{int64(len(body)), true}, {int64(len(body)) - 1, false}, {1, false}, {1<<63 - 1, true}} {
+		for _, zipped := range []bool{false, true} {
+			c, _ := testkit.Serve(t, func(w http.ResponseWriter, _ *http.Request) {
+				var out io.Writer = w
+				if zipped {
+					w.Header().Set("Content-Encoding", "gzip")
+					zip := gzip.NewWriter(w)
+					defer func() { _ = zip.Close() }()
+					out = zip
+				}
+				_, _ = io.WriteString(out, body)
+			}, growthgenius.WithMaxResponseBytes(tt.limit))
+			contact, err := c.Contacts.Get(t.Context(), "1")
+			if tt.ok && (err != nil || len(contact.Name) != 1000) {
+				t.Errorf("limit %d, gzip %v: %v", tt.limit, zipped, err)
+			}
+			if !tt.ok {
+				testkit.OnlyIs(t, err, growthgenius.ErrResponseTooLarge)
+			}
+		}
+	}
+}
+
+// TestNoLimit: the largest bound on an answer is none on the number of its records.
+func TestNoLimit(t *testing.T) {
+	t.Parallel()
+	body := `{"contacts":[` + strings.Repeat(`{"id":1},`, 4999) + `{"id":1}]}`
+	api := testkit.NewAPI(t).On("GET", "/contacts", 200, body)
+	list, err := api.Client(growthgenius.WithMaxResponseBytes(math.MaxInt64)).Contacts.List(t.Context(), growthgenius.ListOptions{})
+	if err != nil || len(list) != 5000 {
+		t.Errorf("%d contacts, %v", len(list), err)
+	}
+}
+
+// TestLargeErrorBody: an error keeps little of it, in Body and in every text.
+func TestLargeErrorBody(t *testing.T) {
+	t.Parallel()
+	const size = 5 << 20
+	huge, long := strings.Repeat("long ", size/5), strings.Repeat("long ", size/50)
+	for _, body := range []string{
+		huge, `{"message":"` + huge + `"}`, "<html>" + huge, `{"message":"` + long + `"}`, `{"error":{"code":"` + long + `"}}`, `{"errors":["` + long + `"]}`, `{"errors":{"email":["` + long + `"]}}`,
+		"<html>" + strings.Repeat("<", size/10), `{"errors":[` + strings.Repeat("5,", size/20) + "5]}", strings.Repeat("\xff", size/10),
+		`{"message":"` + long[:60<<10] + `"}`,
+	} {
+		for _, status := range []int{200, 400} {
+			api := testkit.NewAPI(t).On("GET", "/contacts/1", status, body)
+			_, err := api.Client().Contacts.Get(t.Context(), "1")
+			kept := 0
+			if e, ok := errors.AsType[*growthgenius.APIError](err); ok {
+				kept = len(e.Body) + len(e.Message) + len(e.Code) + len(fmt.Sprint(e.Fields))
+			} else if e, ok := errors.AsType[*growthgenius.DecodeError](err); ok {
+				kept = len(e.Body) + len(e.Reason)
+			}
+			if kept == 0 || kept > 4*maxErrorBody || len(err.Error()) > 3*maxErrorBody {
+				t.Errorf("%d %.40q: %d bytes are kept, the text has %d", status, body, kept, len(err.Error()))
+			}
+		}
+	}
+}
+
+// TestDeepNesting: neither a crash nor a long wait, wherever the brackets stand.
+func TestDeepNesting(t *testing.T) {
+	t.Parallel()
+	const deep = 1_000_000
+	for i, body := range []string{
+		strings.Repeat("[", deep), strings.Repeat(`{"a":`, deep), `{"contact":` + strings.Repeat("[", deep),
+		`{"contact":{"id":1,"x":` + strings.Repeat("[", deep) + strings.Repeat("]", deep) + `}}`,
+		`{"contact":{"id":1,"lists":` + strings.Repeat(`{"a":`, deep) + "1" + strings.Repeat("}", deep) + `}}`,
+		`{"contact":{"id":1,"title":` + strings.Repeat(`[`, deep) + strings.Repeat("]", deep) + `}}`,
+		strings.Repeat(`{"contact":`, deep) + `{"id":1}` + strings.Repeat("}", deep),
+	} {
+		api := testkit.NewAPI(t).On("GET", "/contacts/1", 200, body)
+		c := api.Client()
+		_, err := c.Contacts.Get(t.Context(), "1")
+		testkit.OnlyIs(t, err, growthgenius.ErrDecode)
+		if i > 1 {
+			continue
+		}
+		api.On("GET", "/contacts/2", 400, body).On("GET", "/new", 200, body)
+		_, err = c.Contacts.Get(t.Context(), "2")
+		testkit.OnlyIs(t, err, growthgenius.ErrBadRequest)
+		var out any
+		testkit.OnlyIs(t, c.Do(t.Context(), "GET", "/new", nil, nil, &out), growthgenius.ErrDecode)
+	}
+}
+
+// TestNestedWrappers: taking off each of many wrappers would take the square of them.
+func TestNestedWrappers(t *testing.T) {
+	t.Parallel()
+	const deep = 9000
+	var cost [2]time.Duration
+	for i, key := range []string{"other", "contact"} { // unknown keys are the measure
+		data := []byte(strings.Repeat(`{"`+key+`":`, deep) + `{"id":1}` + strings.Repeat("}", deep))
+		begun := time.Now()
+		for range 3 {
+			var c growthgenius.Contact
+			if err := c.UnmarshalJSON(data); err != nil {
+				t.Fatal(err)
+			}
+			if c.ID != "" {
+				t.Errorf("%s: id %q", key, c.ID)
+			}
+		}
+		cost[i] = time.Since(begun)
+	}
+	if cost[1] > 100*cost[0]+100*time.Millisecond {
+		t.Errorf("%d wrappers take %s, unknown keys %s", deep, cost[1], cost[0])
+	}
+}
+
+// TestListsInRecords: a list in a record is bounded in memory as the list of an answer is,
+// wherever in the record it stands, and whether its elements are odd or not.
+func TestListsInRecords(t *testing.T) {
+	t.Parallel()
+	listOf := func(elem string, n int) string { return "[" + strings.Repeat(elem+",", n) + elem + "]" }
+	list := func(n int) string { return listOf("{}", n) }
+	enough, tooMany := list(60_000), list(75_000) // of 960 bytes each
+	var p growthgenius.ContactPage
+	if err := p.UnmarshalJSON([]byte(`{"contacts":` + enough + `}`)); err != nil || len(p.Contacts) != 60_001 {
+		t.Errorf("%d contacts, %v", len(p.Contacts), err)
+	}
+	for _, body := range []string{
+		`{"contacts":` + tooMany + `}`,
+		`{"contacts":` + tooMany + `,"contacts":[],"breadcrumbs":[{}],"pagination":{"page":1}}`,
+		`{"contacts":` + tooMany[:len(tooMany)-1] + `,5]}`,
+	} {
+		api := testkit.NewAPI(t).On("POST", "/contacts/search", 200, body)
+		_, err := api.Client().Contacts.Search(t.Context(), growthgenius.SearchOptions{})
+		testkit.OnlyIs(t, err, growthgenius.ErrResponseTooLarge)
+	}
+	const wrapped = `{"id":"","person":{"emails":[{"address":"a@b.c"}],"education":`
+	many := list(400_000) // of 176 bytes each
+	for _, body := range []string{
+		wrapped + many + `}}`, `{"person":{"education":` + many + `}}`,
+		`{"emails":` + listOf(`{"a":1}`, 200_000) + `}`,                                    // of 40 bytes each, but each has a map
+		`{"experience":` + listOf(`{"company":{"location":{}},"title":{}}`, 150_000) + `}`, // each has pointers
+	} {
+		if err := new(growthgenius.Person).UnmarshalJSON([]byte(body)); !errors.Is(err, growthgenius.ErrResponseTooLarge) {
+			t.Errorf("%.30s: %v", body, err)
+		}
+	}
+}
+
+// TestSmallRecordsOfAList: what a record has besides its fields counts, too.
+func TestSmallRecordsOfAList(t *testing.T) {
+	t.Parallel()
+	for elem, fits := range map[string]bool{`{"id":1}`: true, `{"contact_account":{"a":1},"b":1}`: false} {
+		api := testkit.NewAPI(t).On("GET", "/contacts", 200, `{"contacts":[`+strings.Repeat(elem+",", 6000)+elem+`]}`)
+		list, err := api.Client(growthgenius.WithMaxResponseBytes(1<<20)).Contacts.List(t.Context(), growthgenius.ListOptions{})
+		if fits && (err != nil || len(list) != 6001) {
+			t.Errorf("%s: %d contacts, %v", elem, len(list), err)
+		}
+		if !fits {
+			testkit.OnlyIs(t, err, growthgenius.ErrResponseTooLarge)
+		}
+	}
+}

@@ -105,6 +105,9 @@ func TestTextWithAShortKey(t *testing.T) {
 		"\xfftest\xff":                   "\xffX\xff",
 		"&test; test&":                   "&X; X&",
 		`\test\`:                         `X\`,
+		"%C3%AAtest%C3%AA":               "%C3%AAX%C3%AA", // bytes of characters beyond ASCII
+		"%25252525252525252520test":      "%25252525252525252520X",
+		"test%25252525252525252561":      "X%25252525252525252561",
 		"%test%q &;test %Gtest":          "%X%q &;X %Gtest",
 		// Another word.
 		"the latest failed: contest@example.com": "the latest failed: contest@example.com",
@@ -146,6 +149,19 @@ func TestShortKeysInEscapes(t *testing.T) {
 	}
 }
 
+// TestOverlappingKeys: where one echo is part of a word, another may begin in the middle
+// of it.
+func TestOverlappingKeys(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"xa-a-a": "xa-[redacted]", "a-a-ax": "[redacted]-ax", "xa-a-ax": "xa-a-ax", "xa%2Da-a": "xa%2D[redacted]",
+	} {
+		if got := redact.New("a-a").Text(text); got != want {
+			t.Errorf("%q became %q, want %q", text, got, want)
+		}
+	}
+}
+
 // TestEightCharacters: from there on, the key is redacted in the middle of a word too.
 func TestEightCharacters(t *testing.T) {
 	t.Parallel()
@@ -161,7 +177,7 @@ func TestNoKey(t *testing.T) {
 	for name, r := range map[string]redact.Redactor{"zero": {}, "empty": redact.New("")} {
 		err := errors.New("test")
 		if r.Text("a\\b") != "a\\b" || string(r.Bytes([]byte("a"))) != "a" || r.Quotes([]byte("a")) ||
-			r.Err(err) != err || r.Room() != 1 { //nolint:errorlint // the very same
+			r.Err(err) != err || r.Room() != 1 {
 			t.Errorf("%s: a Redactor without a key changes what it is given", name)
 		}
 	}
@@ -174,16 +190,15 @@ func TestBytes(t *testing.T) {
 	r := redact.New(longKey)
 	kept := redact.MaxBody + r.Room() // of a body that is longer
 	for name, echo := range echoes(longKey) {
-		for begin := redact.MaxBody - len(echo) - 5; begin <= kept; begin++ {
+		for begin := redact.MaxBody - len(echo) - 5; begin <= kept; begin += 37 {
 			body := strings.Repeat("x", begin) + echo + strings.Repeat("y", kept)
 			got := r.Bytes([]byte(body)[:kept])
 			if len(got) < redact.MaxBody {
 				t.Fatalf("%s at %d: %d bytes are left", name, begin, len(got))
 			}
-			rest := strings.TrimPrefix(strings.TrimLeft(string(got[:redact.MaxBody]), "x"), "[redacted]")
-			half := !strings.HasPrefix("[redacted]", rest) && strings.Trim(rest, "y") != ""
-			if begin <= redact.MaxBody && half {
-				t.Fatalf("%s at %d: %q is left", name, begin, rest)
+			left := strings.TrimLeft(string(got), "x")
+			if mark := "[redacted]"; !strings.HasPrefix(mark+strings.Repeat("y", kept), left) {
+				t.Fatalf("%s at %d: %q is left", name, begin, left)
 			}
 		}
 	}
@@ -251,13 +266,13 @@ func TestErr(t *testing.T) {
 		"nil": nil, "plain": errors.New(`cannot send to C:\`), "wrapped": hiding{errors.Join(errors.New("a"), nil)},
 		"no cause": hiding{},
 	} {
-		if got := r.Err(err); got != err { //nolint:errorlint // the very same
+		if got := r.Err(err); got != err {
 			t.Errorf("%s: %v became %v", name, err, got)
 		}
 	}
 	short := redact.New("test")
 	contest := errors.New("contest")
-	if got := short.Err(contest); got != contest { //nolint:errorlint // the very same
+	if got := short.Err(contest); got != contest {
 		t.Errorf("%v became %v", contest, got)
 	}
 	if got := short.Err(errors.New("the key test")); got.Error() != "the key [redacted]" {
@@ -279,10 +294,10 @@ func TestRedactorIsNotPrinted(t *testing.T) {
 // square.
 func TestHostileTexts(t *testing.T) {
 	t.Parallel()
-	const small, times = 2 << 10, 8
-	for _, key := range []string{"t", "test", `\\\\\\`, "252525", "aaaaaa", longKey} {
+	const small, times = 16 << 10, 6
+	for _, key := range []string{"t", `\\\`, "252525", "aaaaaa"} {
 		r := redact.New(key)
-		for _, part := range []string{key, key + "x", `\`, "%25", "25", "a", "&amp;", key[:1]} {
+		for _, part := range []string{key + "x", `\`, "25"} {
 			takes := func(size int) time.Duration {
 				text := "x" + strings.Repeat(part, size/len(part)) + key + "x"
 				begun := time.Now()
@@ -290,8 +305,12 @@ func TestHostileTexts(t *testing.T) {
 				return time.Since(begun)
 			}
 			grows := func() bool { return takes(times*small) > times*times/2*takes(small) }
-			if takes(small); grows() && grows() && grows() { // what else the machine does counts too
-				t.Errorf("the key %q in texts of %q: %d times the text takes over %d times as long", key, part, times, times*times/2)
+			tries := 1
+			for ; tries < 4 && grows(); tries++ { // what else the machine does counts too
+			}
+			if tries == 4 {
+				t.Errorf("the key %q in %q repeated: %d times the text takes over %d times as long",
+					key, part, times, times*times/2)
 			}
 		}
 	}

@@ -1,0 +1,98 @@
+package wire_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"testing"
+
+	"github.com/growthgenius/growthgenius-go/internal/wire"
+)
+
+// contactSample is the contact of the sample, and a list of 100 such contacts.
+func contactSample(b *testing.B) (contact, list []byte) {
+	b.Helper()
+	data, err := os.ReadFile("../../testdata/contact.json")
+	if err != nil {
+		b.Fatal(err)
+	}
+	var doc struct{ Contact json.RawMessage }
+	if err := json.Unmarshal(data, &doc); err != nil {
+		b.Fatal(err)
+	}
+	contacts := bytes.TrimSuffix(bytes.Repeat(append(doc.Contact[:len(doc.Contact):len(doc.Contact)], ','), 100), []byte(","))
+	return doc.Contact, append(append([]byte(`{"contacts":[`), contacts...), "]}"...)
+}
+
+func BenchmarkUnmarshalContact(b *testing.B) {
+	contact, _ := contactSample(b)
+	b.SetBytes(int64(len(contact)))
+	b.ReportAllocs()
+	for b.Loop() {
+		var c Contact
+		if err := c.UnmarshalJSON(contact); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkMarshalContact(b *testing.B) {
+	contact, _ := contactSample(b)
+	var c Contact
+	if err := c.UnmarshalJSON(contact); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := c.MarshalJSON(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkListOfContacts(b *testing.B) {
+	_, list := contactSample(b)
+	b.SetBytes(int64(len(list)))
+	b.ReportAllocs()
+	for b.Loop() {
+		var contacts []Contact
+		next := func() any {
+			contacts = append(contacts, Contact{})
+			return &contacts[len(contacts)-1]
+		}
+		r := wire.NewReader(list, wire.Envelope{Singular: "contact", Plural: "contacts"}, func(string, wire.Kind) {})
+		for {
+			ok, err := r.Next(next)
+			if err != nil {
+				b.Fatal(err)
+			}
+			if !ok {
+				break
+			}
+		}
+		r.Done()
+		if len(contacts) != 100 {
+			b.Fatal(len(contacts))
+		}
+	}
+}
+
+func BenchmarkListOfRows(b *testing.B) {
+	_, list := contactSample(b)
+	b.SetBytes(int64(len(list)))
+	b.ReportAllocs()
+	for b.Loop() {
+		var row Row
+		r := wire.NewReader(list, wire.Envelope{Singular: "contact", Plural: "contacts"}, func(string, wire.Kind) {})
+		for {
+			ok, err := r.Next(func() any { row = nil; return &row })
+			if err != nil {
+				b.Fatal(err)
+			}
+			if !ok {
+				break
+			}
+		}
+		r.Done()
+	}
+}

@@ -1,0 +1,353 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/growthgenius/growthgenius-go/internal/errs"
+)
+
+// decoder fills records from JSON that is known to be valid, field by field. A field of an
+// unexpected type therefore never fails the rest of the record.
+type decoder struct {
+	texts   texts
+	scratch []byte
+	taken   int64 // bytes of the lists and maps of the record, and of all that is in them
+	full    bool  // taken is over the bound: the record must not be used
+}
+
+const (
+	// RecordGrowth is how many times the size of its JSON a record may take in memory.
+	RecordGrowth = 8
+	// minTaken is what a record may take in memory however small its JSON is.
+	minTaken = 64 << 20
+	// mapBytes is what a map of up to eight raw values takes, memberBytes each further one.
+	mapBytes    = 400
+	memberBytes = 100
+)
+
+// record decodes one record. into is a pointer to a record or to a map of raw values.
+func (d *decoder) record(raw []byte, into any) error {
+	v := reflect.ValueOf(into).Elem()
+	if k := KindOf(raw); k != KindObject {
+		return fmt.Errorf("%s is an object, not %s", v.Type().Name(), k)
+	}
+	d.taken, d.full = 0, false
+	d.fill(&walk{data: raw}, v)
+	if d.full {
+		return fmt.Errorf("%w: it is much larger in memory than in the answer", errs.ErrResponseTooLarge)
+	}
+	return nil
+}
+
+// takes adds to the memory that the record takes, and reports whether the record is still
+// within its bound. Without one, a 64 MB list of empty objects would take many times that in
+// memory. Only lists need to look at the result.
+func (d *decoder) takes(w *walk, size uintptr) bool {
+	d.taken += int64(size) //nolint:gosec // no type is that large
+	d.full = d.full || d.taken > max(minTaken, RecordGrowth*int64(len(w.data)))
+	return !d.full
+}
+
+// fill decodes the object at the cursor into v, a record or a map of raw values.
+func (d *decoder) fill(w *walk, v reflect.Value) {
+	if v.Kind() == reflect.Map {
+		v.Set(reflect.ValueOf(d.row(w)))
+		return
+	}
+	s := schemaOf(v.Type())
+	if s.wrapper == "" || !d.fillInner(w, s, v) {
+		d.fillFields(w, s, v)
+		if s.wrapper != "" && s.named != nil && !s.named(v.Addr().Interface()) {
+			d.unwrap(s, v)
+		}
+	}
+	if len(s.aliases) > 0 {
+		d.fillAliases(s, v)
+	}
+}
+
+// row decodes an object into a map. If the object holds nothing but another object, as
+// {"contact": {...}} does, it is taken for a wrapper and the inner object is decoded.
+func (d *decoder) row(w *walk) map[string]json.RawMessage {
+	row := d.members(w)
+	if _, ok := row["id"]; ok || len(row) != 1 {
+		return row
+	}
+	for _, inner := range row {
+		if KindOf(inner) == KindObject {
+			return d.members(&walk{data: inner})
+		}
+	}
+	return row
+}
+
+func (d *decoder) members(w *walk) map[string]json.RawMessage {
+	d.takes(w, mapBytes)
+	members := map[string]json.RawMessage{}
+	for w.enter(); w.more(); {
+		token := w.name()
+		members[string(d.unquote(token))] = bytes.Clone(w.value())
+	}
+	w.leave()
+	return members
+}
+
+// fillInner decodes a record that stands alone in its wrapper, such as {"contact": {...}}.
+// Otherwise it returns false and leaves the cursor where it was.
+func (d *decoder) fillInner(w *walk, s *schema, v reflect.Value) bool {
+	begin := w.at
+	w.enter()
+	if w.more() && string(d.unquote(w.name())) == s.wrapper && w.data[w.at] == '{' {
+		d.fillFields(w, s, v)
+		if !w.more() {
+			w.leave()
+			return true
+		}
+	}
+	w.at = begin
+	return false
+}
+
+// fillFields decodes the members of an object into the fields of a record. A value of an
+// unexpected type is kept in Extra under the field's name and, if nothing is lost by it,
+// converted for the field as well.
+func (d *decoder) fillFields(w *walk, s *schema, v reflect.Value) {
+	v.SetZero()
+	var extra map[string]json.RawMessage
+	place := 0
+	for w.enter(); w.more(); {
+		name, i, known := s.field(d, w, place)
+		if known {
+			place = s.places[i] + 1
+		}
+		delete(extra, name) // the last value of a repeated name counts
+		begin := w.at
+		if known && d.set(v.Field(i), s.shapes[i], w) {
+			continue
+		}
+		w.at = begin
+		raw := bytes.Clone(w.value())
+		if extra == nil {
+			d.takes(w, mapBytes)
+			extra = map[string]json.RawMessage{}
+		} else if len(extra) >= 8 {
+			d.takes(w, memberBytes)
+		}
+		extra[name] = raw
+		if known && !d.convert(v.Field(i), raw) {
+			v.Field(i).SetZero()
+		}
+	}
+	w.leave()
+	if len(extra) > 0 {
+		v.Field(s.extra).Set(reflect.ValueOf(extra))
+	}
+}
+
+// set fills a field with the value at the cursor and reports whether the value is of the
+// expected type. If it is not, the cursor and the field are left in any state.
+func (d *decoder) set(field reflect.Value, s *shape, w *walk) bool {
+	first := w.data[w.at]
+	switch {
+	case first == 'n':
+		w.at += len("null")
+		field.SetZero()
+		return true
+	case s.kind == shapeRecord:
+		if first == '{' {
+			d.fill(w, field)
+		}
+		return first == '{'
+	case s.kind == shapePointer:
+		elem := field.Type().Elem()
+		d.takes(w, elem.Size())
+		field.Set(reflect.New(elem))
+		return d.set(field.Elem(), s.elem, w)
+	case s.kind == shapeList:
+		return first == '[' && d.setList(field, s.elem, w)
+	default:
+		return d.setScalar(field, s.kind, w.value())
+	}
+}
+
+func (d *decoder) setList(field reflect.Value, elem *shape, w *walk) bool {
+	field.SetZero()
+	begin, n := w.at, 0
+	for w.enter(); w.more(); n++ {
+		if !d.takes(w, field.Type().Elem().Size()) { // the record is refused, so only the cursor must move on
+			field.SetZero()
+			w.at = begin
+			w.value()
+			return true
+		}
+		field.Grow(1)
+		field.SetLen(n + 1)
+		if !d.set(field.Index(n), elem, w) {
+			return false
+		}
+	}
+	w.leave()
+	if n == 0 { // an empty list is not an absent one
+		field.Set(reflect.MakeSlice(field.Type(), 0, 0))
+	}
+	return true
+}
+
+func (d *decoder) setScalar(field reflect.Value, kind shapeKind, raw []byte) bool {
+	isText := raw[0] == '"'
+	switch kind {
+	case shapeText:
+		if isText {
+			field.SetString(d.texts.of(d.unquote(raw)))
+		}
+		return isText
+	case shapeID:
+		if isText {
+			raw = d.unquote(raw)
+		} else if KindOf(raw) != KindNumber {
+			return false
+		}
+		field.SetString(d.texts.of(raw))
+		return true
+	case shapeNumber:
+		n, err := strconv.ParseInt(string(raw), 10, strconv.IntSize)
+		field.SetInt(n)
+		return err == nil && string(raw) != "-0" // an int would write -0 as 0
+	case shapeFlag:
+		field.SetBool(raw[0] == 't')
+		return KindOf(raw) == KindBool
+	case shapeTime:
+		return isText && setTime(field.Addr().Interface().(*time.Time), d.unquote(raw))
+	case shapeRaw:
+		field.SetBytes(bytes.Clone(raw))
+		return true
+	default:
+		return Unmarshal(raw, field.Addr().Interface()) == nil
+	}
+}
+
+// setTime parses a time that follows RFC 3339 exactly. Package time also accepts hours of one
+// digit, a comma before the fraction, and zones of more than a day.
+func setTime(t *time.Time, text []byte) bool {
+	n := len(text)
+	if n < len("2006-01-02T15:04:05Z") || text[len("2006-01-02T15")] != ':' ||
+		text[len("2006-01-02T15:04:05")] == ',' {
+		return false
+	}
+	if text[n-1] != 'Z' && (string(text[n-5:n-3]) > "23" || string(text[n-2:]) > "59") {
+		return false
+	}
+	return t.UnmarshalText(text) == nil
+}
+
+// unquote returns the text of a JSON string. The result is valid until the next call.
+func (d *decoder) unquote(token []byte) []byte {
+	text := token[1 : len(token)-1]
+	if bytes.IndexByte(text, '\\') < 0 && utf8.Valid(text) {
+		return text
+	}
+	d.scratch, _ = jsontext.AppendUnquote(d.scratch[:0], token) // invalid UTF-8 becomes U+FFFD
+	return d.scratch
+}
+
+// texts allocates the strings of records. Short strings share a block of sharedTexts bytes:
+// keeping one of them alive keeps its block alive, but never a whole record.
+type texts struct{ shared strings.Builder }
+
+const (
+	sharedTexts = 256
+	longText    = 64
+)
+
+func (t *texts) of(b []byte) string {
+	if len(b) > longText {
+		return string(b)
+	}
+	if t.shared.Cap()-t.shared.Len() < len(b) {
+		t.shared.Reset()
+		t.shared.Grow(sharedTexts)
+	}
+	from := t.shared.Len()
+	t.shared.Write(b)
+	return t.shared.String()[from:]
+}
+
+// unwrap replaces a record by the one inside it, if the former is a wrapper such as
+// {"contact": {...}, "status": "ok"}. The other keys of the wrapper are kept in the record.
+// If both have the same key, nothing is unwrapped, so that neither value is lost. Only one
+// wrapper is removed: the API never nests them, and each costs a pass over all that is inside.
+func (d *decoder) unwrap(s *schema, outer reflect.Value) {
+	beside := outer.Field(s.extra).Interface().(map[string]json.RawMessage)
+	if KindOf(beside[s.wrapper]) != KindObject {
+		return
+	}
+	inner := reflect.New(outer.Type()).Elem()
+	d.fillFields(&walk{data: beside[s.wrapper]}, s, inner)
+	extra := inner.Field(s.extra).Interface().(map[string]json.RawMessage)
+	has := func(key string) bool {
+		_, ok := extra[key]
+		i, known := s.index[key]
+		return ok || (known && !inner.Field(i).IsZero())
+	}
+	all := maps.Clone(extra)
+	for key, raw := range beside {
+		if key == s.wrapper {
+			continue
+		}
+		if has(key) {
+			return
+		}
+		if all == nil {
+			all = map[string]json.RawMessage{}
+		}
+		all[key] = raw
+	}
+	for key, i := range s.index {
+		if outer.Field(i).IsZero() {
+			continue
+		}
+		if has(key) {
+			return
+		}
+		inner.Field(i).Set(outer.Field(i))
+	}
+	inner.Field(s.extra).Set(reflect.ValueOf(all))
+	outer.Set(inner)
+}
+
+// fillAliases moves the values of misspelled keys from Extra to the fields that they are
+// meant for. A value stays in Extra if it is of an unexpected type, or if the right key came
+// as well and has another value.
+func (d *decoder) fillAliases(s *schema, v reflect.Value) {
+	slot := v.Field(s.extra)
+	if slot.Len() == 0 {
+		return
+	}
+	extra := slot.Interface().(map[string]json.RawMessage)
+	for _, a := range s.aliases {
+		raw, misspelled := extra[a.name]
+		if _, odd := extra[s.names[a.field]]; odd || !misspelled {
+			continue
+		}
+		field := v.Field(a.field)
+		value := reflect.New(field.Type()).Elem()
+		if d.set(value, s.shapes[a.field], &walk{data: raw}) &&
+			(field.IsZero() || reflect.DeepEqual(field.Interface(), value.Interface())) {
+			field.Set(value)
+			delete(extra, a.name)
+		}
+	}
+	if len(extra) == 0 {
+		slot.SetZero()
+	}
+}

@@ -1,0 +1,341 @@
+package wire
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/growthgenius/growthgenius-go/internal/errs"
+)
+
+// Envelope names the keys under which a response carries its records.
+type Envelope struct{ Singular, Plural string }
+
+// String returns both keys, for error messages.
+func (e Envelope) String() string { return fmt.Sprintf("%q or %q", e.Singular, e.Plural) }
+
+// Stray is called with each key of an envelope that does not hold records, and the kind of
+// its value. A null element of a list is reported too, under the name of the list and "[]".
+type Stray func(name string, k Kind)
+
+// Reader reads the records of an enveloped response one by one. They may be in a list or
+// stand alone, under the plural or the singular key, before or after other keys.
+type Reader struct {
+	dec   *jsontext.Decoder
+	env   Envelope
+	begin func(offset int64) // called with the offset at which an element begins
+	stray Stray
+
+	begun bool   // the envelope has been opened
+	list  string // the key of the list being read; "" between the keys of the envelope
+	found bool   // there were records, or an empty list
+
+	// What the envelope says about its list. The reference has these keys for searches only,
+	// but a list that has them would be incomplete as well.
+	listed  bool // there was a list
+	count   int  // elements read so far
+	total   int
+	partial bool
+
+	records  *decoder
+	borrowed *bodyDecoder // nil for a stream
+}
+
+// readSize is how much of a stream is read at once.
+const readSize = 32 << 10
+
+// NewReader returns a Reader for a response in memory. The caller must call Done afterwards,
+// and must not use the Reader after that.
+func NewReader(body []byte, env Envelope, stray Stray) *Reader {
+	dec := borrowDecoder(body)
+	dec.reader = Reader{
+		dec: &dec.Decoder, env: env, begin: func(int64) {}, stray: stray,
+		records: &dec.records, borrowed: dec,
+	}
+	return &dec.reader
+}
+
+// NewStream returns a Reader for a response that is read while it arrives. begin is called
+// with the offset at which each element begins, before the element is read.
+func NewStream(from io.Reader, env Envelope, stray Stray, begin func(offset int64)) *Reader {
+	dec := jsontext.NewDecoder(bufio.NewReaderSize(from, readSize), decodeOptions)
+	return &Reader{dec: dec, env: env, begin: begin, stray: stray, records: new(decoder)}
+}
+
+// Next decodes the next record into the value that into returns: a pointer to a record, or
+// to a map[string]json.RawMessage or a type of this kind. It returns false when there are no
+// more records, and [errs.ErrPartialResults] if there should be.
+func (r *Reader) Next(into func() any) (bool, error) {
+	ok, err := r.next(into)
+	return ok, withoutNames(err)
+}
+
+// Taken returns how many bytes of memory the lists and maps of the last record take, and all
+// that is in them. The fields of the record itself are not included.
+func (r *Reader) Taken() int64 { return r.records.taken }
+
+// Offset returns how many bytes of the response have been decoded.
+func (r *Reader) Offset() int64 { return r.dec.InputOffset() }
+
+// Done ends the use of the Reader.
+func (r *Reader) Done() {
+	if r.borrowed != nil {
+		r.borrowed.giveBack()
+	}
+}
+
+func (r *Reader) next(into func() any) (bool, error) {
+	if !r.begun {
+		if err := r.open(); err != nil {
+			return false, err
+		}
+	}
+	for {
+		r.begin(r.dec.InputOffset())
+		if r.list != "" {
+			if ok, err := r.item(into); ok || err != nil {
+				return ok, err
+			}
+			continue
+		}
+		if r.dec.PeekKind() == '}' {
+			return false, r.close()
+		}
+		alone, err := r.key()
+		if alone && err == nil {
+			return true, r.element(into())
+		}
+		if err != nil {
+			return false, err
+		}
+	}
+}
+
+func (r *Reader) open() error {
+	r.begun = true
+	k := r.dec.PeekKind()
+	if _, err := r.dec.ReadToken(); err != nil {
+		return err
+	}
+	if k != '{' {
+		return fmt.Errorf("the answer is %s, not an object with %s", KindOf([]byte{byte(k)}), r.env)
+	}
+	return nil
+}
+
+func (r *Reader) close() error {
+	if _, err := r.dec.ReadToken(); err != nil {
+		return err
+	}
+	if err := endOfInput(r.dec); err != nil {
+		return err
+	}
+	if !r.found {
+		return fmt.Errorf("the answer has no %s", r.env)
+	}
+	if r.listed && (r.partial || r.total > r.count) {
+		return fmt.Errorf("%w: by its own words the list has %d of %d records, or not all: ask for a shorter time",
+			errs.ErrPartialResults, r.count, r.total)
+	}
+	return nil
+}
+
+// key reads a key of the envelope: up to the first element of a list of records, up to a
+// record that stands alone, or past a value that is not a record.
+func (r *Reader) key() (alone bool, err error) {
+	token, err := r.dec.ReadToken()
+	if err != nil {
+		return false, err
+	}
+	name := token.String()
+	k := KindOf([]byte{byte(r.dec.PeekKind())})
+	if name != r.env.Singular && name != r.env.Plural {
+		r.stray(name, k)
+		return false, r.beside(name)
+	}
+	r.found = true
+	if k == KindObject {
+		return true, nil
+	}
+	if _, err := r.dec.ReadToken(); err != nil {
+		return false, err
+	}
+	if k != KindArray {
+		return false, fmt.Errorf("%q is %s", name, k)
+	}
+	r.list, r.listed = name, true
+	return false, nil
+}
+
+// beside reads the value of a key that does not hold records.
+func (r *Reader) beside(name string) error {
+	if name != "partial_results_only" && name != "pagination" {
+		return r.dec.SkipValue()
+	}
+	value, err := r.dec.ReadValue()
+	if err != nil {
+		return err
+	}
+	if name == "partial_results_only" {
+		r.partial = string(value) == "true"
+		return nil
+	}
+	r.total = r.records.totalEntries(value)
+	return nil
+}
+
+// totalEntries returns how many records there are according to a pagination object. It
+// returns 0 if the value does not say so.
+func (d *decoder) totalEntries(pagination []byte) int {
+	if KindOf(pagination) != KindObject {
+		return 0
+	}
+	total := 0
+	w := &walk{data: pagination}
+	for w.enter(); w.more(); {
+		isTotal := string(d.unquote(w.name())) == "total_entries"
+		value := w.value()
+		if !isTotal {
+			continue
+		}
+		total = 0 // the last value of a repeated name counts
+		if n, ok := wholeNumber(ScalarText(value)); ok {
+			total = int(n)
+		}
+	}
+	return total
+}
+
+// item decodes the next element of a list. It returns false at the end of the list, and for
+// a null element, which is skipped: it is not worth failing the others.
+func (r *Reader) item(into func() any) (bool, error) {
+	switch r.dec.PeekKind() {
+	case ']':
+		r.list = ""
+	case 'n':
+		r.count++
+		r.stray(r.list+"[]", KindNull)
+	default:
+		return true, r.element(into())
+	}
+	_, err := r.dec.ReadToken()
+	return false, err
+}
+
+// element decodes the next element into a pointer to a record or map.
+func (r *Reader) element(into any) error {
+	r.count++
+	k := r.dec.PeekKind()
+	raw, err := r.dec.ReadValue()
+	if err != nil {
+		return err
+	}
+	if k != '{' {
+		return fmt.Errorf("an element is %s, not an object", KindOf(raw))
+	}
+	return r.records.record(raw, into)
+}
+
+// UnreadID returns the id of the record that the unread part of the response begins with, as
+// far as it has arrived. It returns "" if the id is not in there. It is meant for the error
+// of a record that could not be read to its end.
+func (r *Reader) UnreadID() ID {
+	part := bytes.TrimLeft(r.dec.UnreadBuffer(), blankBytes+",:")
+	dec := borrowDecoder(part)
+	defer dec.giveBack()
+	if token, err := dec.ReadToken(); err != nil || token.Kind() != '{' {
+		return ""
+	}
+	for dec.PeekKind() == '"' {
+		name, err := dec.ReadToken()
+		if err != nil {
+			break
+		}
+		isID := name.String() == "id"
+		value, err := dec.ReadValue()
+		if err != nil || dec.InputOffset() == int64(len(part)) { // a number may be cut short
+			break
+		}
+		if isID {
+			var id ID
+			_ = id.UnmarshalJSON(value) // an invalid id leaves it empty
+			return id
+		}
+	}
+	return ""
+}
+
+// bodyDecoder reads JSON in memory.
+type bodyDecoder struct {
+	jsontext.Decoder
+	body    bytes.Buffer
+	records decoder
+	reader  Reader
+}
+
+// bodyDecoders is the pool of idle decoders.
+var bodyDecoders = sync.Pool{New: func() any { return new(bodyDecoder) }}
+
+// maxScratch bounds the scratch buffer that an idle decoder keeps.
+const maxScratch = 64 << 10
+
+func borrowDecoder(data []byte) *bodyDecoder {
+	dec := bodyDecoders.Get().(*bodyDecoder)
+	dec.body = *bytes.NewBuffer(data)
+	dec.Reset(&dec.body, decodeOptions)
+	return dec
+}
+
+func (dec *bodyDecoder) giveBack() {
+	dec.clear()
+	bodyDecoders.Put(dec)
+}
+
+// clear drops what an idle decoder must not keep alive: the response, and large buffers.
+func (dec *bodyDecoder) clear() {
+	dec.body, dec.reader = bytes.Buffer{}, Reader{}
+	dec.Reset(&dec.body)
+	if cap(dec.records.scratch) > maxScratch {
+		dec.records.scratch = nil
+	}
+}
+
+// whole returns the only value of the input, without the blanks around it.
+func (dec *bodyDecoder) whole() ([]byte, error) {
+	raw, err := dec.ReadValue()
+	switch err {
+	case nil:
+		err = endOfInput(&dec.Decoder)
+	case io.EOF: //nolint:errorlint // the decoder documents io.EOF itself
+		err = io.ErrUnexpectedEOF // a loop over values would take io.EOF for their end
+	}
+	return raw, withoutNames(err)
+}
+
+// endOfInput returns an error if anything but blanks is left of the input.
+func endOfInput(dec *jsontext.Decoder) error {
+	switch _, err := dec.ReadToken(); {
+	case err == io.EOF: //nolint:errorlint // the decoder documents io.EOF itself
+		return nil
+	case err != nil:
+		return err
+	default:
+		return errors.New("something follows the JSON value")
+	}
+}
+
+// withoutNames removes the JSON pointer from a syntax error. The pointer consists of names
+// from the response, which may be anything, even the beginning of the API key.
+func withoutNames(err error) error {
+	if broken, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
+		plain := *broken
+		plain.JSONPointer = ""
+		return &plain
+	}
+	return err
+}

@@ -1,0 +1,106 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"reflect"
+
+	"github.com/growthgenius/growthgenius-go/internal/errs"
+)
+
+// UnmarshalRecord is the UnmarshalJSON of every record. record is a pointer to the record
+// itself. The whole record is replaced, so that decoding into a variable that was used before
+// leaves nothing of its former value. JSON null changes nothing.
+func UnmarshalRecord(data []byte, record any) error {
+	dec := borrowDecoder(data)
+	defer dec.giveBack()
+	valid, err := dec.whole()
+	if err != nil || KindOf(valid) == KindNull {
+		return err
+	}
+	return dec.records.record(valid, record)
+}
+
+// MarshalRecord is the MarshalJSON of every record. record is a pointer to a copy of the
+// record, converted to a type without methods:
+//
+//	func (c Contact) MarshalJSON() ([]byte, error) {
+//		type plain Contact
+//		return wire.MarshalRecord((*plain)(&c))
+//	}
+//
+// A key in Extra replaces the field of that name. Every field of a record is tagged omitzero,
+// so clearing the field is enough for the key to be written once.
+func MarshalRecord(record any) ([]byte, error) {
+	v := reflect.ValueOf(record).Elem()
+	s := schemaOf(v.Type())
+	for iter := v.Field(s.extra).MapRange(); iter.Next(); {
+		if i, known := s.index[iter.Key().String()]; known {
+			v.Field(i).SetZero()
+		}
+	}
+	return Marshal(record)
+}
+
+// MarshalInput is the MarshalJSON of every input: a struct with a field Extra of type
+// map[string]any. input is a pointer to a copy, converted to a type without methods.
+func MarshalInput(input any) ([]byte, error) {
+	v := reflect.ValueOf(input).Elem()
+	slot := v.FieldByName("Extra")
+	extra, err := EncodeExtra(v.Type(), slot.Interface().(map[string]any))
+	if err != nil {
+		return nil, err
+	}
+	slot.Set(reflect.ValueOf(extra))
+	return Marshal(input)
+}
+
+// UnmarshalInput is the UnmarshalJSON of every input. input is a pointer to the input itself,
+// converted to a type without methods. Numbers in Extra become json.Number, because a float64
+// would round large ones.
+func UnmarshalInput(data []byte, input any) error {
+	if err := Unmarshal(data, input); err != nil {
+		return err
+	}
+	extra := reflect.ValueOf(input).Elem().FieldByName("Extra").Interface().(map[string]any)
+	if len(extra) == 0 {
+		return nil
+	}
+	var raw map[string]json.RawMessage
+	if err := Unmarshal(data, &raw); err != nil {
+		return err
+	}
+	for name := range extra {
+		if _, ok := raw[name]; !ok {
+			continue // it was there before
+		}
+		dec := json.NewDecoder(bytes.NewReader(raw[name]))
+		dec.UseNumber()
+		var exact any
+		if err := dec.Decode(&exact); err != nil {
+			return err
+		}
+		extra[name] = exact
+	}
+	return nil
+}
+
+// EncodeExtra encodes the values of an input's Extra, whose types are the caller's. It
+// rejects keys that are the names of the input's fields.
+func EncodeExtra(input reflect.Type, extra map[string]any) (map[string]any, error) {
+	s := schemaOf(input)
+	encoded := make(map[string]any, len(extra))
+	for name, value := range extra {
+		if i, known := s.index[name]; known {
+			return nil, fmt.Errorf("%w: Extra has %q, which is the field %s: set it there",
+				errs.ErrInvalidInput, name, input.Field(i).Name)
+		}
+		raw, err := MarshalForeign(value)
+		if err != nil {
+			return nil, fmt.Errorf("%w: Extra[%q] cannot be encoded: %w", errs.ErrInvalidInput, name, err)
+		}
+		encoded[name] = json.RawMessage(raw)
+	}
+	return encoded, nil
+}

@@ -1,0 +1,149 @@
+package engine
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/growthgenius/growthgenius-go/internal/redact"
+)
+
+// attempt is how one request ended: with a response or an error.
+type attempt struct {
+	res *Response
+	err error
+	// unsent means that the request provably never left this machine: net/http looked for
+	// a connection and never got one. It proves nothing if the transport does not report
+	// that.
+	unsent bool
+}
+
+// String is the status of the response, or the error.
+func (a attempt) String() string {
+	if a.res != nil {
+		return fmt.Sprintf("%d %s", a.res.Status, http.StatusText(a.res.Status))
+	}
+	return a.err.Error()
+}
+
+// attempt makes one attempt. It sends the request and reads the whole body, so that an
+// attempt whose response is cut short has failed.
+func (c *call) attempt(req *http.Request) (*http.Response, error) {
+	c.attempts++
+	begun, outer := time.Now(), req.Context()
+	ctx, wait := newPatience(outer, c.cfg.Timeout)
+	streaming := false
+	defer func() {
+		if !streaming {
+			wait.end()
+		}
+	}()
+	var left *departure
+	if !c.Free {
+		ctx, left = watchDeparture(ctx, wait.cancel)
+	}
+	req = req.WithContext(ctx)
+	// Each attempt has a header of its own: a transport may change it, though it should not.
+	req.Header = c.newHeader(req.ContentLength > 0)
+	req.Host = req.URL.Host // set this late: otherwise net/http's client clones the URL
+	res, err := c.cfg.roundTrip(req)
+	if err == nil {
+		c.received(res, begun)
+		if c.Stream != nil && res.StatusCode < 300 {
+			err = c.stream(wait, res)
+			streaming = err == nil
+		} else {
+			err = c.last.res.read(res, c.limit())
+		}
+	}
+	if err == nil {
+		res.Body = http.NoBody // it was read, or is read by the caller
+	} else {
+		if err = c.explain(wait, err); c.ctx.Err() == nil && left.stopped() {
+			err = errNotSentAgain
+		}
+		c.last = attempt{err: err, unsent: left.refuted()}
+		res = nil
+	}
+	c.log(outer, begun)
+	return res, err
+}
+
+// received notes the head of a response to a request that was sent then, and reports it to
+// all that learn from it.
+func (c *call) received(res *http.Response, sent time.Time) {
+	c.last = attempt{res: &Response{Status: res.StatusCode, Header: res.Header}}
+	c.cfg.Date(sent, time.Now(), res.Header.Get("Date"))
+	asked, _ := c.last.res.RetryAfter(time.Now())
+	throttled := res.StatusCode == http.StatusTooManyRequests
+	busy := res.StatusCode == http.StatusServiceUnavailable
+	c.cfg.Gate.Answered(sent, throttled, busy, asked)
+}
+
+// newHeader makes the header of one attempt.
+func (c *call) newHeader(hasBody bool) http.Header {
+	header := make(http.Header, len(c.Header)+4)
+	for name, values := range c.Header {
+		header[name] = slices.Clone(values)
+	}
+	own := [...]string{"application/json", c.cfg.Authorization(), c.cfg.UserAgent, "application/json"}
+	header["Accept"], header["Authorization"] = own[0:1:1], own[1:2:2]
+	if header.Get("User-Agent") == "" {
+		header["User-Agent"] = own[2:3:3]
+	}
+	if hasBody {
+		header["Content-Type"] = own[3:4:4]
+	}
+	return header
+}
+
+// roundTrip sends a request with the cookies of the jar, and keeps those of the response.
+//
+// It accepts from a transport what net/http's client accepts: a response without a body,
+// and neither a response nor an error.
+func (cfg *Config) roundTrip(req *http.Request) (*http.Response, error) {
+	if cfg.Cookies != nil {
+		for _, cookie := range cfg.Cookies.Cookies(req.URL) {
+			req.AddCookie(cookie)
+		}
+	}
+	res, err := cfg.Transport.RoundTrip(req)
+	if err != nil {
+		if res != nil && res.Body != nil { // there should be none
+			_ = res.Body.Close()
+		}
+		return nil, err
+	}
+	if res == nil {
+		return nil, fmt.Errorf("the transport (%T) returned neither an answer nor an error", cfg.Transport)
+	}
+	if cfg.Cookies != nil {
+		if cookies := res.Cookies(); len(cookies) > 0 {
+			cfg.Cookies.SetCookies(req.URL, cookies)
+		}
+	}
+	if res.Body == nil {
+		res.Body = http.NoBody
+	}
+	return res, nil
+}
+
+// limit bounds a response that is not streamed.
+func (c *call) limit() int64 {
+	if c.MaxBytes > 0 {
+		return min(c.cfg.MaxBytes, c.MaxBytes)
+	}
+	return c.cfg.MaxBytes
+}
+
+// stream reads a body as far as its first element.
+func (c *call) stream(wait *patience, res *http.Response) error {
+	c.last.res.Body = make([]byte, 0, redact.MaxBody+c.cfg.Redact.Room())
+	wait.timer.Stop() // each read starts it
+	if err := c.Stream(&Body{patience: wait, call: c, res: c.last.res, from: res.Body}); err != nil {
+		_ = res.Body.Close()
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,182 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/hashicorp/go-retryablehttp"
+
+	"github.com/growthgenius/growthgenius-go/internal/errs"
+	"github.com/growthgenius/growthgenius-go/internal/pace"
+)
+
+// call is the state of one call. It is used by one goroutine at a time.
+type call struct {
+	Call
+	cfg     *Config
+	ctx     callContext // by value, so that it needs no memory of its own
+	request retryablehttp.Request
+
+	attempts  int // made by this Do
+	last      attempt
+	verdict   verdict
+	spent     int  // on retries, from the budget
+	ambiguous bool // an attempt may have been carried out
+}
+
+// callContext is the context of a call's requests: the caller's context, with the call in
+// it. The one retry loop and transport of the engine find the call there. Limiters, loggers
+// and transports of the program find the route.
+//
+// The program may print it, so what it refers to is behind a pointer.
+type callContext struct {
+	context.Context //nolint:containedctx // it extends the caller's context
+
+	call *call
+}
+
+type (
+	callKey  struct{}
+	routeKey struct{}
+)
+
+// Value returns the call and the route for their keys.
+func (c *callContext) Value(key any) any {
+	switch key.(type) {
+	case callKey:
+		return c.call
+	case routeKey:
+		return c.call.Route
+	default:
+		return c.Context.Value(key)
+	}
+}
+
+func callOf(ctx context.Context) *call { return ctx.Value(callKey{}).(*call) }
+
+// Route returns the route of the call that a context belongs to.
+func Route(ctx context.Context) (string, bool) {
+	route, ok := ctx.Value(routeKey{}).(string)
+	return route, ok
+}
+
+// newRequest makes the request that the attempts send.
+func (c *call) newRequest() {
+	c.request.Request = (&http.Request{
+		Method: c.Method, URL: c.URL,
+		Header: http.Header{}, // of attempts; net/http would copy the request to add one
+		Proto:  "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+	}).WithContext(&c.ctx)
+	if c.Body != nil {
+		_ = c.request.SetBody(c.Body) // with bytes it cannot fail
+	}
+}
+
+// checkRetry decides what happens after an attempt. The retry loop calls it with the
+// attempt's error, but the attempt has noted all that is needed.
+func (c *call) checkRetry(ctx context.Context, err error) bool {
+	if c.attempts == 0 { // net/http refused the request itself, and would do so again
+		c.last = attempt{err: c.cfg.Redact.Err(unwrapURLError(err)), unsent: true}
+		return false
+	}
+	if c.last.ambiguous() {
+		c.ambiguous = true
+	}
+	c.verdict = c.judge(c.Sent + c.attempts)
+	if c.verdict.again && c.cfg.Logger != nil {
+		c.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "growthgenius: trying again",
+			append(c.attrs(), slog.Duration("wait", c.verdict.wait))...)
+	}
+	return c.verdict.again
+}
+
+// judge decides whether the call is retried after request number n.
+func (c *call) judge(n int) verdict {
+	policy := c.cfg.Retry
+	switch {
+	case c.ctx.Err() != nil || !c.Class.replayable(c.last):
+		return verdict{}
+	case c.Once || n >= policy.MaxAttempts, c.Split && c.last.isSlow():
+		return verdict{}
+	}
+	wait, throttled := policy.backoff(n), false
+	if res := c.last.res; res != nil {
+		throttled = res.Status == http.StatusTooManyRequests
+		asked, ok := res.RetryAfter(time.Now())
+		if asked > policy.MaxRetryAfter {
+			return verdict{why: fmt.Sprintf("not tried again: the API asks to wait %s, MaxRetryAfter is %s",
+				asked, policy.MaxRetryAfter)}
+		}
+		if ok {
+			wait = asked
+		}
+	}
+	if deadline, ok := c.ctx.Deadline(); ok && time.Until(deadline) < wait {
+		return verdict{why: fmt.Sprintf("not tried again: the wait of %s would pass the context's deadline",
+			wait.Round(time.Millisecond))}
+	}
+	if !throttled && !c.cfg.Budget.Take(&c.spent) { // 429s are free: the limiter slows them down
+		return verdict{why: "not tried again: too many calls of this client are failing (retry budget)"}
+	}
+	return verdict{again: true, wait: wait}
+}
+
+// wait blocks until the next attempt may begin.
+func (c *call) wait(ctx context.Context) error {
+	if err := pace.Sleep(ctx, c.verdict.wait); err != nil {
+		return err
+	}
+	return c.cfg.Gate.Wait(ctx)
+}
+
+// unsent is the outcome of a call without an attempt.
+func (c *call) unsent(err error) Outcome {
+	return Outcome{Err: errs.WithContext(err, c.ctx.Err()), Sent: c.Sent}
+}
+
+// outcome is the outcome of a call after its last attempt. err is that of the retry loop:
+// of the attempt, or of the wait for another one.
+func (c *call) outcome(err error) Outcome {
+	o := Outcome{GaveUp: c.verdict.why, Sent: c.Sent + c.attempts, Ambiguous: c.ambiguous}
+	switch {
+	case c.verdict.again: // the context or the limiter ended the wait
+		err = fmt.Errorf("%w while waiting to try again after: %s", c.cfg.Redact.Err(err), c.last)
+		o.Err = errs.WithContext(err, c.ctx.Err())
+	case c.last.err != nil:
+		o.Err = errs.WithContext(c.last.err, c.ctx.Err())
+	default:
+		o.Response = c.last.res
+		if o.Response.Status < 300 {
+			c.cfg.Budget.Succeeded(c.spent)
+		}
+		if c.Class.replayable(c.last) {
+			o.Ended = c.ctx.Err()
+		}
+	}
+	return o
+}
+
+// log logs the last attempt, which began then.
+func (c *call) log(ctx context.Context, begun time.Time) {
+	if c.cfg.Logger == nil {
+		return
+	}
+	c.cfg.Logger.LogAttrs(ctx, slog.LevelDebug, "growthgenius: attempt",
+		append(c.attrs(), slog.Duration("duration", time.Since(begun)))...)
+}
+
+// attrs are the method, the route, and how the last attempt ended.
+func (c *call) attrs() []slog.Attr {
+	attrs := []slog.Attr{
+		slog.String("method", c.Method),
+		slog.String("route", c.Route),
+		slog.Int("attempt", c.Sent+c.attempts),
+	}
+	if c.last.res != nil {
+		return append(attrs, slog.Int("status", c.last.res.Status))
+	}
+	return append(attrs, slog.String("error", c.last.err.Error()))
+}

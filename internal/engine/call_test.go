@@ -1,0 +1,125 @@
+package engine_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/growthgenius/growthgenius-go/internal/engine"
+)
+
+// TestLog: a debug record for each attempt, a warning for each retry, as they are to be
+// read by programs.
+func TestLog(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		logger := slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{
+			Level: slog.LevelDebug,
+			ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+				if a.Key == slog.TimeKey {
+					return slog.Attr{}
+				}
+				return a
+			},
+		}))
+		s := &script{respond: func(n int, _ *http.Request) (*http.Response, error) {
+			time.Sleep(30 * time.Millisecond)
+			switch n {
+			case 1:
+				return reply(503, "", "Retry-After", "7"), nil
+			case 2:
+				return nil, errReset
+			default:
+				return reply(200, "{}"), nil
+			}
+		}}
+		c := call
+		c.Sent = 1
+		newEngine(t, s, withLogger(logger), withRetry(engine.Policy{MaxAttempts: 4, MaxRetryAfter: time.Minute})).Do(t.Context(), c)
+		const want = `{"level":"DEBUG","msg":"growthgenius: attempt","method":"GET","route":"/contacts/{id}","attempt":2,"status":503,"duration":30000000}
+{"level":"WARN","msg":"growthgenius: trying again","method":"GET","route":"/contacts/{id}","attempt":2,"status":503,"wait":7000000000}
+{"level":"DEBUG","msg":"growthgenius: attempt","method":"GET","route":"/contacts/{id}","attempt":3,"error":"connection reset","duration":30000000}
+{"level":"WARN","msg":"growthgenius: trying again","method":"GET","route":"/contacts/{id}","attempt":3,"error":"connection reset","wait":0}
+{"level":"DEBUG","msg":"growthgenius: attempt","method":"GET","route":"/contacts/{id}","attempt":4,"status":200,"duration":30000000}
+`
+		if log.String() != want {
+			t.Errorf("logged\n%swant\n%s", log.String(), want)
+		}
+	})
+}
+
+// noter is the handler of a logger that notes the contexts of its records.
+type noter struct {
+	slog.Handler
+
+	note func(context.Context)
+}
+
+func (n noter) Handle(ctx context.Context, _ slog.Record) error {
+	n.note(ctx)
+	return nil
+}
+
+// TestRoute: a transport, a limiter and a logger are given contexts that know the route,
+// and what the caller's context knows. Other contexts know none.
+func TestRoute(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		type key struct{}
+		seen := map[string]int{}
+		note := func(who string) func(context.Context) {
+			return func(ctx context.Context) {
+				seen[who]++
+				if route, ok := engine.Route(ctx); route != "/contacts/{id}" || !ok || ctx.Value(key{}) != "mine" {
+					t.Errorf("%s: route %q, %t, value %v", who, route, ok, ctx.Value(key{}))
+				}
+			}
+		}
+		s := &script{respond: func(n int, r *http.Request) (*http.Response, error) {
+			note("transport")(r.Context())
+			return reply([]int{503, 200}[n-1], "{}"), nil
+		}}
+		logger := slog.New(noter{slog.NewTextHandler(new(bytes.Buffer), &slog.HandlerOptions{Level: slog.LevelDebug}), note("logger")})
+		limiter := waiter(func(ctx context.Context) error { note("limiter")(ctx); return nil })
+		ctx := context.WithValue(t.Context(), key{}, "mine")
+		newEngine(t, s, withLogger(logger), withLimiter(limiter)).Do(ctx, call)
+		if seen["transport"] != 2 || seen["limiter"] != 2 || seen["logger"] != 3 {
+			t.Errorf("%v", seen)
+		}
+		if route, ok := engine.Route(ctx); ok || route != "" {
+			t.Errorf("the caller's context knows the route %q", route)
+		}
+	})
+}
+
+// TestContextIsPrinted: whoever prints the contexts that a call hands out sees neither the
+// key nor the query, nor a header or a body.
+func TestContextIsPrinted(t *testing.T) {
+	t.Parallel()
+	var printed strings.Builder
+	note := func(ctx context.Context) { fmt.Fprintf(&printed, "%v %+v %#v\n", ctx, ctx, ctx) }
+	s := always(func(r *http.Request) (*http.Response, error) {
+		note(r.Context())
+		return reply(200, "{}"), nil
+	})
+	c := post
+	target := *address
+	target.RawQuery = "email=jane.doe"
+	c.URL, c.Header, c.Body = &target, http.Header{"X-Tenant": {"private"}}, []byte("confidential")
+	newEngine(t, s, withLimiter(waiter(func(ctx context.Context) error { note(ctx); return nil }))).Do(t.Context(), c)
+	for _, secret := range []string{secretKey, "jane.doe", "private", "confidential"} {
+		if strings.Contains(printed.String(), secret) {
+			t.Errorf("%s is in %s", secret, printed.String())
+		}
+	}
+	if printed.Len() == 0 {
+		t.Error("nothing was printed")
+	}
+}

@@ -1,0 +1,125 @@
+// Package engine makes one call over HTTP: its requests, the waits before them, their
+// timeouts, and retries that do no harm.
+//
+// It knows the statuses and headers of HTTP, and no resource, record or error type of the
+// API: the caller builds the URL and the body, and makes an error of a response that is not
+// a success. It is the only package that uses go-retryablehttp.
+package engine
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/hashicorp/go-retryablehttp"
+
+	"github.com/growthgenius/growthgenius-go/internal/pace"
+	"github.com/growthgenius/growthgenius-go/internal/redact"
+)
+
+// Config is what all calls of an engine share.
+type Config struct {
+	Transport     http.RoundTripper
+	Cookies       http.CookieJar // nil for none
+	Authorization func() string  // returns the header; nothing can print the key this way
+	UserAgent     string
+	Timeout       time.Duration // of an attempt; if its body is streamed, of its head and each read
+	MaxBytes      int64         // of a response; if it is streamed, of each element
+	Retry         Policy
+	Gate          *pace.Gate
+	Budget        *pace.Budget
+	Redact        redact.Redactor
+	Logger        *slog.Logger // nil for none
+	// Date is called for each response with its Date header, and with the times when the
+	// request was sent and the response's head was received.
+	Date func(sent, received time.Time, date string)
+}
+
+// Call is what is particular to one call.
+type Call struct {
+	Method   string
+	Route    string      // the path without its ids, for logs and for [Route]
+	URL      *url.URL    // not modified
+	Header   http.Header // in addition to what the engine sets; not modified
+	Body     []byte      // JSON; nil for none
+	Class    Class
+	Once     bool  // it is not retried
+	Free     bool  // net/http may send its requests twice on its own
+	Sent     int   // how many requests of the call were sent before
+	MaxBytes int64 // a tighter bound than the engine's; 0 for that one
+	Split    bool  // it is not retried if the server is slow: its caller asks for less instead
+	// Stream makes the body of a response below 300 a streamed one. It reads the body as
+	// far as the first element, as a part of the attempt: if it fails, the attempt has
+	// failed. The body must be closed if Do returns the response.
+	Stream func(*Body) error
+}
+
+// Outcome is how a call ended: with a Response or an Err.
+type Outcome struct {
+	// Response is the last response, whatever its status.
+	Response *Response
+	// Err means that the last attempt got no response, or that a wait was cut short. It
+	// matches the error of the caller's context if that has ended.
+	Err error
+	// Ended is the error of the caller's context if that has ended and the status of
+	// Response is one that is retried. It is nil if Response is.
+	Ended error
+	// GaveUp says why there was no other attempt, if the Response or Err does not. It is
+	// to be added to the error.
+	GaveUp string
+	// Sent is how many requests of the call were sent, those of Call.Sent included.
+	Sent int
+	// Ambiguous means that a request may have been carried out although its response does
+	// not confirm it, or did not arrive.
+	Ambiguous bool
+}
+
+// Engine makes calls. It is safe for concurrent use.
+type Engine struct {
+	cfg  Config
+	loop retryablehttp.Client
+}
+
+// New returns an engine.
+func New(cfg Config) *Engine {
+	return &Engine{cfg: cfg, loop: retryablehttp.Client{
+		HTTPClient: &http.Client{
+			Transport:     attempts{},
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+		RetryMax: cfg.Retry.MaxAttempts,
+		CheckRetry: func(ctx context.Context, _ *http.Response, err error) (bool, error) {
+			return callOf(ctx).checkRetry(ctx, err), nil
+		},
+		// Backoff does not get the request, and so cannot know the call: PrepareRetry waits.
+		Backoff:      func(time.Duration, time.Duration, int, *http.Response) time.Duration { return 0 },
+		PrepareRetry: func(r *http.Request) error { return callOf(r.Context()).wait(r.Context()) },
+		ErrorHandler: retryablehttp.PassthroughErrorHandler,
+	}}
+}
+
+// attempts is the transport under the retry loop.
+type attempts struct{}
+
+func (attempts) RoundTrip(req *http.Request) (*http.Response, error) {
+	return callOf(req.Context()).attempt(req)
+}
+
+// Do waits until the call's request may be sent, sends it, and retries it if that does no
+// harm. It returns when there is a response with its whole body, or none will come.
+func (e *Engine) Do(ctx context.Context, spec Call) Outcome {
+	c := &call{Call: spec, cfg: &e.cfg}
+	c.Class = c.Class.Of(c.Method)
+	c.ctx = callContext{ctx, c}
+	c.newRequest()
+	if err := e.cfg.Gate.Wait(&c.ctx); err != nil {
+		return c.unsent(err)
+	}
+	res, err := e.loop.Do(&c.request)
+	if res != nil {
+		_ = res.Body.Close() // the attempt has read it
+	}
+	return c.outcome(err)
+}

@@ -1,0 +1,245 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/growthgenius/growthgenius-go/internal/engine"
+	"github.com/growthgenius/growthgenius-go/internal/pace"
+)
+
+// TestDo: a response comes with its status, header and body, whatever the status.
+func TestDo(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{200, 201, 202, 204, 301, 400, 401, 403, 404, 409, 422} {
+		s := always(func(*http.Request) (*http.Response, error) { return reply(status, `{"a":1}`, "X-Odd", "yes"), nil })
+		out := newEngine(t, s).Do(t.Context(), call)
+		if out.Err != nil || out.Ended != nil || out.GaveUp != "" || out.Sent != 1 || out.Ambiguous != (status == 301) {
+			t.Errorf("%d: %+v", status, out)
+		}
+		if r := out.Response; r.Status != status || r.Header.Get("X-Odd") != "yes" || string(r.Body) != `{"a":1}` {
+			t.Errorf("%d: %+v", status, out.Response)
+		}
+	}
+}
+
+// TestRedirectsAreNotFollowed: to another path of the same server neither.
+func TestRedirectsAreNotFollowed(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		s := always(func(*http.Request) (*http.Response, error) { return reply(status, "", "Location", "/elsewhere"), nil })
+		for _, c := range []engine.Call{call, post} {
+			sent := s.n.Load()
+			if out := newEngine(t, s).Do(t.Context(), c); out.Response == nil || out.Response.Status != status || s.n.Load() != sent+1 {
+				t.Errorf("%d: %+v after %d requests", status, out, s.n.Load()-sent)
+			}
+		}
+	}
+}
+
+// TestSent: the requests of the call that were sent before count: for the attempts that it
+// may make, and in the outcome.
+func TestSent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for before, want := range map[int]int{0: 4, 1: 4, 3: 4, 4: 5, 7: 8} {
+			c := call
+			c.Sent = before
+			s := statuses(503)
+			if out := newEngine(t, s).Do(t.Context(), c); out.Sent != want || int(s.n.Load()) != want-before {
+				t.Errorf("after %d: sent %d, %d requests", before, out.Sent, s.n.Load())
+			}
+		}
+	})
+}
+
+// TestLimiterBeforeEveryAttempt: the limiter is waited for before each request, with the
+// context of the call.
+func TestLimiterBeforeEveryAttempt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var order []string
+		s := always(func(*http.Request) (*http.Response, error) {
+			order = append(order, "request")
+			return reply(503, ""), nil
+		})
+		limiter := waiter(func(ctx context.Context) error {
+			route, ok := engine.Route(ctx)
+			order = append(order, fmt.Sprintf("wait %s %t", route, ok))
+			return nil
+		})
+		newEngine(t, s, withLimiter(limiter)).Do(t.Context(), call)
+		if want := slices.Repeat([]string{"wait /contacts/{id} true", "request"}, 4); !slices.Equal(order, want) {
+			t.Errorf("%q", order)
+		}
+	})
+}
+
+// TestLimiterThatRefuses: its error is the outcome, and nothing is sent.
+func TestLimiterThatRefuses(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("redis: connection refused")
+	empty := rate.NewLimiter(rate.Every(24*time.Hour), 1)
+	empty.Allow()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+	defer cancel()
+	for name, tt := range map[string]struct {
+		limiter  pace.Limiter
+		is       error
+		text     string
+		deadline bool
+	}{
+		"broken": {waiter(func(context.Context) error { return broken }), broken, "redis: connection refused", false},
+		"past the deadline": {
+			empty, context.DeadlineExceeded, "rate: Wait(n=1) would exceed context deadline (context deadline exceeded)", true,
+		},
+	} {
+		s := statuses(200)
+		c := call
+		c.Sent = 2
+		out := newEngine(t, s, withLimiter(tt.limiter)).Do(ctx, c)
+		if out.Response != nil || !errors.Is(out.Err, tt.is) || out.Err.Error() != tt.text || out.GaveUp != "" ||
+			out.Sent != 2 || out.Ambiguous || s.n.Load() != 0 || errors.Is(out.Err, context.DeadlineExceeded) != tt.deadline {
+			t.Errorf("%s: %+v after %d requests", name, out, s.n.Load())
+		}
+	}
+}
+
+// TestCanceledBefore: nothing is sent if the context has ended.
+func TestCanceledBefore(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	s := statuses(200)
+	if out := newEngine(t, s).Do(ctx, call); !errors.Is(out.Err, context.Canceled) || out.Sent != 0 || s.n.Load() != 0 {
+		t.Errorf("%+v after %d requests", out, s.n.Load())
+	}
+}
+
+// TestWaitCutShort: a context that ends, or a limiter that fails, while the call waits to be
+// retried. The error says after what.
+func TestWaitCutShort(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("redis: no " + secretKey)
+	for name, tt := range map[string]struct {
+		s    *script
+		text string
+		is   error
+		ends bool // the context does, while the call waits
+	}{
+		"canceled after a status": {
+			statuses(503), "context canceled while waiting to try again after: 503 Service Unavailable", context.Canceled, true,
+		},
+		"canceled after an error": {
+			failing(errReset), "context canceled while waiting to try again after: connection reset", context.Canceled, true,
+		},
+		"the limiter": {
+			statuses(429), "redis: no [redacted] while waiting to try again after: 429 Too Many Requests", nil, false,
+		},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			turns := 0
+			limiter := waiter(func(context.Context) error {
+				if turns++; turns > 1 && !tt.ends {
+					return broken
+				}
+				return nil
+			})
+			p := policy
+			if tt.ends {
+				p.MinBackoff, p.MaxBackoff = time.Hour, time.Hour
+				time.AfterFunc(time.Microsecond, cancel)
+			}
+			out := newEngine(t, tt.s, withRetry(p), withLimiter(limiter)).Do(ctx, call)
+			if out.Response != nil || out.Err == nil || out.Err.Error() != tt.text || (tt.is != nil && !errors.Is(out.Err, tt.is)) {
+				t.Errorf("%s: %v", name, out.Err)
+			}
+			if out.GaveUp != "" || out.Sent != 1 || !out.Ambiguous == strings.HasPrefix(name, "canceled") {
+				t.Errorf("%s: %+v", name, out)
+			}
+		})
+	}
+}
+
+// TestPauseForAll: a response that asks for a wait stops the other calls too.
+func TestPauseForAll(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{429, 503} {
+		synctest.Test(t, func(t *testing.T) {
+			begun := time.Now()
+			s := &script{respond: func(n int, _ *http.Request) (*http.Response, error) {
+				if n == 1 {
+					return reply(status, "", "Retry-After", "5"), nil
+				}
+				if took := time.Since(begun); took != 5*time.Second {
+					t.Errorf("%d: request %d was sent after %s", status, n, took)
+				}
+				return reply(200, "{}"), nil
+			}}
+			e := newEngine(t, s)
+			once := call
+			once.Once = true
+			e.Do(t.Context(), once)
+			if out := e.Do(t.Context(), call); out.Err != nil {
+				t.Error(out.Err)
+			}
+		})
+	}
+}
+
+// TestPauseIsReported: the gate learns of the status and of the wait, and the clock of the
+// Date header before that.
+func TestPauseIsReported(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var order []string
+		begun := time.Now()
+		s := &script{respond: func(n int, _ *http.Request) (*http.Response, error) {
+			time.Sleep(time.Second)
+			if n == 1 {
+				return reply(429, "", "Retry-After", "7", "Date", "today"), nil
+			}
+			return reply(200, "{}"), nil
+		}}
+		e := newEngine(t, s, withLimiter(aware(func(d time.Duration) { order = append(order, "throttled "+d.String()) })),
+			func(c *engine.Config) {
+				c.Date = func(sent, received time.Time, date string) {
+					order = append(order, fmt.Sprintf("date %q %s %s", date, sent.Sub(begun), received.Sub(begun)))
+				}
+			})
+		e.Do(t.Context(), call)
+		want := []string{`date "today" 0s 1s`, "throttled 7s", `date "" 8s 9s`}
+		if !slices.Equal(order, want) {
+			t.Errorf("%q, want %q", order, want)
+		}
+	})
+}
+
+// aware is a limiter that learns of 429s.
+type aware func(time.Duration)
+
+func (aware) Wait(context.Context) error  { return nil }
+func (a aware) Throttled(d time.Duration) { a(d) }
+
+// TestRefusedByNetHTTP: a request that cannot be sent at all is an error.
+func TestRefusedByNetHTTP(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := statuses(200)
+		out := newEngine(t, s).Do(t.Context(), engine.Call{Method: http.MethodGet})
+		if out.Err == nil || out.Sent != 0 || out.Ambiguous || s.n.Load() != 0 {
+			t.Errorf("%+v", out)
+		}
+	})
+}

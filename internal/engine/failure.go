@@ -1,0 +1,87 @@
+package engine
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/growthgenius/growthgenius-go/internal/errs"
+)
+
+// timeoutError means that an attempt took longer than its timeout. That is not the caller's
+// deadline, so it does not match context.DeadlineExceeded.
+type timeoutError struct{ after time.Duration }
+
+func (e timeoutError) Error() string { return fmt.Sprintf("no complete answer within %s", e.after) }
+func (timeoutError) Timeout() bool   { return true }
+func (timeoutError) Temporary() bool { return true }
+
+func isTimeout(err error) bool {
+	_, ok := errors.AsType[timeoutError](err)
+	return ok
+}
+
+// isPermanent reports whether another attempt would fail the same way.
+func isPermanent(err error) bool {
+	if errors.Is(err, errs.ErrResponseTooLarge) {
+		return true
+	}
+	var (
+		verification *tls.CertificateVerificationError
+		authority    x509.UnknownAuthorityError
+		hostname     x509.HostnameError
+		invalid      x509.CertificateInvalidError
+	)
+	return errors.As(err, &verification) || errors.As(err, &authority) ||
+		errors.As(err, &hostname) || errors.As(err, &invalid)
+}
+
+// explain returns what an error of an attempt means. It distinguishes the end of the
+// caller's context from the attempt's own timeout, for which net/http has the same words.
+// It removes the query and the key from all others.
+func (c *call) explain(wait *patience, err error) error {
+	if ctxErr := c.ctx.Err(); ctxErr != nil {
+		return ctxErr
+	}
+	if wait.over() || errs.IsContext(err) {
+		return timeoutError{c.cfg.Timeout}
+	}
+	return c.cfg.Redact.Err(withoutQuery(unwrapURLError(err), c.URL.RawQuery))
+}
+
+// unwrapURLError drops the URL that net/http puts into its errors, with the query.
+func unwrapURLError(err error) error {
+	for {
+		u, ok := errors.AsType[*url.Error](err)
+		if !ok {
+			return err
+		}
+		err = u.Err
+	}
+}
+
+// withoutQuery returns err itself unless its text quotes the query.
+func withoutQuery(err error, query string) error {
+	text := err.Error()
+	if query == "" || !strings.Contains(text, query) {
+		return err
+	}
+	return quotedQueryError{
+		text: strings.ReplaceAll(text, query, "[query]"),
+		is:   func(target error) bool { return errors.Is(err, target) },
+	}
+}
+
+// quotedQueryError is an error whose text leaves out the query, which its cause quotes. The
+// cause is behind a function: it can be matched, and not printed.
+type quotedQueryError struct {
+	text string
+	is   func(target error) bool
+}
+
+func (e quotedQueryError) Error() string        { return e.text }
+func (e quotedQueryError) Is(target error) bool { return e.is(target) }

@@ -1,0 +1,85 @@
+package engine
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+
+	"github.com/growthgenius/growthgenius-go/internal/errs"
+	"github.com/growthgenius/growthgenius-go/internal/redact"
+)
+
+// Response is a response with its whole body, or with the beginning of a streamed one.
+type Response struct {
+	Status int
+	Header http.Header
+	Body   []byte
+
+	buffer *bodyBuffer // holds Body; nil if that is not pooled
+}
+
+// bodyBuffer reads a body up to a bound.
+type bodyBuffer struct {
+	bytes.Buffer
+
+	from io.LimitedReader
+}
+
+// bodies are the buffers of responses that have been released.
+var bodies = sync.Pool{New: func() any { return new(bodyBuffer) }}
+
+// maxPooled is the capacity of the largest buffers that are kept for other responses.
+const maxPooled = 64 << 10
+
+// IsPage reports whether the body is HTML or XML, such as a proxy's, rather than JSON.
+func (r *Response) IsPage() bool { return bytes.HasPrefix(bytes.TrimSpace(r.Body), []byte("<")) }
+
+// RequestID returns the server's id of the request, from one of the usual headers, or "".
+func (r *Response) RequestID() string {
+	for _, name := range []string{"X-Request-Id", "X-Correlation-Id", "Request-Id"} {
+		if id := r.Header.Get(name); id != "" && len(id) <= 128 { // part of an id identifies nothing
+			return redact.Printable(id)
+		}
+	}
+	return ""
+}
+
+// Release lets other responses use the memory of the body. Nothing may refer to that any
+// more.
+func (r *Response) Release() {
+	if r.buffer != nil && r.buffer.Cap() <= maxPooled {
+		r.buffer.Reset()
+		bodies.Put(r.buffer)
+	}
+	r.Body, r.buffer = nil, nil
+}
+
+// read reads the body of res, which is bounded, and closes it.
+func (r *Response) read(res *http.Response, limit int64) error {
+	defer func() { _ = res.Body.Close() }()
+	tooLarge := func() error {
+		return fmt.Errorf("%w: the answer (status %d) is over %d bytes; see WithMaxResponseBytes",
+			errs.ErrResponseTooLarge, res.StatusCode, limit)
+	}
+	// The length in the response to a HEAD is not that of a body.
+	if res.ContentLength > limit && (res.Request == nil || res.Request.Method != http.MethodHead) {
+		return tooLarge()
+	}
+	buf := bodies.Get().(*bodyBuffer)
+	if n := res.ContentLength; n > 0 && n <= 1<<20 {
+		buf.Grow(int(n) + bytes.MinRead)
+	}
+	buf.from = io.LimitedReader{R: res.Body, N: limit + 1}
+	n, err := buf.ReadFrom(&buf.from)
+	buf.from.R = nil
+	if n > limit {
+		return tooLarge()
+	}
+	if err != nil {
+		return fmt.Errorf("the answer (status %d) broke off after %d bytes: %w", res.StatusCode, n, err)
+	}
+	r.Body, r.buffer = buf.Bytes(), buf
+	return nil
+}

@@ -1,0 +1,131 @@
+package engine
+
+import (
+	"errors"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// Policy is how often and how patiently a call is retried. It has the fields of
+// growthgenius.RetryPolicy, with the defaults filled in.
+type Policy struct {
+	MaxAttempts   int           // how many requests a call may send
+	MinBackoff    time.Duration // the upper bound of the first wait; it doubles each time
+	MaxBackoff    time.Duration // the upper bound of every wait
+	MaxRetryAfter time.Duration // the longest Retry-After that is waited out
+}
+
+// backoff returns a random wait after request number n: between nothing and a bound that
+// doubles each time. It is random so that clients that failed at the same time do not come
+// back at the same time.
+func (p Policy) backoff(n int) time.Duration {
+	bound := p.MaxBackoff
+	if shift := n - 1; shift < 32 && p.MinBackoff<<shift>>shift == p.MinBackoff {
+		bound = min(bound, p.MinBackoff<<shift)
+	}
+	return rand.N(max(bound, bound+1)) //nolint:gosec // jitter needs no secrecy
+}
+
+// Class says which requests may be sent again without harm.
+type Class int
+
+const (
+	// ByMethod is what the method says: GET, HEAD, OPTIONS, PUT, PATCH and DELETE are
+	// Safe, all others Unsent.
+	ByMethod Class = iota
+	// Safe requests may be repeated: reads, updates and deletes.
+	Safe
+	// Unsent requests may be repeated only if they were not carried out: creates.
+	Unsent
+)
+
+// Of returns the class of a request with this method: Safe or Unsent.
+func (c Class) Of(method string) Class {
+	if c != ByMethod {
+		return c
+	}
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions,
+		http.MethodPut, http.MethodPatch, http.MethodDelete:
+		return Safe
+	default:
+		return Unsent
+	}
+}
+
+// replayable reports whether an attempt that ended like this may be followed by another.
+func (c Class) replayable(a attempt) bool {
+	if a.res != nil {
+		if a.res.Status == http.StatusTooManyRequests {
+			return true // it is taken to mean "not processed"
+		}
+		return c == Safe && (a.res.Status == http.StatusRequestTimeout || a.res.Status >= 500)
+	}
+	if isPermanent(a.err) {
+		return false
+	}
+	return c == Safe || a.unsent
+}
+
+// ambiguous reports whether the request may have been carried out although nothing confirms
+// it.
+func (a attempt) ambiguous() bool {
+	if a.res == nil {
+		return a.err != nil && !a.unsent
+	}
+	s := a.res.Status
+	return s == http.StatusRequestTimeout || s >= 500 || (300 <= s && s < 400)
+}
+
+// isSlow reports whether the response took too long, by a clock of this machine or of a
+// server.
+func (a attempt) isSlow() bool {
+	if a.res != nil {
+		return IsSlow(nil, a.res.Status)
+	}
+	return IsSlow(a.err, 0)
+}
+
+// IsSlow reports whether a call that ended with this error, or this status, might have got
+// a response in time if it had asked for less.
+func IsSlow(err error, status int) bool {
+	const originTimeout = 524 // of Cloudflare
+	return isTimeout(err) || status == http.StatusRequestTimeout ||
+		status == http.StatusGatewayTimeout || status == originTimeout
+}
+
+// verdict is what is to be done after an attempt.
+type verdict struct {
+	again bool
+	wait  time.Duration // before it
+	why   string        // why not again, if the attempt does not say so
+}
+
+// RetryAfter returns the wait that the response asks for in its Retry-After header, and
+// whether it does. The header has seconds or a date. A date is compared with the Date
+// header of the response, so that the clocks need not agree. One that has passed is 0.
+func (r *Response) RetryAfter(now time.Time) (time.Duration, bool) {
+	text := r.Header.Get("Retry-After")
+	if text == "" {
+		return 0, false
+	}
+	const forever = time.Duration(1<<63 - 1)
+	if seconds, err := strconv.ParseUint(text, 10, 64); err == nil {
+		if seconds > uint64(forever/time.Second) {
+			return forever, true
+		}
+		return time.Duration(seconds) * time.Second, true
+	} else if errors.Is(err, strconv.ErrRange) {
+		return forever, true
+	}
+	at, err := http.ParseTime(text)
+	if err != nil {
+		return 0, false
+	}
+	if date, err := http.ParseTime(r.Header.Get("Date")); err == nil {
+		now = date
+	}
+	return max(0, at.Sub(now)), true
+}

@@ -1,0 +1,403 @@
+package engine_test
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"testing/synctest"
+	"time"
+
+	"github.com/growthgenius/growthgenius-go/internal/engine"
+	"github.com/growthgenius/growthgenius-go/internal/pace"
+)
+
+// ending is how an attempt ends.
+type ending struct {
+	respond      func(*http.Request) (*http.Response, error)
+	safe, unsent bool // whether the class is retried after it
+	ambiguous    bool
+}
+
+func status(code int, safe, unsent, ambiguous bool) ending {
+	return ending{func(*http.Request) (*http.Response, error) { return reply(code, "{}"), nil }, safe, unsent, ambiguous}
+}
+
+func failure(err error, safe, unsent, ambiguous bool) ending {
+	return ending{func(*http.Request) (*http.Response, error) { return nil, err }, safe, unsent, ambiguous}
+}
+
+func cut(*http.Request) (*http.Response, error) {
+	return streaming(io.MultiReader(strings.NewReader(`{"contact":`), iotest.ErrReader(io.ErrUnexpectedEOF))), nil
+}
+
+func endings() map[string]ending {
+	all := map[string]ending{
+		"refused":           {refuse, true, true, false},
+		"reset":             {reset, true, false, true},
+		"an unknown error":  failure(errReset, true, false, true),
+		"a timeout":         {hang, true, false, true},
+		"a body cut short":  {cut, true, false, true},
+		"a body too large":  {func(*http.Request) (*http.Response, error) { return reply(200, strings.Repeat(" ", 1<<20+1)), nil }, false, false, true},
+		"bad certificate":   failure(fmt.Errorf("tls: %w", &tls.CertificateVerificationError{Err: errReset}), false, false, true),
+		"unknown authority": failure(x509.UnknownAuthorityError{}, false, false, true),
+		"another host":      failure(x509.HostnameError{Certificate: &x509.Certificate{}}, false, false, true),
+		"expired":           failure(x509.CertificateInvalidError{Reason: x509.Expired}, false, false, true),
+		"408":               status(408, true, false, true),
+		"429":               status(429, true, true, false),
+	}
+	for _, code := range []int{200, 201, 202, 204, 206, 299, 400, 401, 403, 404, 405, 409, 410, 422, 423, 425, 499} {
+		all[fmt.Sprint(code)] = status(code, false, false, false)
+	}
+	for _, code := range []int{300, 301, 302, 307, 308, 399} {
+		all[fmt.Sprint(code)] = status(code, false, false, true)
+	}
+	for _, code := range []int{500, 501, 502, 503, 504, 505, 520, 524, 529, 599} {
+		all[fmt.Sprint(code)] = status(code, true, false, true)
+	}
+	return all
+}
+
+// TestClasses: which class is retried after what, and whether the request may have been
+// carried out.
+func TestClasses(t *testing.T) {
+	t.Parallel()
+	for name, end := range endings() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				for class, retried := range map[engine.Class]bool{engine.Safe: end.safe, engine.Unsent: end.unsent} {
+					s := always(end.respond)
+					out := newEngine(t, s).Do(t.Context(), engine.Call{Method: http.MethodGet, URL: address, Class: class})
+					want := 1
+					if retried {
+						want = policy.MaxAttempts
+					}
+					if out.Sent != want || int(s.n.Load()) != want || out.Ambiguous != end.ambiguous || out.GaveUp != "" || out.Ended != nil {
+						t.Errorf("class %d: %+v after %d requests, want %d", class, out, s.n.Load(), want)
+					}
+					if (out.Err == nil) == (out.Response == nil) {
+						t.Errorf("class %d: %+v", class, out)
+					}
+				}
+			})
+		})
+	}
+}
+
+// TestClassByMethod: of the methods only those are safe that HTTP calls idempotent, and
+// PATCH, which sets fields.
+func TestClassByMethod(t *testing.T) {
+	t.Parallel()
+	for method, want := range map[string]engine.Class{
+		"GET": engine.Safe, "HEAD": engine.Safe, "OPTIONS": engine.Safe, "PUT": engine.Safe, "PATCH": engine.Safe, "DELETE": engine.Safe,
+		"POST": engine.Unsent, "LOCK": engine.Unsent, "get": engine.Unsent,
+	} {
+		if got := engine.ByMethod.Of(method); got != want {
+			t.Errorf("%s is of class %d, want %d", method, got, want)
+		}
+		if engine.Safe.Of(method) != engine.Safe || engine.Unsent.Of(method) != engine.Unsent {
+			t.Errorf("%s changes a class that is set", method)
+		}
+		synctest.Test(t, func(t *testing.T) {
+			s := statuses(503)
+			newEngine(t, s).Do(t.Context(), engine.Call{Method: method, URL: address})
+			if n := s.n.Load(); (n == 4) != (want == engine.Safe) {
+				t.Errorf("%s was sent %d times", method, n)
+			}
+		})
+	}
+}
+
+// TestAmbiguousStays: one attempt that may have been carried out makes the call ambiguous,
+// whatever follows.
+func TestAmbiguousStays(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for want, codes := range map[bool][]int{true: {503, 404}, false: {429, 404}} {
+			if out := newEngine(t, statuses(codes...)).Do(t.Context(), call); out.Ambiguous != want || out.Response.Status != 404 || out.Sent != 2 {
+				t.Errorf("%v: %+v", codes, out)
+			}
+		}
+	})
+}
+
+// TestOnce: such a call is sent once, and there is nothing to add to its error.
+func TestOnce(t *testing.T) {
+	t.Parallel()
+	c := call
+	c.Once = true
+	for _, s := range []*script{statuses(503), statuses(429), failing(errReset)} {
+		if out := newEngine(t, s).Do(t.Context(), c); out.Sent != 1 || out.GaveUp != "" || s.n.Load() != 1 {
+			t.Errorf("%+v", out)
+		}
+	}
+}
+
+// TestSplit: a call that can ask for less is not retried if the server is slow, and is if
+// it fails otherwise.
+func TestSplit(t *testing.T) {
+	t.Parallel()
+	c := call
+	c.Split = true
+	for name, tt := range map[string]struct {
+		s    *script
+		sent int
+	}{
+		"408": {statuses(408), 1}, "504": {statuses(504), 1}, "524": {statuses(524), 1}, "hang": {always(hang), 1},
+		"500": {statuses(500), 4}, "503": {statuses(503), 4}, "429": {statuses(429), 4}, "reset": {failing(errReset), 4},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			out := newEngine(t, tt.s).Do(t.Context(), c)
+			slow := engine.IsSlow(out.Err, 0)
+			if out.Response != nil {
+				slow = engine.IsSlow(nil, out.Response.Status)
+			}
+			if out.Sent != tt.sent || slow != (tt.sent == 1) || out.GaveUp != "" {
+				t.Errorf("%s: %+v", name, out)
+			}
+		})
+	}
+	if engine.IsSlow(nil, 0) || engine.IsSlow(nil, 200) || engine.IsSlow(context.DeadlineExceeded, 0) {
+		t.Error("what is not slow is")
+	}
+}
+
+// TestEnded: if the context has ended when a response comes that would be retried, the
+// outcome says so. Any other response is not the context's business.
+func TestEnded(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		status int
+		class  engine.Class
+		want   error
+	}{
+		{503, engine.Safe, context.Canceled},
+		{429, engine.Safe, context.Canceled},
+		{429, engine.Unsent, context.Canceled},
+		{503, engine.Unsent, nil},
+		{404, engine.Safe, nil},
+		{200, engine.Safe, nil},
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		s := always(func(*http.Request) (*http.Response, error) {
+			cancel()
+			return reply(tt.status, "{}"), nil
+		})
+		out := newEngine(t, s).Do(ctx, engine.Call{Method: http.MethodGet, URL: address, Class: tt.class})
+		if out.Err != nil || out.Response.Status != tt.status || out.Ended != tt.want || out.Sent != 1 || out.GaveUp != "" {
+			t.Errorf("%+v: %+v", tt, out)
+		}
+	}
+}
+
+// waits returns how long an engine waits between the attempts of a call that fails.
+func waits(t *testing.T, p engine.Policy) (waited []time.Duration) {
+	t.Helper()
+	last := time.Now()
+	s := always(func(*http.Request) (*http.Response, error) {
+		waited = append(waited, time.Since(last))
+		last = time.Now()
+		return reply(500, ""), nil
+	})
+	newEngine(t, s, withRetry(p)).Do(t.Context(), call)
+	return waited[1:]
+}
+
+// TestBackoff: each wait is between nothing and a bound, which doubles from MinBackoff to
+// MaxBackoff. Over many calls the waits come close to both.
+func TestBackoff(t *testing.T) {
+	t.Parallel()
+	const ms = time.Millisecond
+	for _, tt := range []struct {
+		p      engine.Policy
+		bounds []time.Duration
+	}{
+		{engine.Policy{MaxAttempts: 7, MinBackoff: 250 * ms, MaxBackoff: 2 * time.Second}, []time.Duration{250 * ms, 500 * ms, 1000 * ms, 2000 * ms, 2000 * ms, 2000 * ms}},
+		{engine.Policy{MaxAttempts: 4, MinBackoff: 100 * ms, MaxBackoff: 150 * ms}, []time.Duration{100 * ms, 150 * ms, 150 * ms}},
+		{engine.Policy{MaxAttempts: 3, MinBackoff: ms, MaxBackoff: ms}, []time.Duration{ms, ms}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			longest, shortest := make([]time.Duration, len(tt.bounds)), slicesOf(len(tt.bounds), time.Hour)
+			for range 1000 {
+				for i, d := range waits(t, tt.p) {
+					longest[i], shortest[i] = max(longest[i], d), min(shortest[i], d)
+				}
+			}
+			for i, bound := range tt.bounds {
+				if longest[i] > bound || longest[i] < bound*98/100 || shortest[i] < 0 || shortest[i] > bound/50 {
+					t.Errorf("%+v: wait %d is between %s and %s, want 0 and %s", tt.p, i+1, shortest[i], longest[i], bound)
+				}
+			}
+		})
+	}
+}
+
+func slicesOf(n int, d time.Duration) []time.Duration {
+	all := make([]time.Duration, n)
+	for i := range all {
+		all[i] = d
+	}
+	return all
+}
+
+// TestBackoffDoesNotOverflow: the bound of a late attempt, or the largest of all bounds,
+// is MaxBackoff and not what an overflow makes of it.
+func TestBackoffDoesNotOverflow(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for i, d := range waits(t, engine.Policy{MaxAttempts: 80, MinBackoff: time.Second, MaxBackoff: time.Minute}) {
+			if d < 0 || d > time.Minute {
+				t.Errorf("wait %d is %s", i+1, d)
+			}
+		}
+	})
+	for _, p := range []engine.Policy{
+		{MaxAttempts: 60, MinBackoff: 1, MaxBackoff: math.MaxInt64},
+		{MaxAttempts: 2, MinBackoff: math.MaxInt64, MaxBackoff: math.MaxInt64},
+		{MaxAttempts: 2}, // no wait at all
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 48*time.Hour)
+			defer cancel()
+			out := newEngine(t, statuses(500), withRetry(p)).Do(ctx, call)
+			if out.Response == nil && !errors.Is(out.Err, context.DeadlineExceeded) {
+				t.Errorf("%+v: %+v", p, out)
+			}
+		})
+	}
+}
+
+// TestRetryAfterIsWaitedOut: to the instant, in place of the backoff. A wait over
+// MaxRetryAfter is not: then the response is returned at once, and the outcome says why.
+func TestRetryAfterIsWaitedOut(t *testing.T) {
+	t.Parallel()
+	const date = "Thu, 29 Feb 2024 23:59:50 GMT" // far from the clock of the bubble
+	for after, want := range map[string]time.Duration{
+		"0": 0, "1": time.Second, "60": time.Minute, "61": -61 * time.Second, "99999999999": -math.MaxInt64,
+		"Fri, 01 Mar 2024 00:00:10 GMT": 20 * time.Second, "Thu, 29 Feb 2024 22:00:00 GMT": 0,
+		"Fri, 01 Mar 2024 00:01:50 GMT": -2 * time.Minute,
+	} {
+		for _, code := range []int{408, 429, 500, 503} { // only 429 and 503 stop other calls too
+			for class, retried := range map[engine.Class]bool{engine.Safe: true, engine.Unsent: code == 429} {
+				synctest.Test(t, func(t *testing.T) {
+					begun := time.Now()
+					s := &script{respond: func(n int, _ *http.Request) (*http.Response, error) {
+						if n == 1 {
+							return reply(code, "", "Retry-After", after, "Date", date), nil
+						}
+						return reply(200, "{}"), nil
+					}}
+					out := newEngine(t, s).Do(t.Context(), engine.Call{Method: http.MethodGet, URL: address, Class: class})
+					took := time.Since(begun)
+					switch {
+					case !retried:
+						if out.Response.Status != code || out.GaveUp != "" || took != 0 {
+							t.Errorf("%s, %d, class %d: %+v after %s", after, code, class, out, took)
+						}
+					case want < 0:
+						text := fmt.Sprintf("not tried again: the API asks to wait %s, MaxRetryAfter is 1m0s", -want)
+						if out.Response.Status != code || out.GaveUp != text || took != 0 {
+							t.Errorf("%s, %d, class %d: %+v after %s", after, code, class, out, took)
+						}
+					case out.Response.Status != 200 || out.GaveUp != "" || took != want:
+						t.Errorf("%s, %d, class %d: %+v after %s", after, code, class, out, took)
+					}
+				})
+			}
+		}
+	}
+}
+
+// TestWaitPastTheDeadline: a wait that would pass the caller's deadline is not begun. The
+// response is returned at once, and the outcome says why.
+func TestWaitPastTheDeadline(t *testing.T) {
+	t.Parallel()
+	for seconds, text := range map[string]string{
+		"20": "not tried again: the wait of 20s would pass the context's deadline", "10": "", "9": "",
+	} {
+		for _, class := range []engine.Class{engine.Safe, engine.Unsent} {
+			synctest.Test(t, func(t *testing.T) {
+				begun := time.Now()
+				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+				defer cancel()
+				s := always(func(*http.Request) (*http.Response, error) { return reply(429, "", "Retry-After", seconds), nil })
+				out := newEngine(t, s).Do(ctx, engine.Call{Method: http.MethodGet, URL: address, Class: class})
+				if text != "" && (out.Response == nil || out.GaveUp != text || out.Ended != nil || time.Since(begun) != 0) {
+					t.Errorf("%s: %+v after %s", seconds, out, time.Since(begun))
+				}
+				if text == "" && time.Since(begun) < 9*time.Second {
+					t.Errorf("%s: %+v after %s", seconds, out, time.Since(begun))
+				}
+			})
+		}
+	}
+}
+
+// TestBudgetRunsOut: once the budget is empty, calls are sent once, and the outcome says
+// why. 429s are retried nevertheless.
+func TestBudgetRunsOut(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const text = "not tried again: too many calls of this client are failing (retry budget)"
+		s := statuses(503)
+		e := newEngine(t, s)
+		for range 33 { // 3 retries each
+			if out := e.Do(t.Context(), call); out.GaveUp != "" || out.Sent != 4 {
+				t.Fatalf("%+v", out)
+			}
+		}
+		if out := e.Do(t.Context(), call); out.GaveUp != text || out.Sent != 2 || out.Response.Status != 503 {
+			t.Errorf("the last retry: %+v", out)
+		}
+		if out := e.Do(t.Context(), call); out.GaveUp != text || out.Sent != 1 || out.Response.Status != 503 {
+			t.Errorf("empty: %+v", out)
+		}
+		s.respond = func(int, *http.Request) (*http.Response, error) { return nil, errReset }
+		if out := e.Do(t.Context(), call); out.GaveUp != text || out.Sent != 1 || !errors.Is(out.Err, errReset) {
+			t.Errorf("an error: %+v", out)
+		}
+		s.respond = func(int, *http.Request) (*http.Response, error) { return reply(429, ""), nil }
+		if out := e.Do(t.Context(), call); out.GaveUp != "" || out.Sent != 4 {
+			t.Errorf("429: %+v", out)
+		}
+	})
+}
+
+// TestBudgetIsPaidBack: a call that succeeds in the end gets back what it spent on retries.
+func TestBudgetIsPaidBack(t *testing.T) {
+	t.Parallel()
+	left := func(b *pace.Budget) (n int) {
+		for spent := 0; b.Take(&spent); n++ {
+		}
+		return n
+	}
+	for name, tt := range map[string]struct {
+		codes []int
+		want  int // what is left is enough for so many retries
+	}{
+		"success":  {[]int{503, 503, 200}, 2},
+		"accepted": {[]int{503, 202}, 2},
+		"404":      {[]int{503, 503, 404}, 0},
+		"redirect": {[]int{503, 302}, 1},
+		"failure":  {[]int{503}, 0},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			b := pace.NewBudget()
+			for range 98 { // leave enough for 2
+				b.Take(new(int))
+			}
+			newEngine(t, statuses(tt.codes...), withBudget(b)).Do(t.Context(), call)
+			if n := left(b); n != tt.want {
+				t.Errorf("%s: enough is left for %d retries, want %d", name, n, tt.want)
+			}
+		})
+	}
+}

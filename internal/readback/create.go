@@ -1,0 +1,167 @@
+// Package readback finds out what became of a create whose response was lost.
+//
+// The API has no idempotency keys: a create that is sent again may make a second record, and
+// one that is not may be reported as failed although its record exists. So a create without
+// a usable response is looked for in the list of recent updates. That list is the API's own
+// record (search is an index, and may lag), and all creates that wait for it share its reads.
+//
+// Recognizing a record is a guess that must be safe, and absence is a proof: a record is
+// called absent only if every row that was shown is known to be something else, and if the
+// list has been shown to be complete.
+//
+// The package knows nothing of HTTP. It reads lists through the interface Lists, and it
+// knows the server's clock from what Clock.Observe is told.
+package readback
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/growthgenius/growthgenius-go/internal/match"
+	"github.com/growthgenius/growthgenius-go/internal/wire"
+)
+
+var (
+	// ErrAbsent means that a create did not happen.
+	ErrAbsent = errors.New("a complete list does not have it, so the create did not happen")
+	// ErrUnderWay means that the call that creates has not returned yet.
+	ErrUnderWay = errors.New("the call that creates it is still under way")
+)
+
+// Unknown is the error of a create whose outcome could not be determined.
+type Unknown struct {
+	Token Token // resolves it later
+	Last  error // why it is not known
+}
+
+// Error returns why the outcome is not known.
+func (e *Unknown) Error() string { return fmt.Sprintf("outcome unknown: %v", e.Last) }
+
+// Creation is a create that is to be sent.
+type Creation struct {
+	Token Token
+	List  List // to look for it in
+	// HandOver is called with the token before anything is sent; nil for none. If it fails
+	// or panics, nothing is sent.
+	HandOver func(Token) error
+	// Send sends the create. Earlier calls sent so many requests.
+	Send func(ctx context.Context, sent int) Answer
+	// MayRepeat reports whether an absent create may be sent again, by the number of
+	// requests so far. It is called last, and may take from a budget.
+	MayRepeat func(sent int) bool
+}
+
+// Answer is what came of sending a create.
+type Answer struct {
+	ID        wire.ID      // of the record in the response
+	Row       match.Row    // the record as the response has it
+	Err       error        // nil if a record came
+	Other     func() error // returns the error to use if the record is another one
+	Ambiguous bool         // the create may have been carried out although Err is not nil
+	Settled   bool         // do not look for it: only strict decoding refused the response
+	Sent      int          // requests so far, with those of earlier calls
+}
+
+// Create sends a create and finds out what became of it. It returns a row if a list showed
+// the record, and a nil row if the record is that of the response.
+//
+// If the create certainly did not happen, the error is the one of Send or HandOver.
+// Otherwise it is *Unknown.
+func (t *Tracker) Create(ctx context.Context, c Creation) (match.Row, error) {
+	p, err := t.begin(c.Token, c.List)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.handOver(p, c); err != nil {
+		return nil, err
+	}
+	defer t.abandon(p)
+	for sent, ambiguous := 0, false; ; {
+		answer := c.Send(ctx, sent)
+		sent = answer.Sent
+		err := t.accept(p, answer)
+		if err == nil {
+			return nil, nil //nolint:nilnil // the caller has the record already
+		}
+		unclear := answer.Ambiguous || answer.Err == nil // or it names another record
+		if ambiguous = ambiguous || unclear; !ambiguous {
+			t.drop(p)
+			return nil, err
+		}
+		t.sent(p)
+		var v verdict
+		if ctx.Err() == nil && !t.policy.Disabled && !answer.Settled {
+			v = t.look(ctx, p, t.policy.ReplayAfter > 0)
+		}
+		switch {
+		case v.finding == found:
+			return v.row, nil
+		case unclear && v.finding == absent && t.policy.ReplayAfter > 0 && ctx.Err() == nil && c.MayRepeat(sent):
+			t.warn(ctx, methodPost, c.List, "creating again what a complete list does not have")
+			t.sending(p)
+		default:
+			return nil, t.unknown(ctx, p, v.seen, err)
+		}
+	}
+}
+
+// handOver passes the token to the caller, if it wants to have it.
+func (t *Tracker) handOver(p *pending, c Creation) error {
+	if c.HandOver == nil {
+		return nil
+	}
+	accepted := false
+	defer func() {
+		if !accepted {
+			t.drop(p)
+		}
+	}()
+	if err := c.HandOver(c.Token); err != nil {
+		return fmt.Errorf("BeforeCreate refused: %w", err)
+	}
+	accepted = true
+	return nil
+}
+
+// accept settles a create by the record in its response. It returns an error if there is
+// none, or if the record is another one.
+func (t *Tracker) accept(p *pending, answer Answer) error {
+	if answer.Err != nil {
+		return answer.Err
+	}
+	if !t.answered(p, answer) {
+		return answer.Other()
+	}
+	return nil
+}
+
+// Resolve finds out what became of an earlier create. It waits out what is left of the
+// settle window. The error is ErrAbsent, ErrUnderWay or *Unknown, or else the token cannot
+// be read.
+func (t *Tracker) Resolve(ctx context.Context, token Token, l List) (match.Row, error) {
+	p, err := t.adopt(token, l)
+	if err != nil {
+		if errors.Is(err, ErrUnderWay) {
+			t.warn(ctx, methodPost, l, outcomeUnknown)
+		}
+		return nil, err
+	}
+	switch v := t.look(ctx, p, true); v.finding {
+	case found:
+		return v.row, nil
+	case absent:
+		t.drop(p)
+		return nil, ErrAbsent
+	default:
+		return nil, t.unknown(ctx, p, v.seen, v.last)
+	}
+}
+
+const outcomeUnknown = "outcome unknown"
+
+// unknown parks a create about which nothing could be found out.
+func (t *Tracker) unknown(ctx context.Context, p *pending, seen []wire.ID, last error) error {
+	t.warn(ctx, methodPost, t.listOf(p), outcomeUnknown)
+	return &Unknown{Token: t.park(p, seen), Last: last}
+}

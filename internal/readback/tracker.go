@@ -1,0 +1,226 @@
+package readback
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/growthgenius/growthgenius-go/internal/wire"
+)
+
+// maxParked is how many creates of unknown outcome are kept.
+const maxParked = 10_000
+
+// Policy says how a create without a usable response is looked for.
+type Policy struct {
+	Disabled    bool          // not at all
+	Settle      time.Duration // how long the API may take to show a record
+	ReplayAfter time.Duration // when an absent create is sent again; 0 for never
+}
+
+// Config is what a Tracker needs.
+type Config struct {
+	Policy         Policy
+	AttemptTimeout time.Duration // of one request
+	Lists          Lists
+	Logger         *slog.Logger // nil for none
+}
+
+// Tracker finds out what became of creates. It is safe for concurrent use.
+type Tracker struct {
+	policy  Policy
+	timeout time.Duration // of one request
+	lists   Lists
+	logger  *slog.Logger
+	clock   Clock
+	rounds  *rounds
+
+	// mu guards the fields below and what can change in each pending. It is not held while
+	// a function of the caller runs.
+	mu     sync.Mutex
+	groups map[string]map[*pending]struct{} // creates of equal content, by their key
+	parked []*pending                       // those of unknown outcome, oldest first
+	claims claims
+}
+
+// New returns a Tracker that knows of no create.
+func New(config Config) *Tracker {
+	t := &Tracker{
+		policy: config.Policy, timeout: config.AttemptTimeout,
+		lists: config.Lists, logger: config.Logger,
+		groups: map[string]map[*pending]struct{}{}, claims: newClaims(),
+	}
+	t.rounds = newRounds(t.read)
+	return t
+}
+
+// Clock returns what is known of the server's clock. Each response should be observed.
+func (t *Tracker) Clock() *Clock { return &t.clock }
+
+// Outcome returns the record of a create that this Tracker knows to have happened.
+func (t *Tracker) Outcome(token Token) (wire.ID, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.claims.outcome(token)
+}
+
+// Deleted stores that a record was deleted: lists need not show it any more, and its id may
+// be given to another record.
+func (t *Tracker) Deleted(resource string, id wire.ID) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.claims.deleted(resource, id)
+}
+
+// begin registers a create before it is sent.
+func (t *Tracker) begin(token Token, l List) (*pending, error) {
+	p, err := newPending(token, l)
+	if err != nil {
+		return nil, err
+	}
+	p.began, p.calling = time.Now(), true
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.add(p)
+	return p, nil
+}
+
+// adopt returns the pending create of a token: the parked one, or a new one. It returns
+// ErrUnderWay while the call that creates it has not returned.
+func (t *Tracker) adopt(token Token, l List) (*pending, error) {
+	p, err := newPending(token, l)
+	if err != nil {
+		return nil, err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for known := range t.groups[p.key] {
+		if known.token.Nonce == token.Nonce {
+			if known.calling {
+				return nil, ErrUnderWay
+			}
+			t.parked = slices.DeleteFunc(t.parked, func(q *pending) bool { return q == known })
+			known.list.Headers = cmp.Or(p.list.Headers, known.list.Headers)
+			return known, nil
+		}
+	}
+	p.waiting, p.foreign = true, true
+	t.add(p)
+	return p, nil
+}
+
+// drop forgets a create that did not happen.
+func (t *Tracker) drop(p *pending) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.remove(p)
+}
+
+// add and remove need mu, as do keep and claim.
+func (t *Tracker) add(p *pending) {
+	if t.groups[p.key] == nil {
+		t.groups[p.key] = map[*pending]struct{}{}
+	}
+	t.groups[p.key][p] = struct{}{}
+}
+
+func (t *Tracker) remove(p *pending) {
+	p.calling = false
+	delete(t.groups[p.key], p)
+	if len(t.groups[p.key]) == 0 {
+		delete(t.groups, p.key)
+	}
+}
+
+// sending and sent record whether a request of the create is in flight.
+func (t *Tracker) sending(p *pending) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p.waiting = false
+}
+
+func (t *Tracker) sent(p *pending) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p.waiting, p.ended = true, time.Now()
+}
+
+// claim stores that a record is the outcome of a create, which settles it. began and at are
+// zero if a list showed the record.
+func (t *Tracker) claim(p *pending, id wire.ID, began, at time.Time) {
+	t.claims.add(p, id, began, at)
+	t.remove(p)
+}
+
+// park keeps a create of unknown outcome, so that its record is not given to an equal
+// create, and returns its token. seen are the ids of equal records that lists showed.
+func (t *Tracker) park(p *pending, seen []wire.ID) Token {
+	b := t.clock.bounds()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	token := t.keep(p, seen)
+	if token.Ahead == nil && !p.foreign && b.known {
+		token.Ahead = &[2]time.Duration{b.low, b.high}
+	}
+	return token
+}
+
+// abandon keeps a create whose call panicked, because it may have happened.
+func (t *Tracker) abandon(p *pending) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if p.calling {
+		p.ended = time.Now()
+		t.keep(p, nil)
+	}
+}
+
+func (t *Tracker) keep(p *pending, seen []wire.ID) Token {
+	for _, id := range seen {
+		if t.claims.taken(p, id) && !slices.Contains(p.token.Taken, id) {
+			p.token.Taken = append(p.token.Taken, id)
+		}
+	}
+	p.waiting, p.calling = true, false
+	p.token.Ended = p.ended.Round(0)
+	if t.parked = append(t.parked, p); len(t.parked) > maxParked {
+		t.remove(t.parked[0])
+		t.parked = t.parked[1:]
+	}
+	return p.token
+}
+
+// targets copies what a read of a list needs to know of the creates that wait for it.
+func (t *Tracker) targets(waiters []*pending) []target {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	targets := make([]target, len(waiters))
+	for i, p := range waiters {
+		targets[i] = p.target
+	}
+	return targets
+}
+
+// listOf returns the list in which a create is looked for.
+func (t *Tracker) listOf(p *pending) List {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return p.list
+}
+
+// The methods of the calls that warnings are about.
+const (
+	methodGet  = "GET"
+	methodPost = "POST"
+)
+
+// warn logs a warning about a call of a list's route.
+func (t *Tracker) warn(ctx context.Context, method string, l List, text string, more ...slog.Attr) {
+	if t.logger != nil {
+		attrs := append([]slog.Attr{slog.String("method", method), slog.String("route", l.Route)}, more...)
+		t.logger.LogAttrs(ctx, slog.LevelWarn, "growthgenius: "+text, attrs...)
+	}
+}

@@ -10,6 +10,9 @@ import (
 	"math"
 	"net/http"
 	"time"
+
+	"github.com/growthgenius/growthgenius-go/internal/engine"
+	"github.com/growthgenius/growthgenius-go/internal/wire"
 )
 
 // ChangeOptions says which changes to read. The zero value reads everything.
@@ -102,6 +105,9 @@ func newChangeFeed[T any, P resourceOf[T]](c caller, opts ChangeOptions, e endpo
 		list: func(ctx context.Context, l ListOptions, splits bool) (listing[T], error) {
 			e := e
 			e.query, e.splits = l, splits
+			if splits {
+				e.maxBytes = windowBytes
+			}
 			e, err := e.bounded(time.Now())
 			if err != nil {
 				return listing[T]{}, err
@@ -111,8 +117,8 @@ func newChangeFeed[T any, P resourceOf[T]](c caller, opts ChangeOptions, e endpo
 				return listing[T]{}, err
 			}
 			items, err := decodeMany[T, P](ctx, c, e, res)
-			date, _ := http.ParseTime(res.header.Get("Date"))
-			return listing[T]{items, int64(len(res.body)) < min(c.core.maxBytes, windowBytes)/4, date}, err
+			date, _ := http.ParseTime(res.Header.Get("Date"))
+			return listing[T]{items, int64(len(res.Body)) < min(c.core.maxBytes, windowBytes)/4, date}, err
 		},
 		id: func(v *T) ID { return P(v).identity() },
 	}
@@ -191,8 +197,11 @@ func (f *ChangeFeed[T]) run(ctx context.Context, yield func(*ChangeWindow[T]) bo
 
 // isSlow reports whether a shorter window might have been answered in time.
 func isSlow(err error) bool {
-	e, ok := errors.AsType[*APIError](err)
-	return isTimeout(err) || (ok && slowStatus(e.StatusCode))
+	status := 0
+	if e, ok := errors.AsType[*APIError](err); ok {
+		status = e.StatusCode
+	}
+	return engine.IsSlow(err, status)
 }
 
 func (o ChangeOptions) withDefaults() (ChangeOptions, error) {
@@ -259,7 +268,7 @@ func (o *overlap[T]) drop(items []T, to time.Time) []*T {
 		updated := o.feed.updated(v)
 		near := updated.IsZero() || !updated.Before(to.Add(-2*changeMargin)) // shown times may be rounded
 		if id != "" && (again || near) {
-			if content, err := marshalJSON(v); err == nil {
+			if content, err := wire.Marshal(v); err == nil {
 				hash := maphash.Bytes(o.seed, content)
 				o.hashes[id] = hash
 				if again && hash == old {

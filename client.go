@@ -11,9 +11,13 @@ import (
 	"reflect"
 	"strings"
 	"sync"
+	"time"
 
+	"github.com/growthgenius/growthgenius-go/internal/engine"
 	"github.com/growthgenius/growthgenius-go/internal/pace"
+	"github.com/growthgenius/growthgenius-go/internal/readback"
 	"github.com/growthgenius/growthgenius-go/internal/redact"
+	"github.com/growthgenius/growthgenius-go/internal/wire"
 )
 
 // Version is the version of this SDK, as sent in the User-Agent header.
@@ -54,33 +58,53 @@ func NewClient(apiKey string, opts ...Option) (*Client, error) {
 		return nil, fmt.Errorf("growthgenius: %w: %w", ErrInvalidInput, err)
 	}
 	c := &core{
-		base:           base,
-		apiKey:         func() string { return apiKey },
-		redact:         redact.New(apiKey),
-		transport:      cfg.httpClient.Transport,
-		cookies:        cfg.httpClient.Jar,
-		retry:          cfg.retry.withDefaults(),
-		budget:         pace.NewBudget(),
-		readBack:       cfg.readBack,
-		markerField:    cfg.markerField,
-		creates:        newCreates(),
-		attemptTimeout: cfg.attemptTimeout,
-		maxBytes:       cfg.maxBytes,
-		logger:         cfg.logger,
-		userAgent:      strings.TrimSpace(cfg.userAgent + " growthgenius-go/" + Version),
-		strict:         cfg.strict,
-		personPath:     cfg.personPath,
-		lookups:        newLookups(cfg.cache, apiKey, base),
+		base:        base,
+		budget:      pace.NewBudget(),
+		redact:      redact.New(apiKey),
+		markerField: cfg.markerField,
+		maxBytes:    cfg.maxBytes,
+		logger:      cfg.logger,
+		strict:      cfg.strict,
+		personPath:  cfg.personPath,
 	}
-	c.gate = pace.NewGate(cfg.limiter, c.retry.MaxRetryAfter)
-	c.engine = newEngine(c)
-	if c.transport == nil {
-		c.transport = defaultTransport()
-	}
-	if t := cfg.httpClient.Timeout; t > 0 {
-		c.attemptTimeout = min(c.attemptTimeout, t)
-	}
+	c.lookups = newLookups(c, cfg.cache, apiKey)
+	c.begin(&cfg, apiKey)
 	return newClient(caller{c, cfg.userID}), nil
+}
+
+// begin sets up what sends requests, and what finds out what became of creates.
+func (c *core) begin(cfg *config, apiKey string) {
+	timeout := cfg.attemptTimeout
+	if t := cfg.httpClient.Timeout; t > 0 {
+		timeout = min(timeout, t)
+	}
+	transport := cfg.httpClient.Transport
+	if transport == nil {
+		transport = defaultTransport()
+	}
+	retry := cfg.retry.withDefaults()
+	c.maxAttempts = retry.MaxAttempts
+	c.readBack = readback.New(readback.Config{
+		Policy: readback.Policy(cfg.readBack), AttemptTimeout: timeout, Lists: lists{c}, Logger: c.logger,
+	})
+	c.engine = engine.New(engine.Config{
+		Transport:     transport,
+		Cookies:       cfg.httpClient.Jar,
+		Authorization: func() string { return apiKey },
+		UserAgent:     strings.TrimSpace(cfg.userAgent + " growthgenius-go/" + Version),
+		Timeout:       timeout,
+		MaxBytes:      c.maxBytes,
+		Retry:         engine.Policy(retry),
+		Gate:          pace.NewGate(cfg.limiter, retry.MaxRetryAfter),
+		Budget:        c.budget,
+		Redact:        c.redact,
+		Logger:        c.logger,
+		Date: func(sent, received time.Time, date string) {
+			if at, err := http.ParseTime(date); err == nil {
+				c.readBack.Clock().Observe(sent, received, at)
+			}
+		},
+	})
 }
 
 // NewClientFromEnv returns a client set up by the environment: the API key in
@@ -223,18 +247,18 @@ func callInto(ctx context.Context, c caller, e endpoint, out any, opts []Request
 		return err
 	}
 	switch {
-	case res.isPage():
+	case res.IsPage():
 		err = errPage
 	case out == nil:
 		return nil
 	default:
-		err = unmarshalForeign(res.body, out)
+		err = wire.UnmarshalForeign(res.Body, out)
 	}
 	if err == nil {
 		return nil
 	}
 	err = e.undecodable(c.core, res, err)
-	if e.class.of(e.method) == replayUnsent {
+	if e.class.Of(e.method) == engine.Unsent {
 		return c.unknownForGood(ctx, e, err, nil)
 	}
 	return err

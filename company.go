@@ -1,6 +1,10 @@
 package growthgenius
 
-import "encoding/json"
+import (
+	"encoding/json"
+
+	"github.com/growthgenius/growthgenius-go/internal/wire"
+)
 
 // Company is what a company lookup found. The fields are those of the later revision; the
 // reference itself answers a contact, and then the company_* fields of that contact, its
@@ -55,21 +59,20 @@ type CompanyLocation struct {
 	Extra map[string]json.RawMessage `json:",embed,unknown"`
 }
 
-type (
-	companyFields         Company
-	companyLocationFields CompanyLocation
-)
+var _ = wire.Describe(wire.Traits[Company]{Wrapper: "company", Named: (*Company).named})
 
-func (c *Company) finish() {
-	if c.Contact == nil || !c.anonymous() {
-		return
-	}
-	c.Name = c.Contact.CompanyName
-	c.Website = c.Contact.Website
-	c.Industry = c.Contact.Industry
-	c.SizeRange = c.Contact.EmployeeCount
-	c.LinkedInURL = c.Contact.CompanyLinkedInURL
-	if from := c.Contact; from.CompanyCity+from.CompanyState+from.CompanyCountry+from.CompanyAddress != "" {
+// named reports whether the record itself identifies the company.
+func (c *Company) named() bool { return c.ID != "" || c.Name != "" || c.Website != "" }
+
+// fillFromContact fills the company's fields from the contact that the API sent instead.
+func (c *Company) fillFromContact() {
+	from := c.Contact
+	c.Name = from.CompanyName
+	c.Website = from.Website
+	c.Industry = from.Industry
+	c.SizeRange = from.EmployeeCount
+	c.LinkedInURL = from.CompanyLinkedInURL
+	if from.CompanyCity+from.CompanyState+from.CompanyCountry+from.CompanyAddress != "" {
 		c.Location = &CompanyLocation{
 			Locality:      from.CompanyCity,
 			Region:        from.CompanyState,
@@ -79,26 +82,29 @@ func (c *Company) finish() {
 	}
 }
 
-// anonymous reports whether nothing says which company this is.
-func (c *Company) anonymous() bool { return c.ID == "" && c.Name == "" && c.Website == "" }
-
-func (c *Company) wrapper() string { return "company" }
-
-func (c *Company) fields() any { return (*companyFields)(c) }
-
-// UnmarshalJSON decodes the record. A field of an unexpected type does not fail it.
-func (c *Company) UnmarshalJSON(data []byte) error { return unmarshalRecord(data, c) }
+// UnmarshalJSON decodes a company, or the contact that the reference documents instead. A
+// field of an unexpected type does not fail it: see Extra.
+func (c *Company) UnmarshalJSON(data []byte) error {
+	if err := wire.UnmarshalRecord(data, c); err != nil {
+		return err
+	}
+	if c.Contact != nil && !c.named() {
+		c.fillFromContact()
+	}
+	return nil
+}
 
 // MarshalJSON encodes the record under the API's names, Extra included.
-func (c Company) MarshalJSON() ([]byte, error) { return marshalRecord((*companyFields)(&c)) }
-
-func (l *CompanyLocation) fields() any { return (*companyLocationFields)(l) }
-func (l *CompanyLocation) finish()     {}
+func (c Company) MarshalJSON() ([]byte, error) {
+	type plain Company
+	return wire.MarshalRecord((*plain)(&c))
+}
 
 // UnmarshalJSON decodes the record. A field of an unexpected type does not fail it.
-func (l *CompanyLocation) UnmarshalJSON(data []byte) error { return unmarshalRecord(data, l) }
+func (l *CompanyLocation) UnmarshalJSON(data []byte) error { return wire.UnmarshalRecord(data, l) }
 
 // MarshalJSON encodes the record under the API's names, Extra included.
 func (l CompanyLocation) MarshalJSON() ([]byte, error) {
-	return marshalRecord((*companyLocationFields)(&l))
+	type plain CompanyLocation
+	return wire.MarshalRecord((*plain)(&l))
 }

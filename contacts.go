@@ -2,11 +2,15 @@ package growthgenius
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
+	"fmt"
 	"iter"
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/growthgenius/growthgenius-go/internal/wire"
 )
 
 // ContactsService is the Contact API: people the team has added to its database.
@@ -196,13 +200,13 @@ type ContactInput struct {
 	Extra map[string]any `json:",embed,unknown"`
 }
 
-type (
-	contactFields        Contact
-	contactAccountFields ContactAccount
-	contactInputFields   ContactInput
-)
+var _ = wire.Describe(wire.Traits[Contact]{
+	Wrapper: "contact",
+	Named:   func(c *Contact) bool { return c.ID != "" },
+	Alias:   map[string]string{"fist_name": "first_name"}, // in the search sample
+})
 
-var contactEnvelope = envelope{singular: "contact", plural: "contacts"}
+var contactEnvelope = wire.Envelope{Singular: "contact", Plural: "contacts"}
 
 // Create creates a contact and returns it as the API stored it.
 //
@@ -292,49 +296,57 @@ func (c *Contact) Phones() []string {
 	return phones
 }
 
-func (c *Contact) fields() any { return (*contactFields)(c) }
-
-func (c *Contact) finish() {
-	// The search sample misspells first_name.
-	raw, misspelt := c.Extra["fist_name"]
-	if _, odd := c.Extra["first_name"]; odd || !misspelt {
-		return
-	}
-	var name string
-	if unmarshalJSON(raw, &name) == nil && (c.FirstName == "" || c.FirstName == name) {
-		c.FirstName = name
-		forget(&c.Extra, "fist_name")
-	}
-}
-
-func (c *Contact) identity() ID    { return c.ID }
-func (c *Contact) wrapper() string { return "contact" }
-func (c *Contact) anonymous() bool { return c.ID == "" }
+func (c *Contact) identity() ID { return c.ID }
 
 // UnmarshalJSON decodes a contact, bare or wrapped in {"contact": ...}. A field of an
 // unexpected type does not fail it: see Extra.
-func (c *Contact) UnmarshalJSON(data []byte) error { return unmarshalRecord(data, c) }
+func (c *Contact) UnmarshalJSON(data []byte) error { return wire.UnmarshalRecord(data, c) }
 
 // MarshalJSON encodes the contact under the API's names, Extra included.
-func (c Contact) MarshalJSON() ([]byte, error) { return marshalRecord((*contactFields)(&c)) }
-
-func (a *ContactAccount) fields() any { return (*contactAccountFields)(a) }
-func (a *ContactAccount) finish()     {}
+func (c Contact) MarshalJSON() ([]byte, error) {
+	type plain Contact
+	return wire.MarshalRecord((*plain)(&c))
+}
 
 // UnmarshalJSON decodes an account. A field of an unexpected type does not fail it.
-func (a *ContactAccount) UnmarshalJSON(data []byte) error { return unmarshalRecord(data, a) }
+func (a *ContactAccount) UnmarshalJSON(data []byte) error { return wire.UnmarshalRecord(data, a) }
 
 // MarshalJSON encodes the account, Extra included.
 func (a ContactAccount) MarshalJSON() ([]byte, error) {
-	return marshalRecord((*contactAccountFields)(&a))
+	type plain ContactAccount
+	return wire.MarshalRecord((*plain)(&a))
+}
+
+// mark writes a unique marker into the marker field, and returns it.
+func (in *ContactInput) mark(field string) (string, error) {
+	custom := in.custom(field)
+	if !custom.IsZero() {
+		return "", fmt.Errorf("%w: %s is the marker field (WithMarkerField) and cannot be set", ErrInvalidInput, field)
+	}
+	marker := "gg-" + rand.Text()
+	*custom = Set(marker)
+	return marker, nil
+}
+
+// custom returns the field custom1 to custom9 of this name.
+func (in *ContactInput) custom(name string) *Optional[string] {
+	fields := [...]*Optional[string]{
+		&in.Custom1, &in.Custom2, &in.Custom3, &in.Custom4, &in.Custom5,
+		&in.Custom6, &in.Custom7, &in.Custom8, &in.Custom9,
+	}
+	return fields[name[len(name)-1]-'1']
 }
 
 // UnmarshalJSON reads an input back: an absent field is unset, null is Null. Keys that
 // are no field's go to Extra, their numbers as [json.Number].
 func (in *ContactInput) UnmarshalJSON(data []byte) error {
-	return unmarshalInput(data, (*contactInputFields)(in))
+	type plain ContactInput
+	return wire.UnmarshalInput(data, (*plain)(in))
 }
 
 // MarshalJSON encodes the fields that are set or null, and Extra. A key in Extra that is
 // a field's own is an error.
-func (in ContactInput) MarshalJSON() ([]byte, error) { return marshalInput((*contactInputFields)(&in)) }
+func (in ContactInput) MarshalJSON() ([]byte, error) {
+	type plain ContactInput
+	return wire.MarshalInput((*plain)(&in))
+}

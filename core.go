@@ -8,36 +8,44 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/growthgenius/growthgenius-go/internal/engine"
 	"github.com/growthgenius/growthgenius-go/internal/errs"
+	"github.com/growthgenius/growthgenius-go/internal/lookup"
 	"github.com/growthgenius/growthgenius-go/internal/pace"
+	"github.com/growthgenius/growthgenius-go/internal/readback"
 	"github.com/growthgenius/growthgenius-go/internal/redact"
-	"github.com/hashicorp/go-retryablehttp"
 )
 
 // core is what a client shares with those made from it by ForUser.
 type core struct {
-	base           *url.URL
-	apiKey         func() string // a function, so that nothing can print it
-	redact         redact.Redactor
-	transport      http.RoundTripper
-	cookies        http.CookieJar
-	gate           *pace.Gate
-	engine         *retryablehttp.Client
-	retry          RetryPolicy
-	budget         *pace.Budget
-	readBack       ReadBackPolicy
-	markerField    string
-	creates        *creates
-	clock          serverClock
-	upserts        upserts
-	attemptTimeout time.Duration
-	maxBytes       int64
-	logger         *slog.Logger
-	userAgent      string
-	strict         bool
-	personPath     string
-	oddities       seenSet
-	lookups        *lookups // nil without an enrichment cache
+	base        *url.URL
+	engine      *engine.Engine
+	budget      *pace.Budget
+	maxAttempts int // of one call
+	readBack    *readback.Tracker
+	upserts     upserts
+	lookups     *lookups // nil without an enrichment cache
+	redact      redact.Redactor
+	logger      *slog.Logger // nil for none
+	oddities    seenSet
+	maxBytes    int64
+	strict      bool
+	markerField string
+	personPath  string
+}
+
+// lookups are what clients of one key share of their lookups.
+type lookups struct {
+	shared *lookup.Shared[looked]
+	prefix string              // of every key
+	mac    func(string) string // a function, so that nothing can print the API key in it
+}
+
+// looked is how a lookup ended. Several callers share it.
+type looked struct {
+	res  *engine.Response // a success
+	err  error
+	info ResponseInfo
 }
 
 // caller is a core and the user who acts. Services and the code below them hold it, and
@@ -52,17 +60,17 @@ func (c caller) as(id ID) caller { return caller{c.core, id} }
 
 // exchanged is how a call went.
 type exchanged struct {
-	res       *response // a success
+	res       *engine.Response // a success
 	err       error
 	attempts  int
-	ambiguous bool // it may have been carried out although err says nothing of it
+	ambiguous bool // it may have been carried out although err does not say so
 }
 
-// send builds the request, sends it and returns a successful answer.
-func (c caller) send(ctx context.Context, e endpoint, opts []RequestOption) (*response, error) {
+// send builds the request, sends it and returns a successful response.
+func (c caller) send(ctx context.Context, e endpoint, opts []RequestOption) (*engine.Response, error) {
 	o := applyOptions(opts)
 	ex := c.exchange(ctx, e, &o, 0)
-	if ex.ambiguous && e.class.of(e.method) == replayUnsent {
+	if ex.ambiguous && e.class.Of(e.method) == engine.Unsent {
 		return nil, c.unknownForGood(ctx, e, ex.err, ctx.Err())
 	}
 	return ex.res, ex.err
@@ -70,51 +78,70 @@ func (c caller) send(ctx context.Context, e endpoint, opts []RequestOption) (*re
 
 // exchange builds the request and sends it, after so many attempts before.
 func (c caller) exchange(ctx context.Context, e endpoint, o *callOptions, before int) exchanged {
-	s := &sender{
-		Context: ctx, core: c.core,
-		method: e.method, route: e.route, class: e.class.of(e.method), noRetry: o.noRetry, before: before, splits: e.splits, open: e.open,
-		free:    e.method == http.MethodGet && !e.lookup, // a lookup costs money
-		options: o,
-	}
 	out, err := e.build(c.core.base, c.userID, o)
 	if err != nil {
 		return exchanged{err: e.refuse(err)}
 	}
-	req := out.request(s, e.method) //nolint:contextcheck // s is ctx with the call in it
-	s.request = req.Request
-	res, err := s.send(req) //nolint:contextcheck // the request carries it
-	ex := exchanged{attempts: before + s.attempts, ambiguous: s.ambiguous}
-	if err != nil {
-		ex.err = err
+	outcome := c.core.engine.Do(ctx, engine.Call{
+		Method: e.method, Route: e.route, URL: out.url, Header: o.header, Body: out.body,
+		Class: e.class, Once: o.noRetry, Sent: before,
+		Free:     e.method == http.MethodGet && !e.lookup, // a lookup costs money
+		MaxBytes: e.maxBytes, Split: e.splits, Stream: e.open,
+	})
+	ex := exchanged{attempts: outcome.Sent, ambiguous: outcome.Ambiguous}
+	res := outcome.Response
+	if res == nil {
+		ex.err = e.refuse(gaveUp(outcome.Err, outcome.GaveUp))
 		return ex
 	}
 	if o.capture != nil {
-		*o.capture = s.info(res, o.began)
+		*o.capture = ResponseInfo{
+			StatusCode: res.Status,
+			Header:     res.Header,
+			RequestID:  res.RequestID(),
+			Attempts:   outcome.Sent,
+			Duration:   time.Since(o.began),
+		}
 	}
 	switch {
-	case res.status < 300 && !(e.lookup && res.status == http.StatusAccepted),
+	case res.Status < 300 && !(e.lookup && res.Status == http.StatusAccepted),
 		// An earlier attempt of this very call has deleted it.
-		e.method == http.MethodDelete && s.ambiguous && res.status == http.StatusNotFound:
+		e.method == http.MethodDelete && ex.ambiguous && res.Status == http.StatusNotFound:
 		ex.res, ex.ambiguous = res, false
 		return ex
 	}
-	ex.err = newAPIError(e.method, e.route, res, time.Now(), c.core.redact)
-	if s.verdict.why != "" {
-		ex.err = fmt.Errorf("%w; %s", ex.err, s.verdict.why)
-	}
-	if s.class.replayable(s.last) { // then a context that has ended is why it was not tried again
-		ex.err = errs.WithContext(ex.err, ctx.Err())
-	}
+	ex.err = gaveUp(newAPIError(e.method, e.route, res, time.Now(), c.core.redact), outcome.GaveUp)
+	ex.err = errs.WithContext(ex.err, outcome.Ended)
 	return ex
 }
 
-type routeKey struct{}
+// gaveUp adds to the error of a call why it was not tried again, if that is not plain.
+func gaveUp(err error, why string) error {
+	if why == "" {
+		return err
+	}
+	return fmt.Errorf("%w; %s", err, why)
+}
 
 // RouteFromContext returns the template of the route that the request with this context
 // belongs to, such as "/contacts/{id}". A RoundTripper given to [WithHTTPClient] can name
 // its spans and metrics by it. A [Limiter] that waits for the request is given the route
 // too, and so is a logger told of it.
 func RouteFromContext(ctx context.Context) (route string, ok bool) {
-	route, ok = ctx.Value(routeKey{}).(string)
-	return route, ok
+	return engine.Route(ctx)
+}
+
+// warnCreate logs a warning about a create.
+func (c *core) warnCreate(ctx context.Context, e endpoint, what string) {
+	if c.logger != nil {
+		c.logger.LogAttrs(ctx, slog.LevelWarn, "growthgenius: "+what, slog.String("method", e.method), slog.String("route", e.route))
+	}
+}
+
+const outcomeUnknown = "outcome unknown"
+
+// unknownForGood returns the error of a raw call, whose record no list can show.
+func (c caller) unknownForGood(ctx context.Context, e endpoint, last, ctxErr error) error {
+	c.core.warnCreate(ctx, e, outcomeUnknown)
+	return &OutcomeUnknownError{Last: last, ctxErr: ctxErr}
 }

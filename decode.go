@@ -2,6 +2,7 @@ package growthgenius
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -11,12 +12,13 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/growthgenius/growthgenius-go/internal/engine"
 	"github.com/growthgenius/growthgenius-go/internal/redact"
+	"github.com/growthgenius/growthgenius-go/internal/wire"
 )
 
-// resource is a record with an id, of which the API answers with the one asked for.
+// resource is a record with an id.
 type resource interface {
-	record
 	identity() ID
 }
 
@@ -32,7 +34,7 @@ func callOne[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint, 
 	if err != nil {
 		return nil, err
 	}
-	defer res.release()
+	defer res.Release()
 	return decodeOne[T, P](ctx, c, e, res)
 }
 
@@ -42,28 +44,28 @@ func callNone(ctx context.Context, c caller, e endpoint, opts []RequestOption) e
 	if err != nil {
 		return err
 	}
-	if res.isPage() {
+	if res.IsPage() {
 		return e.undecodable(c.core, res, errPage)
 	}
-	c.core.creates.deleted(e.envelope.singular, *e.id)
+	c.core.readBack.Deleted(e.envelope.Singular, wire.ID(*e.id))
 	return nil
 }
 
 // callWhole decodes the whole answer into v, which must then pass the check.
-func (c caller) callWhole(ctx context.Context, e endpoint, v record, opts []RequestOption, check func() error) error {
+func (c caller) callWhole(ctx context.Context, e endpoint, v json.Unmarshaler, opts []RequestOption, check func() error) error {
 	res, err := c.send(ctx, e, opts)
 	if err != nil {
 		return err
 	}
-	defer res.release()
+	defer res.Release()
 	return c.decodeWhole(ctx, e, res, v, check)
 }
 
-func (c caller) decodeWhole(ctx context.Context, e endpoint, res *response, v record, check func() error) error {
-	if k := kindOf(res.body); k != kindObject {
+func (c caller) decodeWhole(ctx context.Context, e endpoint, res *engine.Response, v json.Unmarshaler, check func() error) error {
+	if k := wire.KindOf(res.Body); k != wire.KindObject {
 		return e.undecodable(c.core, res, fmt.Errorf("the answer is %s, not an object", k))
 	}
-	switch err := unmarshalRecord(res.body, v); {
+	switch err := v.UnmarshalJSON(res.Body); {
 	case errors.Is(err, ErrResponseTooLarge):
 		return e.refuse(err)
 	case err != nil:
@@ -75,7 +77,7 @@ func (c caller) decodeWhole(ctx context.Context, e endpoint, res *response, v re
 	return c.core.inspect(ctx, e, res, v)
 }
 
-func decodeOne[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint, res *response) (*T, error) {
+func decodeOne[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint, res *engine.Response) (*T, error) {
 	found, err := decodeMany[T, P](ctx, c, e, res)
 	if err != nil {
 		return nil, err
@@ -105,24 +107,22 @@ func decodeOne[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint
 	return nil, e.undecodable(c.core, res, err)
 }
 
-// Records in memory may take this many times what their answer may.
-const (
-	recordGrowth   = 8
-	minRecordBytes = 1 << 20
-)
+// minRecordBytes is what the records of a response may take in memory, however small the
+// bound on the response is.
+const minRecordBytes = 1 << 20
 
-func decodeMany[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint, res *response) ([]T, error) {
+func decodeMany[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint, res *engine.Response) ([]T, error) {
 	found := []T{}
-	next := func() record {
+	next := func() any {
 		found = append(found, *new(T))
 		return P(&found[len(found)-1])
 	}
-	var beside strays
-	items := newElements(res.body, e.envelope, beside.add)
-	defer items.done()
-	most, taken := max(minRecordBytes, recordGrowth*min(c.core.maxBytes, math.MaxInt64/recordGrowth)), int64(0)
+	var beside wire.Strays
+	items := wire.NewReader(res.Body, e.envelope, beside.Add)
+	defer items.Done()
+	most, taken := max(minRecordBytes, wire.RecordGrowth*min(c.core.maxBytes, math.MaxInt64/wire.RecordGrowth)), int64(0)
 	for {
-		ok, err := items.next(next)
+		ok, err := items.Next(next)
 		switch {
 		case errors.Is(err, ErrPartialResults):
 			return nil, e.refuse(err)
@@ -133,7 +133,7 @@ func decodeMany[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoin
 			break
 		}
 		taken += int64(reflect.TypeFor[T]().Size()) //nolint:gosec // no type is that large
-		taken += items.records.taken
+		taken += items.Taken()
 		if taken > most { // of 64 MB of "{}," nothing but the list is large
 			return nil, e.refuse(fmt.Errorf("%w: its first %d records take over %d bytes; see WithMaxResponseBytes and Stream", ErrResponseTooLarge, len(found), most))
 		}
@@ -146,12 +146,12 @@ func decodeMany[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoin
 
 // inspect logs each way in which an answer differs from the reference, once, or with
 // strict decoding makes it an error. v is a pointer to the decoded record or records.
-func (c *core) inspect(ctx context.Context, e endpoint, res *response, v any, strays ...oddity) error {
+func (c *core) inspect(ctx context.Context, e endpoint, res *engine.Response, v any, strays ...wire.Oddity) error {
 	if c.logger == nil && !c.strict {
 		return nil
 	}
 	found := strays
-	eachOddity(reflect.ValueOf(v), func(o oddity) { found = append(found, o) })
+	wire.Oddities(v, func(o wire.Oddity) { found = append(found, o) })
 	if c.strict && len(found) > 0 {
 		texts := make([]string, len(found))
 		for i, o := range found {
@@ -173,55 +173,60 @@ func (c *core) inspect(ctx context.Context, e endpoint, res *response, v any, st
 var errPage = errors.New("the body is HTML or XML, not JSON")
 
 // undecodable is the error of an answer that cannot be used.
-func (e endpoint) undecodable(c *core, res *response, reason error) *DecodeError {
+func (e endpoint) undecodable(c *core, res *engine.Response, reason error) *DecodeError {
 	r := c.redact
 	text := r.Text(reason.Error())
-	if len(res.body) == 0 {
+	if len(res.Body) == 0 {
 		text = "the body is empty"
-	} else if k := kindOf(res.body); k == kindInvalid {
+	} else if k := wire.KindOf(res.Body); k == wire.KindInvalid {
 		text = "the body is not JSON"
-		if res.isPage() {
+		if res.IsPage() {
 			text = errPage.Error()
 		}
 	}
-	body := r.Bytes(res.body)
+	body := r.Bytes(res.Body)
 	return &DecodeError{
-		StatusCode: res.status, Method: e.method, Route: e.route, Reason: text,
-		RequestID: r.Text(requestID(res.header)), Body: slices.Clone(body[:min(len(body), redact.MaxBody)]),
+		StatusCode: res.Status, Method: e.method, Route: e.route, Reason: text,
+		RequestID: r.Text(res.RequestID()), Body: slices.Clone(body[:min(len(body), redact.MaxBody)]),
 	}
 }
 
 // warn logs a field of an answer that is not as the reference says.
-func (c *core) warn(ctx context.Context, e endpoint, o oddity) {
+func (c *core) warn(ctx context.Context, e endpoint, o wire.Oddity) {
 	if c.logger == nil {
 		return
 	}
-	o.field = redact.Clip(c.redact.Text(o.field), maxFieldName)
+	o.Field = redact.Clip(c.redact.Text(o.Field), maxFieldName)
 	fate := "; its value is kept"
-	if o.record == envelopeRecord {
+	if o.Record == wire.EnvelopeRecord {
 		fate = "; it is ignored"
 	}
 	c.logger.LogAttrs(ctx, slog.LevelWarn, "growthgenius: "+o.String()+fate,
 		slog.String("method", e.method), slog.String("route", e.route),
-		slog.String("record", o.record), slog.String("field", o.field))
+		slog.String("record", o.Record), slog.String("field", o.Field))
 }
+
+const (
+	maxSeen      = 1000
+	maxFieldName = 100 // bytes; a response could name a field with megabytes
+)
 
 // seenSet remembers up to a bound what it has seen.
 type seenSet struct {
 	mu   sync.Mutex
-	seen map[oddity]struct{}
+	seen map[wire.Oddity]struct{}
 }
 
 // first reports whether o is new. A full set knows everything.
-func (s *seenSet) first(o oddity) bool {
-	o.kind, o.field = "", strings.Clone(redact.Clip(o.field, maxFieldName))
+func (s *seenSet) first(o wire.Oddity) bool {
+	o.Kind, o.Field = "", strings.Clone(redact.Clip(o.Field, maxFieldName))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, ok := s.seen[o]; ok || len(s.seen) >= maxSeen {
 		return false
 	}
 	if s.seen == nil {
-		s.seen = map[oddity]struct{}{}
+		s.seen = map[wire.Oddity]struct{}{}
 	}
 	s.seen[o] = struct{}{}
 	return true

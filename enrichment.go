@@ -1,14 +1,26 @@
 package growthgenius
 
 import (
+	"bytes"
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
+	"github.com/growthgenius/growthgenius-go/internal/engine"
+	"github.com/growthgenius/growthgenius-go/internal/lookup"
+	"github.com/growthgenius/growthgenius-go/internal/match"
+	"github.com/growthgenius/growthgenius-go/internal/redact"
 	"golang.org/x/net/idna"
 )
 
@@ -33,10 +45,6 @@ type companyQuery struct {
 	Domain string `url:"domain"`
 }
 
-// defaultPersonPath is inferred from that of the company lookup: the reference describes
-// the person lookup's parameters without saying where it is.
-const defaultPersonPath = "/people/find"
-
 // Company looks a company up by its domain, such as "tesla.com".
 //
 // [ErrNotFound] means that nobody is known under the domain, [ErrPending] (202, inferred)
@@ -48,7 +56,9 @@ func (s *EnrichmentService) Company(ctx context.Context, domain string, opts ...
 		return nil, e.refuse(err)
 	}
 	e.query = companyQuery{Domain: domain}
-	return lookUp[Company](ctx, s.caller, e, opts)
+	return lookUp[Company](ctx, s.caller, e, opts, func(l *lookups) string {
+		return l.prefix + "company:" + domain
+	})
 }
 
 // Person looks a person up by e-mail, or by name and company.
@@ -63,19 +73,30 @@ func (s *EnrichmentService) Person(ctx context.Context, q PersonQuery, opts ...R
 		return nil, e.refuse(err)
 	}
 	e.query = q
-	return lookUp[Person](ctx, s.caller, e, opts)
+	return lookUp[Person](ctx, s.caller, e, opts, func(l *lookups) string {
+		return l.prefix + "person:" + l.mac(e.route+q.key()) // with another path a 404 means nothing
+	})
 }
 
 // bareRecord lets type inference find the pointer type of a record without an envelope.
 type bareRecord[T any] interface {
 	*T
-	record
-	anonymous() bool
+	json.Unmarshaler
+	named() bool
 }
 
-// lookUp makes a lookup. Who shares an answer with others decodes a copy of its own.
-func lookUp[T any, P bareRecord[T]](ctx context.Context, c caller, e endpoint, opts []RequestOption) (*T, error) {
-	res, err := c.find(ctx, e, opts, func(ctx context.Context, res *response) error {
+// lookUp makes a lookup, unless its result is in the cache, or another call is making it. key
+// is the same for all ways to ask the same. It has no user: that is who asks, and not what
+// is asked for.
+func lookUp[T any, P bareRecord[T]](ctx context.Context, c caller, e endpoint, opts []RequestOption, key func(*lookups) string) (*T, error) {
+	if c.core.lookups == nil {
+		res, err := c.send(ctx, e, opts)
+		if err != nil {
+			return nil, err
+		}
+		return decodeBare[T, P](ctx, c, e, res)
+	}
+	res, err := c.find(ctx, e, opts, key(c.core.lookups), func(ctx context.Context, res *engine.Response) error {
 		_, err := decodeBare[T, P](ctx, c, e, res)
 		return err
 	})
@@ -85,10 +106,10 @@ func lookUp[T any, P bareRecord[T]](ctx context.Context, c caller, e endpoint, o
 	return decodeBare[T, P](ctx, c, e, res)
 }
 
-func decodeBare[T any, P bareRecord[T]](ctx context.Context, c caller, e endpoint, res *response) (*T, error) {
+func decodeBare[T any, P bareRecord[T]](ctx context.Context, c caller, e endpoint, res *engine.Response) (*T, error) {
 	v := new(T)
 	err := c.decodeWhole(ctx, e, res, P(v), func() error {
-		if P(v).anonymous() {
+		if !P(v).named() {
 			return errors.New("the record has no id, no name and no website")
 		}
 		return nil
@@ -97,6 +118,108 @@ func decodeBare[T any, P bareRecord[T]](ctx context.Context, c caller, e endpoin
 		return nil, err
 	}
 	return v, nil
+}
+
+// enrichmentTTL is how long results are kept: a lookup is charged once in this time
+// (documented).
+const enrichmentTTL = 30 * 24 * time.Hour
+
+// newLookups returns nil if there is no cache. A result may be a contact of the account's
+// own, so accounts that share a cache share no keys.
+func newLookups(c *core, cache EnrichmentCache, apiKey string) *lookups {
+	if cache == nil {
+		return nil
+	}
+	mac := func(text string) string {
+		h := hmac.New(sha256.New, []byte(apiKey))
+		h.Write([]byte(text))
+		return hex.EncodeToString(h.Sum(nil))
+	}
+	return &lookups{
+		shared: lookup.New(cache, enrichmentTTL, c.cacheFailed),
+		prefix: "growthgenius:v1:" + mac(c.base.String())[:16] + ":",
+		mac:    mac,
+	}
+}
+
+// find makes a lookup that other callers share. usable reports whether a response can be
+// decoded.
+func (c caller) find(ctx context.Context, e endpoint, opts []RequestOption, key string, usable func(context.Context, *engine.Response) error) (*engine.Response, error) {
+	o := applyOptions(opts)
+	if _, err := e.build(c.core.base, c.userID, &o); err != nil { // an invalid call must not fail the callers that share the lookup
+		return nil, e.refuse(err)
+	}
+	found, err := c.core.lookups.shared.Do(ctx, lookup.Question[looked]{
+		Key:  key,
+		Name: e.route,
+		Ask: func(ctx context.Context) (l looked) {
+			l.res, l.err = c.send(ctx, e, append(slices.Clone(opts), CaptureResponse(&l.info)))
+			return l
+		},
+		Keep: func(ctx context.Context, l looked) (lookup.Value, bool) {
+			if l.err == nil && usable(ctx, l.res) != nil {
+				return lookup.Value{}, false
+			}
+			return c.core.kept(l)
+		},
+		Recall: func(ctx context.Context, v lookup.Value) (looked, error) {
+			return c.core.recalled(ctx, e, v, usable)
+		},
+	})
+	if err != nil {
+		return nil, e.refuse(err)
+	}
+	if o.capture != nil && found.info.StatusCode != 0 {
+		*o.capture = found.info
+		o.capture.Header = found.info.Header.Clone()
+	}
+	if api, ok := found.err.(*APIError); ok { //nolint:errorlint // a wrapped error is shared: do not modify it
+		own := *api
+		own.Fields, own.Body = maps.Clone(own.Fields), bytes.Clone(own.Body)
+		return nil, &own
+	}
+	return found.res, found.err
+}
+
+// kept is what the cache stores of a lookup. ok is false unless the result is final: found,
+// or not found.
+func (c *core) kept(l looked) (v lookup.Value, ok bool) {
+	if l.err == nil {
+		return lookup.Value{Found: true, Body: l.res.Body}, !c.redact.Quotes(l.res.Body)
+	}
+	api, ok := errors.AsType[*APIError](l.err)
+	if !ok || api.StatusCode != http.StatusNotFound || bytes.HasPrefix(bytes.TrimSpace(api.Body), []byte("<")) {
+		return v, false // a page says nothing about what was asked for
+	}
+	return lookup.Value{Body: api.Body}, true
+}
+
+// recalled is the result of a lookup that the cache had stored.
+func (c *core) recalled(ctx context.Context, e endpoint, v lookup.Value, usable func(context.Context, *engine.Response) error) (looked, error) {
+	if int64(len(v.Body)) > c.maxBytes {
+		return looked{}, ErrResponseTooLarge
+	}
+	res := &engine.Response{Status: http.StatusOK, Body: v.Body}
+	if !v.Found {
+		res.Status = http.StatusNotFound
+	}
+	l := looked{info: ResponseInfo{StatusCode: res.Status, FromCache: true}}
+	if !v.Found {
+		l.err = newAPIError(e.method, e.route, res, time.Now(), c.redact)
+		return l, nil
+	}
+	l.res = res
+	return l, usable(ctx, res)
+}
+
+// cacheFailed logs that a lookup is made, or its result not kept, because of the cache.
+func (c *core) cacheFailed(ctx context.Context, q lookup.Question[looked], err error) {
+	if c.logger == nil {
+		return
+	}
+	text := strings.ReplaceAll(c.redact.Text(err.Error()), q.Key, "[key]")
+	c.logger.LogAttrs(ctx, slog.LevelWarn, "growthgenius: the enrichment cache failed",
+		slog.String("method", http.MethodGet), slog.String("route", q.Name), slog.String("error", redact.FirstWords([]byte(text))))
 }
 
 // cleanDomain brings a domain into the one form in which it is asked for, so that asking
@@ -123,14 +246,6 @@ func cleanDomain(text string) (string, error) {
 		return "", fmt.Errorf("%w: the domain is not one: it should be like \"tesla.com\"", ErrInvalidInput)
 	}
 	return ascii, nil
-}
-
-// asciiDomain is a domain in punycode, without a dot at the end, or as it is where it is none.
-func asciiDomain(domain string) string {
-	if ascii, err := idna.Lookup.ToASCII(strings.TrimSuffix(domain, ".")); err == nil {
-		return ascii
-	}
-	return domain
 }
 
 // splitSite cuts the address of a site into its host, without scheme and port, and the rest.
@@ -160,7 +275,7 @@ func (q PersonQuery) clean() (PersonQuery, error) {
 		if at <= 0 || at == len(q.Email)-1 || strings.ContainsAny(q.Email, " \t\r\n") {
 			return q, fmt.Errorf("%w: the e-mail address is not one: it should be like \"elon@tesla.com\"", ErrInvalidInput)
 		}
-		q.Email = q.Email[:at+1] + asciiDomain(q.Email[at+1:])
+		q.Email = q.Email[:at+1] + match.ASCIIDomain(q.Email[at+1:])
 		return q, nil
 	}
 	if (q.FirstName == "" && q.LastName == "") || (q.AccountName == "" && q.WebsiteURL == "") {
@@ -181,5 +296,5 @@ func (q PersonQuery) key() string {
 			site = domain + strings.TrimSuffix(rest, "/")
 		}
 	}
-	return fmt.Sprintf("%q", []string{q.Email, fold(q.FirstName), fold(q.LastName), fold(q.AccountName), site})
+	return fmt.Sprintf("%q", []string{q.Email, match.Fold(q.FirstName), match.Fold(q.LastName), match.Fold(q.AccountName), site})
 }

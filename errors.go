@@ -13,8 +13,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/growthgenius/growthgenius-go/internal/engine"
 	"github.com/growthgenius/growthgenius-go/internal/errs"
 	"github.com/growthgenius/growthgenius-go/internal/redact"
+	"github.com/growthgenius/growthgenius-go/internal/wire"
 )
 
 // Sentinels for [errors.Is]. Each says what kind of failure an error is; [errors.AsType] with
@@ -211,41 +213,28 @@ func (e *callError) Error() string {
 
 func (e *callError) Unwrap() error { return e.err }
 
-// timeoutError is an attempt that ran out of its own time. It is not the caller's
-// deadline, so it does not match [context.DeadlineExceeded].
-type timeoutError struct{ after time.Duration }
-
-func (e timeoutError) Error() string {
-	if e.after <= 0 {
-		return "no complete answer in time"
-	}
-	return fmt.Sprintf("no complete answer within %s", e.after)
-}
-func (timeoutError) Timeout() bool   { return true }
-func (timeoutError) Temporary() bool { return true }
-
-// maxErrorJSON bounds what is decoded of an error, and so what its texts can hold.
-const maxErrorJSON = 64 << 10
-
 // newAPIError reads whatever the API says about an error: its error bodies are not
 // documented, so every usual shape is tried.
-func newAPIError(method, route string, res *response, now time.Time, r redact.Redactor) *APIError {
+func newAPIError(method, route string, res *engine.Response, now time.Time, r redact.Redactor) *APIError {
 	e := &APIError{
-		StatusCode: res.status,
+		StatusCode: res.Status,
 		Method:     method,
 		Route:      route,
-		RequestID:  r.Text(requestID(res.header)),
+		RequestID:  r.Text(res.RequestID()),
 	}
-	e.RetryAfter, _ = retryAfter(res.header, now)
+	e.RetryAfter, _ = res.RetryAfter(now)
 	if e.Is(ErrRedirected) {
 		e.Message = "redirects are not followed, the API key would go with them"
-		if to, err := url.Parse(res.header.Get("Location")); err == nil && to.Host != "" {
+		if to, err := url.Parse(res.Header.Get("Location")); err == nil && to.Host != "" {
 			e.Message += " (to " + redact.Printable(r.Text(to.Scheme+"://"+to.Host)) + ")"
 		}
 	}
-	body := r.Bytes(res.body)
+	body := r.Bytes(res.Body)
 	e.Body = bytes.Clone(body[:min(len(body), redact.MaxBody)])
-	if !e.decode(res.body) && e.Message == "" {
+	problem := wire.Problem{Message: e.Message}
+	known := wire.ReadProblem(res.Body, &problem)
+	e.Message, e.Code, e.Fields = problem.Message, problem.Code, problem.Fields
+	if !known && e.Message == "" {
 		e.Message = redact.FirstWords(redact.PlainText(body))
 	}
 	// A key that was escaped in the JSON shows only now.
@@ -261,141 +250,4 @@ func newAPIError(method, route string, res *response, now time.Time, r redact.Re
 		e.Fields = fields
 	}
 	return e
-}
-
-// decode reads a body that is JSON, and reports whether it was an object or text.
-func (e *APIError) decode(body []byte) bool {
-	if len(body) > maxErrorJSON {
-		return false
-	}
-	switch kindOf(body) {
-	case kindObject:
-		var doc map[string]any
-		if unmarshalJSON(body, &doc) != nil {
-			return false
-		}
-		e.read(doc)
-		return true
-	case kindText:
-		var text string
-		if unmarshalJSON(body, &text) != nil {
-			return false
-		}
-		e.Message = cmp.Or(e.Message, redact.Printable(text))
-		return true
-	default:
-		return false
-	}
-}
-
-// read takes what it knows from an error body that is an object.
-func (e *APIError) read(doc map[string]any) {
-	for _, key := range []string{"code", "type", "error_code"} {
-		if e.Code == "" {
-			e.Code = scalar(doc[key])
-		}
-	}
-	for _, key := range []string{"message", "error_message", "error_description", "detail", "title"} {
-		if e.Message == "" {
-			e.Message = scalar(doc[key])
-		}
-	}
-	for _, key := range []string{"error", "errors"} {
-		switch v := doc[key].(type) {
-		case map[string]any:
-			if key == "error" {
-				e.read(v)
-				continue
-			}
-			for field, problem := range v {
-				e.field(field, problem)
-			}
-		case []any:
-			e.list(v)
-		default:
-			text, isText := v.(string)
-			if text = redact.Printable(text); !isText || text == "" {
-				continue // {"error":true,"message":"..."} has no code
-			}
-			if e.Message != "" && e.Code == "" {
-				e.Code = text // {"error":"invalid_grant","error_description":"..."}
-			} else if e.Message == "" {
-				e.Message = text
-			}
-		}
-	}
-}
-
-// list reads {"errors":[...]}: texts, or objects that may name their field.
-func (e *APIError) list(items []any) {
-	var texts []string
-	for _, item := range items {
-		object, ok := item.(map[string]any)
-		if !ok {
-			texts = append(texts, scalar(item))
-			continue
-		}
-		var one APIError
-		one.read(object)
-		if field := scalar(object["field"]); field != "" {
-			e.field(field, one.Message)
-			continue
-		}
-		if e.Code == "" {
-			e.Code = one.Code
-		}
-		texts = append(texts, one.Message)
-	}
-	texts = slices.DeleteFunc(texts, func(s string) bool { return s == "" })
-	if e.Message == "" {
-		e.Message = strings.Join(texts, "; ")
-	}
-}
-
-// field adds a problem, or a list of them, to Fields.
-func (e *APIError) field(name string, problem any) {
-	problems, ok := problem.([]any)
-	if !ok {
-		problems = []any{problem}
-	}
-	for _, p := range problems {
-		text := scalar(p)
-		if object, ok := p.(map[string]any); ok {
-			var one APIError
-			one.read(object)
-			text = one.Message
-		}
-		if text == "" {
-			continue
-		}
-		if e.Fields == nil {
-			e.Fields = map[string][]string{}
-		}
-		name = redact.Printable(name)
-		e.Fields[name] = append(e.Fields[name], text)
-	}
-}
-
-// scalar is the text of a JSON text, number or boolean, and "" for anything else.
-func scalar(v any) string {
-	switch v := v.(type) {
-	case string:
-		return redact.Printable(v)
-	case float64:
-		return strconv.FormatFloat(v, 'f', -1, 64)
-	case bool:
-		return strconv.FormatBool(v)
-	default:
-		return ""
-	}
-}
-
-// requestID is the answer's own name for the request, under the usual headers.
-func requestID(h http.Header) string {
-	for _, name := range []string{"X-Request-Id", "X-Correlation-Id", "Request-Id"} {
-		if id := h.Get(name); id != "" && len(id) <= 128 { // cut short it would name nothing
-			return redact.Printable(id)
-		}
-	}
-	return ""
 }

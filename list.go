@@ -9,7 +9,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/growthgenius/growthgenius-go/internal/engine"
 	"github.com/growthgenius/growthgenius-go/internal/redact"
+	"github.com/growthgenius/growthgenius-go/internal/wire"
 )
 
 // ListOptions bounds a list by the time of the last update. The zero value lists
@@ -73,7 +75,7 @@ func callMany[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint,
 	if err != nil {
 		return nil, err
 	}
-	defer res.release()
+	defer res.Release()
 	return decodeMany[T, P](ctx, c, e, res)
 }
 
@@ -89,11 +91,11 @@ func callStream[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoin
 		}
 		var (
 			v      *T
-			beside strays
+			beside wire.Strays
 			more   = true
 		)
-		next := func() record { v = new(T); return P(v) }
-		use := func(res *response) bool {
+		next := func() any { v = new(T); return v }
+		use := func(res *engine.Response) bool {
 			if err = c.core.inspect(ctx, e, res, v, beside...); err != nil {
 				return false
 			}
@@ -101,7 +103,7 @@ func callStream[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoin
 			more = yield(v, nil)
 			return more
 		}
-		res, failure := c.each(ctx, e, opts, next, use, beside.add)
+		res, failure := c.each(ctx, e, opts, next, use, beside.Add)
 		switch {
 		case failure != nil:
 			err = failure
@@ -114,63 +116,73 @@ func callStream[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoin
 	}
 }
 
-// each makes a call that is answered with a list. It decodes one element after the other
-// into what next returns, and calls use after each, until use returns false.
-func (c caller) each(ctx context.Context, e endpoint, opts []RequestOption, next func() record, use func(*response) bool, stray func(string, kind)) (*response, error) {
-	var (
-		body  *streamBody
-		items *elements
-		last  record
-		ok    bool
-		bad   error
-	)
-	advance := func() {
-		last = nil
-		ok, bad = items.next(func() record { last = next(); return last })
-		if ok && bad == nil && items.dec.InputOffset()-body.mark > body.limit { // all of it came with one read
-			body.err = ErrResponseTooLarge
-			bad = body.err
-		}
-	}
-	e.open = func(b *streamBody) error {
-		body, items = b, newStreamElements(b, e.envelope, stray)
-		advance()
-		if bad != nil && b.failed() {
-			return body.failure(c.core.redact, 1, last, items.dec.UnreadBuffer())
-		}
-		return nil
-	}
-	if _, err := c.send(ctx, e, opts); err != nil {
-		return nil, err
-	}
-	defer body.close()
-	for n := 1; ; n++ {
-		switch {
-		case bad != nil && body.failed():
-			return body.res, &callError{e.method, e.route, body.failure(c.core.redact, n, last, items.dec.UnreadBuffer())}
-		case errors.Is(bad, ErrPartialResults):
-			return body.res, e.refuse(bad)
-		case bad != nil:
-			return body.res, e.undecodable(c.core, body.res, fmt.Errorf("record %d: %w", n, bad))
-		case !ok || !use(body.res):
-			return body.res, nil
-		}
-		advance()
+// errBrokenOff is a streamed response that ended early, after its first element.
+var errBrokenOff = errors.New("the answer broke off")
+
+// streamed is a list that is being read.
+type streamed struct {
+	body  *engine.Body
+	items *wire.Reader
+	next  func() any // returns what the next record is decoded into
+	last  any        // what the last one was decoded into
+	ok    bool       // there was one
+	bad   error
+}
+
+// advance decodes the next record.
+func (s *streamed) advance() {
+	s.last = nil
+	s.ok, s.bad = s.items.Next(func() any { s.last = s.next(); return s.last })
+	if s.ok && s.bad == nil {
+		s.bad = s.body.End(s.items.Offset())
 	}
 }
 
-// failure is the error of a body that could not be read to its end: at record number n,
-// or beside it where at is nil. unread is what has been read of it.
-func (b *streamBody) failure(hide redact.Redactor, n int, at record, unread []byte) error {
-	if !errors.Is(b.err, ErrResponseTooLarge) {
-		return fmt.Errorf("%w at record %d: %w", errBrokenOff, n, b.err)
+// each makes a call that is answered with a list. It decodes one element after the other
+// into what next returns, and calls use after each, until use returns false.
+func (c caller) each(ctx context.Context, e endpoint, opts []RequestOption, next func() any, use func(*engine.Response) bool, stray wire.Stray) (*engine.Response, error) {
+	s := streamed{next: next}
+	e.open = func(b *engine.Body) error {
+		s.body, s.items = b, wire.NewStream(b, e.envelope, stray, b.Begin)
+		s.advance()
+		if s.bad != nil && b.Err() != nil {
+			return c.core.unread(&s, 1)
+		}
+		return nil
+	}
+	res, err := c.send(ctx, e, opts)
+	if err != nil {
+		return nil, err
+	}
+	defer s.body.Close()
+	for n := 1; ; n++ {
+		switch {
+		case s.bad != nil && s.body.Err() != nil:
+			return res, e.refuse(c.core.unread(&s, n))
+		case errors.Is(s.bad, ErrPartialResults):
+			return res, e.refuse(s.bad)
+		case s.bad != nil:
+			return res, e.undecodable(c.core, res, fmt.Errorf("record %d: %w", n, s.bad))
+		case !s.ok || !use(res):
+			return res, nil
+		}
+		s.advance()
+	}
+}
+
+// unread is the error of a body that could not be read to its end: within record number n,
+// or beside the records.
+func (c *core) unread(s *streamed, n int) error {
+	err := s.body.Err()
+	if !errors.Is(err, ErrResponseTooLarge) {
+		return fmt.Errorf("%w at record %d: %w", errBrokenOff, n, err)
 	}
 	name := "the envelope"
-	if r, ok := at.(resource); ok {
+	if r, ok := s.last.(resource); ok {
 		name = fmt.Sprintf("record %d", n)
-		if id := cmp.Or(r.identity(), idOfPart(unread)); id != "" {
-			name += fmt.Sprintf(" (id %s)", redact.Printable(hide.Text(string(id))))
+		if id := cmp.Or(r.identity(), ID(s.items.UnreadID())); id != "" {
+			name += fmt.Sprintf(" (id %s)", redact.Printable(c.redact.Text(string(id))))
 		}
 	}
-	return fmt.Errorf("%w: %s is over %d bytes; see WithMaxResponseBytes", ErrResponseTooLarge, name, b.limit)
+	return fmt.Errorf("%w: %s is over %d bytes; see WithMaxResponseBytes", ErrResponseTooLarge, name, c.maxBytes)
 }

@@ -6,6 +6,8 @@ import (
 	"iter"
 	"net/http"
 	"time"
+
+	"github.com/growthgenius/growthgenius-go/internal/wire"
 )
 
 // MessagesService is the Message API: communication between users and contacts.
@@ -47,12 +49,12 @@ type MessageInput struct {
 	Extra map[string]any `json:",embed,unknown"`
 }
 
-type (
-	messageFields      Message
-	messageInputFields MessageInput
-)
+var _ = wire.Describe(wire.Traits[Message]{
+	Wrapper: "message",
+	Named:   func(m *Message) bool { return m.ID != "" },
+})
 
-var messageEnvelope = envelope{singular: "message", plural: "messages"}
+var messageEnvelope = wire.Envelope{Singular: "message", Plural: "messages"}
 
 // Create records a message and returns it as the API stored it. As for contacts, the API
 // does not deduplicate (documented), so [ContactsService.Create] says what holds here.
@@ -112,25 +114,28 @@ func (s *MessagesService) Resolve(ctx context.Context, a CreateToken, opts ...Re
 	return resolveOne[Message](ctx, s.caller, endpoint{method: http.MethodGet, route: "/messages", envelope: messageEnvelope}, a, opts)
 }
 
-func (m *Message) fields() any     { return (*messageFields)(m) }
-func (m *Message) finish()         {}
-func (m *Message) identity() ID    { return m.ID }
-func (m *Message) wrapper() string { return "message" }
-func (m *Message) anonymous() bool { return m.ID == "" }
+func (m *Message) identity() ID { return m.ID }
 
 // UnmarshalJSON decodes a message, bare or wrapped in {"message": ...}. A field of an
 // unexpected type does not fail it: see Extra.
-func (m *Message) UnmarshalJSON(data []byte) error { return unmarshalRecord(data, m) }
+func (m *Message) UnmarshalJSON(data []byte) error { return wire.UnmarshalRecord(data, m) }
 
 // MarshalJSON encodes the message under the API's names, Extra included.
-func (m Message) MarshalJSON() ([]byte, error) { return marshalRecord((*messageFields)(&m)) }
+func (m Message) MarshalJSON() ([]byte, error) {
+	type plain Message
+	return wire.MarshalRecord((*plain)(&m))
+}
 
 // UnmarshalJSON reads an input back: an absent field is unset, null is Null. Keys that
 // are no field's go to Extra, their numbers as [json.Number].
 func (in *MessageInput) UnmarshalJSON(data []byte) error {
-	return unmarshalInput(data, (*messageInputFields)(in))
+	type plain MessageInput
+	return wire.UnmarshalInput(data, (*plain)(in))
 }
 
 // MarshalJSON encodes the fields that are set or null, and Extra. A key in Extra that is
 // a field's own is an error.
-func (in MessageInput) MarshalJSON() ([]byte, error) { return marshalInput((*messageInputFields)(&in)) }
+func (in MessageInput) MarshalJSON() ([]byte, error) {
+	type plain MessageInput
+	return wire.MarshalInput((*plain)(&in))
+}

@@ -3,6 +3,8 @@ package growthgenius
 import (
 	"fmt"
 	"unicode/utf8"
+
+	"github.com/growthgenius/growthgenius-go/internal/wire"
 )
 
 // Optional is a field of a request that can be left out, sent as null, or sent with
@@ -53,17 +55,17 @@ func (o Optional[T]) MarshalJSON() ([]byte, error) {
 	if text, ok := any(o.value).(string); ok && !utf8.ValidString(text) {
 		return nil, fmt.Errorf("%w: the text %q is not UTF-8: convert it first", ErrInvalidInput, text)
 	}
-	return marshalJSON(o.value)
+	return wire.Marshal(o.value)
 }
 
 // UnmarshalJSON reads a value; null becomes Null.
 func (o *Optional[T]) UnmarshalJSON(data []byte) error {
-	if kindOf(data) == kindNull {
+	if wire.KindOf(data) == wire.KindNull {
 		*o = Null[T]()
 		return nil
 	}
 	var v T
-	if err := unmarshalJSON(data, &v); err != nil {
+	if err := wire.Unmarshal(data, &v); err != nil {
 		return err
 	}
 	*o = Set(v)

@@ -204,7 +204,7 @@ func WithUserAgent(product string) Option {
 }
 
 // WithStrictDecoding makes an answer with unknown fields or fields of unexpected types
-// fail with [ErrDecode], where it is otherwise decoded and the oddity kept in Extra. It is
+// fail with [ErrDecode], where it is otherwise decoded and the wire.Oddity kept in Extra. It is
 // meant for tests. A create that happened still is no plain failure: it is an
 // [*OutcomeUnknownError] then. Answers to [Client.Do] are not checked.
 func WithStrictDecoding() Option {
@@ -250,3 +250,7 @@ func WithEnrichmentCache(cache EnrichmentCache) Option {
 
 // DefaultBaseURL is where the API lives. Documented.
 const DefaultBaseURL = "https://api.growthgenius.com/integrations/v1"
+
+// defaultPersonPath is inferred from that of the company lookup: the reference describes
+// the person lookup's parameters without saying where it is.
+const defaultPersonPath = "/people/find"

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/growthgenius/growthgenius-go/internal/errs"
+	"github.com/growthgenius/growthgenius-go/internal/wire"
 )
 
 // SearchPages returns the pages of the contacts that match, one after the other, from
@@ -206,7 +207,7 @@ func (t *tally) add(p *ContactPage) {
 	p.Contacts = slices.DeleteFunc(p.Contacts, func(c Contact) bool {
 		key := c.ID
 		if key == "" {
-			content, _ := marshalJSON(&c)
+			content, _ := wire.Marshal(&c)
 			key = ID(content)
 		}
 		last, known := t.seen[key]

@@ -1,6 +1,10 @@
 package growthgenius
 
-import "encoding/json"
+import (
+	"encoding/json"
+
+	"github.com/growthgenius/growthgenius-go/internal/wire"
+)
 
 // Person is what a person lookup found. The fields are those of the later revision, and
 // none is guaranteed to be present: absent text is "", an absent number nil. Dates are
@@ -247,118 +251,99 @@ type VersionStatus struct {
 	Extra map[string]json.RawMessage `json:",embed,unknown"`
 }
 
-type (
-	personFields            Person
-	experienceFields        Experience
-	experienceCompanyFields ExperienceCompany
-	jobTitleFields          JobTitle
-	educationFields         Education
-	schoolFields            School
-	personLocationFields    PersonLocation
-	personEmailFields       PersonEmail
-	profileFields           Profile
-	versionStatusFields     VersionStatus
-)
+var _ = wire.Describe(wire.Traits[Person]{Wrapper: "person", Named: (*Person).named})
 
-func (p *Person) finish()         {}
-func (p *Person) wrapper() string { return "person" }
-
-// anonymous reports whether nothing says who this is.
-func (p *Person) anonymous() bool {
-	return p.ID == "" && p.FullName == "" && p.FirstName == "" && p.LastName == ""
+// named reports whether the record itself identifies the person.
+func (p *Person) named() bool {
+	return p.ID != "" || p.FullName != "" || p.FirstName != "" || p.LastName != ""
 }
 
-func (p *Person) fields() any { return (*personFields)(p) }
-
 // UnmarshalJSON decodes the record. A field of an unexpected type does not fail it.
-func (p *Person) UnmarshalJSON(data []byte) error { return unmarshalRecord(data, p) }
+func (p *Person) UnmarshalJSON(data []byte) error { return wire.UnmarshalRecord(data, p) }
 
 // MarshalJSON encodes the record under the API's names, Extra included.
-func (p Person) MarshalJSON() ([]byte, error) { return marshalRecord((*personFields)(&p)) }
-
-func (e *Experience) fields() any { return (*experienceFields)(e) }
-func (e *Experience) finish()     {}
+func (p Person) MarshalJSON() ([]byte, error) {
+	type plain Person
+	return wire.MarshalRecord((*plain)(&p))
+}
 
 // UnmarshalJSON decodes the record. A field of an unexpected type does not fail it.
-func (e *Experience) UnmarshalJSON(data []byte) error { return unmarshalRecord(data, e) }
+func (e *Experience) UnmarshalJSON(data []byte) error { return wire.UnmarshalRecord(data, e) }
 
 // MarshalJSON encodes the record under the API's names, Extra included.
-func (e Experience) MarshalJSON() ([]byte, error) { return marshalRecord((*experienceFields)(&e)) }
-
-func (c *ExperienceCompany) fields() any { return (*experienceCompanyFields)(c) }
-func (c *ExperienceCompany) finish()     {}
+func (e Experience) MarshalJSON() ([]byte, error) {
+	type plain Experience
+	return wire.MarshalRecord((*plain)(&e))
+}
 
 // UnmarshalJSON decodes the record. A field of an unexpected type does not fail it.
-func (c *ExperienceCompany) UnmarshalJSON(data []byte) error { return unmarshalRecord(data, c) }
+func (c *ExperienceCompany) UnmarshalJSON(data []byte) error { return wire.UnmarshalRecord(data, c) }
 
 // MarshalJSON encodes the record under the API's names, Extra included.
 func (c ExperienceCompany) MarshalJSON() ([]byte, error) {
-	return marshalRecord((*experienceCompanyFields)(&c))
+	type plain ExperienceCompany
+	return wire.MarshalRecord((*plain)(&c))
 }
 
-func (t *JobTitle) fields() any { return (*jobTitleFields)(t) }
-func (t *JobTitle) finish()     {}
-
 // UnmarshalJSON decodes the record. A field of an unexpected type does not fail it.
-func (t *JobTitle) UnmarshalJSON(data []byte) error { return unmarshalRecord(data, t) }
+func (t *JobTitle) UnmarshalJSON(data []byte) error { return wire.UnmarshalRecord(data, t) }
 
 // MarshalJSON encodes the record under the API's names, Extra included.
-func (t JobTitle) MarshalJSON() ([]byte, error) { return marshalRecord((*jobTitleFields)(&t)) }
-
-func (e *Education) fields() any { return (*educationFields)(e) }
-func (e *Education) finish()     {}
+func (t JobTitle) MarshalJSON() ([]byte, error) {
+	type plain JobTitle
+	return wire.MarshalRecord((*plain)(&t))
+}
 
 // UnmarshalJSON decodes the record. A field of an unexpected type does not fail it.
-func (e *Education) UnmarshalJSON(data []byte) error { return unmarshalRecord(data, e) }
+func (e *Education) UnmarshalJSON(data []byte) error { return wire.UnmarshalRecord(data, e) }
 
 // MarshalJSON encodes the record under the API's names, Extra included.
-func (e Education) MarshalJSON() ([]byte, error) { return marshalRecord((*educationFields)(&e)) }
-
-func (s *School) fields() any { return (*schoolFields)(s) }
-func (s *School) finish()     {}
+func (e Education) MarshalJSON() ([]byte, error) {
+	type plain Education
+	return wire.MarshalRecord((*plain)(&e))
+}
 
 // UnmarshalJSON decodes the record. A field of an unexpected type does not fail it.
-func (s *School) UnmarshalJSON(data []byte) error { return unmarshalRecord(data, s) }
+func (s *School) UnmarshalJSON(data []byte) error { return wire.UnmarshalRecord(data, s) }
 
 // MarshalJSON encodes the record under the API's names, Extra included.
-func (s School) MarshalJSON() ([]byte, error) { return marshalRecord((*schoolFields)(&s)) }
-
-func (l *PersonLocation) fields() any { return (*personLocationFields)(l) }
-func (l *PersonLocation) finish()     {}
+func (s School) MarshalJSON() ([]byte, error) {
+	type plain School
+	return wire.MarshalRecord((*plain)(&s))
+}
 
 // UnmarshalJSON decodes the record. A field of an unexpected type does not fail it.
-func (l *PersonLocation) UnmarshalJSON(data []byte) error { return unmarshalRecord(data, l) }
+func (l *PersonLocation) UnmarshalJSON(data []byte) error { return wire.UnmarshalRecord(data, l) }
 
 // MarshalJSON encodes the record under the API's names, Extra included.
 func (l PersonLocation) MarshalJSON() ([]byte, error) {
-	return marshalRecord((*personLocationFields)(&l))
+	type plain PersonLocation
+	return wire.MarshalRecord((*plain)(&l))
 }
 
-func (e *PersonEmail) fields() any { return (*personEmailFields)(e) }
-func (e *PersonEmail) finish()     {}
-
 // UnmarshalJSON decodes the record. A field of an unexpected type does not fail it.
-func (e *PersonEmail) UnmarshalJSON(data []byte) error { return unmarshalRecord(data, e) }
+func (e *PersonEmail) UnmarshalJSON(data []byte) error { return wire.UnmarshalRecord(data, e) }
 
 // MarshalJSON encodes the record under the API's names, Extra included.
-func (e PersonEmail) MarshalJSON() ([]byte, error) { return marshalRecord((*personEmailFields)(&e)) }
-
-func (p *Profile) fields() any { return (*profileFields)(p) }
-func (p *Profile) finish()     {}
+func (e PersonEmail) MarshalJSON() ([]byte, error) {
+	type plain PersonEmail
+	return wire.MarshalRecord((*plain)(&e))
+}
 
 // UnmarshalJSON decodes the record. A field of an unexpected type does not fail it.
-func (p *Profile) UnmarshalJSON(data []byte) error { return unmarshalRecord(data, p) }
+func (p *Profile) UnmarshalJSON(data []byte) error { return wire.UnmarshalRecord(data, p) }
 
 // MarshalJSON encodes the record under the API's names, Extra included.
-func (p Profile) MarshalJSON() ([]byte, error) { return marshalRecord((*profileFields)(&p)) }
-
-func (v *VersionStatus) fields() any { return (*versionStatusFields)(v) }
-func (v *VersionStatus) finish()     {}
+func (p Profile) MarshalJSON() ([]byte, error) {
+	type plain Profile
+	return wire.MarshalRecord((*plain)(&p))
+}
 
 // UnmarshalJSON decodes the record. A field of an unexpected type does not fail it.
-func (v *VersionStatus) UnmarshalJSON(data []byte) error { return unmarshalRecord(data, v) }
+func (v *VersionStatus) UnmarshalJSON(data []byte) error { return wire.UnmarshalRecord(data, v) }
 
 // MarshalJSON encodes the record under the API's names, Extra included.
 func (v VersionStatus) MarshalJSON() ([]byte, error) {
-	return marshalRecord((*versionStatusFields)(&v))
+	type plain VersionStatus
+	return wire.MarshalRecord((*plain)(&v))
 }

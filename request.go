@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/google/go-querystring/query"
+	"github.com/growthgenius/growthgenius-go/internal/engine"
+	"github.com/growthgenius/growthgenius-go/internal/wire"
 )
 
 // This file is the one path every call takes: build (newRequest), send (send.go), decode.
@@ -15,19 +17,20 @@ import (
 // endpoint is what a method of a service says about its call.
 type endpoint struct {
 	method    string
-	route     string      // the path's template: "/contacts/{id}"
-	id        *ID         // fills {id}; the answer must have it too
-	query     any         // nil, url.Values or a struct with url tags
-	body      any         // nil or a value for JSON
-	envelope  envelope    // around the body of the request and the records of the answer
-	class     replayClass // what may be sent again; by default as the method says
-	anonymous bool        // no user_id
-	lookup    bool        // 202 means "ask again later"
-	raw       bool        // from the caller: the route is a path, the body is for encoding/json
+	route     string        // the path's template: "/contacts/{id}"
+	id        *ID           // fills {id}; the answer must have it too
+	query     any           // nil, url.Values or a struct with url tags
+	body      any           // nil or a value for JSON
+	envelope  wire.Envelope // around the body of the request and the records of the answer
+	class     engine.Class  // what may be sent again; by default as the method says
+	anonymous bool          // no user_id
+	lookup    bool          // 202 means "ask again later"
+	raw       bool          // from the caller: the route is a path, the body is for encoding/json
 
-	splits bool // where it is too much to ask for, less is asked for instead
+	maxBytes int64 // a tighter bound on the response than the client's; 0 for none
+	splits   bool  // if it is too much to ask for, the caller asks for less instead
 
-	open func(*streamBody) error // reads a streamed answer as far as its first element
+	open func(*engine.Body) error // reads a streamed response as far as its first element
 }
 
 // refuse is the error of a call that is not sent.
@@ -167,16 +170,16 @@ func (e endpoint) encodeBody() ([]byte, error) {
 	if e.body == nil {
 		return nil, nil
 	}
-	if e.envelope.singular != "" {
+	if e.envelope.Singular != "" {
 		body, err := encodeInput(e.body)
 		if err != nil {
 			return nil, err
 		}
-		return slices.Concat([]byte(`{"`+e.envelope.singular+`":`), body, []byte("}")), nil
+		return slices.Concat([]byte(`{"`+e.envelope.Singular+`":`), body, []byte("}")), nil
 	}
-	encode := marshalJSON
+	encode := wire.Marshal
 	if e.raw {
-		encode = marshalForeign
+		encode = wire.MarshalForeign
 	}
 	body, err := encode(e.body)
 	return body, bodyError(err)
@@ -184,7 +187,7 @@ func (e endpoint) encodeBody() ([]byte, error) {
 
 // encodeInput encodes what a record is created or updated with.
 func encodeInput(in any) (json.RawMessage, error) {
-	body, err := marshalJSON(in)
+	body, err := wire.Marshal(in)
 	if err == nil && string(body) == "{}" {
 		return nil, fmt.Errorf("%w: no field is set: use Set or Null on at least one", ErrInvalidInput)
 	}
@@ -195,7 +198,7 @@ func bodyError(err error) error {
 	if err == nil {
 		return nil
 	}
-	if cause := inputError(err); cause != nil {
+	if cause := wire.InputError(err); cause != nil {
 		return cause
 	}
 	return fmt.Errorf("%w: the body cannot be encoded: %w", ErrInvalidInput, err)

@@ -8,6 +8,9 @@ import (
 	"net/http"
 	"reflect"
 	"slices"
+
+	"github.com/growthgenius/growthgenius-go/internal/engine"
+	"github.com/growthgenius/growthgenius-go/internal/wire"
 )
 
 // SearchOptions says what to search for. The zero value asks for the first page of
@@ -101,13 +104,7 @@ type Pagination struct {
 	Extra map[string]json.RawMessage `json:",embed,unknown"`
 }
 
-type (
-	contactPageFields ContactPage
-	breadcrumbFields  Breadcrumb
-	paginationFields  Pagination
-)
-
-var searchEndpoint = endpoint{method: http.MethodPost, route: "/contacts/search", class: replaySafe}
+var searchEndpoint = endpoint{method: http.MethodPost, route: "/contacts/search", class: engine.Safe}
 
 // Search returns one page of the contacts that match, with the whole envelope; see
 // SearchPages and SearchAll for all of them. Search is a read: though it is a POST it is
@@ -134,7 +131,7 @@ func (o SearchOptions) body() (searchBody, error) {
 		return searchBody{}, searchEndpoint.refuse(fmt.Errorf("%w: Page is %d and PerPage %d, neither may be negative (pages count from 1, 0 leaves it to the API)",
 			ErrInvalidInput, o.Page, o.PerPage))
 	}
-	extra, err := encodeExtra(reflect.TypeFor[SearchOptions](), o.Extra)
+	extra, err := wire.EncodeExtra(reflect.TypeFor[SearchOptions](), o.Extra)
 	if err != nil {
 		return searchBody{}, searchEndpoint.refuse(err)
 	}
@@ -146,32 +143,32 @@ func (o SearchOptions) body() (searchBody, error) {
 	return body, nil
 }
 
-func (p *ContactPage) fields() any { return (*contactPageFields)(p) }
-func (p *ContactPage) finish()     {}
-
 // UnmarshalJSON decodes the record. A field of an unexpected type does not fail it.
-func (p *ContactPage) UnmarshalJSON(data []byte) error { return unmarshalRecord(data, p) }
+func (p *ContactPage) UnmarshalJSON(data []byte) error { return wire.UnmarshalRecord(data, p) }
 
 // MarshalJSON encodes the record under the API's names, Extra included.
-func (p ContactPage) MarshalJSON() ([]byte, error) { return marshalRecord((*contactPageFields)(&p)) }
-
-func (b *Breadcrumb) fields() any { return (*breadcrumbFields)(b) }
-func (b *Breadcrumb) finish()     {}
-
-// UnmarshalJSON decodes the record. A field of an unexpected type does not fail it.
-func (b *Breadcrumb) UnmarshalJSON(data []byte) error { return unmarshalRecord(data, b) }
-
-// MarshalJSON encodes the record under the API's names, Extra included.
-func (b Breadcrumb) MarshalJSON() ([]byte, error) { return marshalRecord((*breadcrumbFields)(&b)) }
-
-func (p *Pagination) fields() any { return (*paginationFields)(p) }
-func (p *Pagination) finish()     {}
+func (p ContactPage) MarshalJSON() ([]byte, error) {
+	type plain ContactPage
+	return wire.MarshalRecord((*plain)(&p))
+}
 
 // UnmarshalJSON decodes the record. A field of an unexpected type does not fail it.
-func (p *Pagination) UnmarshalJSON(data []byte) error { return unmarshalRecord(data, p) }
+func (b *Breadcrumb) UnmarshalJSON(data []byte) error { return wire.UnmarshalRecord(data, b) }
 
 // MarshalJSON encodes the record under the API's names, Extra included.
-func (p Pagination) MarshalJSON() ([]byte, error) { return marshalRecord((*paginationFields)(&p)) }
+func (b Breadcrumb) MarshalJSON() ([]byte, error) {
+	type plain Breadcrumb
+	return wire.MarshalRecord((*plain)(&b))
+}
+
+// UnmarshalJSON decodes the record. A field of an unexpected type does not fail it.
+func (p *Pagination) UnmarshalJSON(data []byte) error { return wire.UnmarshalRecord(data, p) }
+
+// MarshalJSON encodes the record under the API's names, Extra included.
+func (p Pagination) MarshalJSON() ([]byte, error) {
+	type plain Pagination
+	return wire.MarshalRecord((*plain)(&p))
+}
 
 // callPage makes a call that is answered with a page of search results.
 func callPage(ctx context.Context, c caller, e endpoint, opts []RequestOption) (*ContactPage, error) {
@@ -179,9 +176,11 @@ func callPage(ctx context.Context, c caller, e endpoint, opts []RequestOption) (
 	err := c.callWhole(ctx, e, p, opts, func() error {
 		// One contact may stand alone under the singular name.
 		var alone Contact
-		if raw := p.Extra["contact"]; p.Contacts == nil && kindOf(raw) == kindObject && alone.UnmarshalJSON(raw) == nil {
+		if raw := p.Extra["contact"]; p.Contacts == nil && wire.KindOf(raw) == wire.KindObject && alone.UnmarshalJSON(raw) == nil {
 			p.Contacts = []Contact{alone}
-			forget(&p.Extra, "contact")
+			if delete(p.Extra, "contact"); len(p.Extra) == 0 {
+				p.Extra = nil
+			}
 		}
 		if p.Contacts == nil {
 			return errors.New(`the answer has no list of "contacts"`)

@@ -7,9 +7,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/growthgenius/growthgenius-go/internal/errs"
+	"github.com/growthgenius/growthgenius-go/internal/match"
+	"github.com/growthgenius/growthgenius-go/internal/wire"
 )
 
 // Action is what an upsert did.
@@ -96,9 +97,9 @@ type upsert struct {
 	o        callOptions
 	endpoint endpoint
 
-	content rawRow // of in
-	email   string // folded; "" where there is none
-	name    string // folded; with the company
+	content match.Row // of in
+	email   string    // folded; "" where there is none
+	name    string    // folded; with the company
 	company string
 	// What its outcome is remembered under: by the acting user's own upserts, which may not
 	// see what another's made, and by everybody's.
@@ -124,7 +125,7 @@ func (u *upsert) run(ctx context.Context) (*UpsertResult, error) {
 	if match == nil {
 		return u.create(ctx, upserts)
 	}
-	upserts.remember(u, upserted{id: match.ID})
+	upserts.remember(upserted{id: match.ID, user: u.user}, u.own, u.shared)
 	if u.unchanged(match) {
 		return &UpsertResult{match, Unchanged}, nil
 	}
@@ -138,23 +139,24 @@ func (u *upsert) run(ctx context.Context) (*UpsertResult, error) {
 // create remembers the create before it is sent, so that not even a panic makes a second.
 func (u *upsert) create(ctx context.Context, upserts *upserts) (*UpsertResult, error) {
 	before := upserts.recall(u.shared)
-	created, err := u.contacts.Create(ctx, u.in, append(slices.Clone(u.opts), BeforeCreate(func(a CreateToken) error {
+	created, err := u.contacts.Create(ctx, u.in, append(slices.Clone(u.opts), BeforeCreate(func(token CreateToken) error {
 		if u.o.beforeCreate != nil {
-			if err := u.o.beforeCreate(a); err != nil {
+			if err := u.o.beforeCreate(token); err != nil {
 				return err
 			}
 		}
-		upserts.remember(u, upserted{attempt: &a})
+		upserts.remember(upserted{token: &token, user: u.user}, u.own, u.shared)
 		return nil
 	}))...)
 	if err == nil {
-		upserts.remember(u, upserted{id: created.ID})
+		upserts.remember(upserted{id: created.ID, user: u.user}, u.own, u.shared)
 		return &UpsertResult{created, Created}, nil
 	}
 	if unknown, ok := errors.AsType[*OutcomeUnknownError](err); ok {
-		upserts.remember(u, upserted{attempt: &unknown.Token})
+		upserts.remember(upserted{token: &unknown.Token, user: u.user}, u.own, u.shared)
 	} else {
-		upserts.forget(u, before)
+		upserts.remember(upserted{}, u.own)
+		upserts.remember(before, u.shared) // what another user's upsert left
 	}
 	return nil, err
 }
@@ -172,12 +174,12 @@ func (u *upsert) prepare() error {
 	if err != nil {
 		return err
 	}
-	if err := unmarshalJSON(raw, &u.content); err != nil {
+	if err := wire.Unmarshal(raw, &u.content); err != nil {
 		return err
 	}
-	u.email = fold(u.content.text("email"))
+	u.email = match.Fold(u.content.Text("email"))
 	if u.o.matchCompany {
-		u.name, u.company = nameOf(u.content), fold(u.content.text("company_name"))
+		u.name, u.company = match.FullName(u.content), match.Fold(u.content.Text("company_name"))
 	}
 	switch {
 	case u.email == "" && !u.o.matchCompany:
@@ -193,11 +195,6 @@ func (u *upsert) prepare() error {
 	return nil
 }
 
-// nameOf is the folded full name of a contact.
-func nameOf(row rawRow) string {
-	return fold(cmp.Or(row.text("full_name"), row.text("first_name")+" "+row.text("last_name")))
-}
-
 // match finds the contact to update, or nil.
 func (u *upsert) match(ctx context.Context, upserts *upserts) (*Contact, error) {
 	var tried upserted // nothing, at first
@@ -209,7 +206,7 @@ func (u *upsert) match(ctx context.Context, upserts *upserts) (*Contact, error) 
 		tried = known
 		c, err := u.recalled(ctx, known)
 		switch {
-		case err == nil && (known.attempt != nil || u.same(c) != ""):
+		case err == nil && (known.token != nil || u.same(c) != ""):
 			return c, nil
 		case err != nil && !errors.Is(err, ErrNotFound) && (known.user == u.user || !errors.Is(err, ErrForbidden)):
 			return nil, err
@@ -227,10 +224,10 @@ func (u *upsert) match(ctx context.Context, upserts *upserts) (*Contact, error) 
 // recalled is the contact of an earlier upsert of the key, as the acting user sees it.
 func (u *upsert) recalled(ctx context.Context, known upserted) (*Contact, error) {
 	id := known.id
-	if known.attempt != nil {
-		var ok bool
-		if id, ok = u.contacts.caller.core.creates.outcome(known.attempt.t); !ok {
-			c, err := u.contacts.Resolve(ctx, *known.attempt, u.opts...)
+	if known.token != nil {
+		outcome, ok := u.contacts.caller.core.readBack.Outcome(known.token.t)
+		if id = ID(outcome); !ok {
+			c, err := u.contacts.Resolve(ctx, *known.token, u.opts...)
 			if err != nil || known.user == u.user {
 				return c, err
 			}
@@ -242,11 +239,11 @@ func (u *upsert) recalled(ctx context.Context, known upserted) (*Contact, error)
 
 // same says by what c is the contact meant: "email", "name", or "" for neither.
 func (u *upsert) same(c *Contact) string {
-	row := rowOf(c, "email", "full_name", "first_name", "last_name", "company_name")
+	name := match.Fold(cmp.Or(c.FullName, c.FirstName+" "+c.LastName))
 	switch {
-	case u.email != "" && fold(row.text("email")) == u.email:
+	case u.email != "" && match.Fold(c.Email) == u.email:
 		return "email"
-	case u.name != "" && u.company != "" && nameOf(row) == u.name && fold(row.text("company_name")) == u.company:
+	case u.name != "" && u.company != "" && name == u.name && match.Fold(c.CompanyName) == u.company:
 		return "name"
 	default:
 		return ""
@@ -261,7 +258,7 @@ func (u *upsert) search(ctx context.Context, keywords, by string) (*Contact, err
 			return nil, err
 		}
 		// An abridged hit that shows another e-mail need not be read.
-		if by == "email" && hit.Email != "" && fold(hit.Email) != u.email {
+		if by == "email" && hit.Email != "" && match.Fold(hit.Email) != u.email {
 			continue
 		}
 		whole, err := u.contacts.Get(ctx, hit.ID, u.opts...)
@@ -291,16 +288,16 @@ func (u *upsert) search(ctx context.Context, keywords, by string) (*Contact, err
 
 // unchanged reports whether c has every value of the input already.
 func (u *upsert) unchanged(c *Contact) bool {
-	raw, err := marshalJSON(c)
-	var row rawRow
-	if err != nil || unmarshalJSON(raw, &row) != nil {
+	raw, err := wire.Marshal(c)
+	var row match.Row
+	if err != nil || wire.Unmarshal(raw, &row) != nil {
 		return false
 	}
 	for field, value := range u.content {
-		same := sameValue(value, row[field])
+		same := match.Same(value, row[field])
 		if same && field != "email" { // not folded: a change of case is a change
-			x, y := scalarText(value), scalarText(row[field])
-			_, isTime := parseTime(x)
+			x, y := wire.ScalarText(value), wire.ScalarText(row[field])
+			_, isTime := match.ParseTime(x)
 			same = x == y || isTime
 		}
 		if !same {
@@ -308,91 +305,4 @@ func (u *upsert) unchanged(c *Contact) bool {
 		}
 	}
 	return true
-}
-
-// upserts makes those of one key wait for each other, and remembers their outcome.
-type upserts struct {
-	mu    sync.Mutex
-	locks map[string]*upsertLock
-	known [2]map[string]upserted
-}
-
-type upsertLock struct {
-	held  chan struct{}
-	users int
-}
-
-// upserted is the contact of a key, or the attempt whose outcome is unknown.
-type upserted struct {
-	id      ID
-	attempt *CreateToken
-	user    ID // who acted
-}
-
-const maxUpserted = 1 << 16
-
-// lock waits until no other upsert of the key is under way.
-func (u *upserts) lock(ctx context.Context, key string) (unlock func(), err error) {
-	u.mu.Lock()
-	l := u.locks[key]
-	if l == nil {
-		if u.locks == nil {
-			u.locks = map[string]*upsertLock{}
-		}
-		l = &upsertLock{held: make(chan struct{}, 1)}
-		u.locks[key] = l
-	}
-	l.users++
-	u.mu.Unlock()
-	leave := func() {
-		u.mu.Lock()
-		defer u.mu.Unlock()
-		l.users--
-		if l.users == 0 {
-			delete(u.locks, key)
-		}
-	}
-	select {
-	case l.held <- struct{}{}:
-		return func() { <-l.held; leave() }, nil
-	case <-ctx.Done():
-		leave()
-		return nil, ctx.Err()
-	}
-}
-
-func (u *upserts) recall(key string) upserted {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	return u.of(key)
-}
-
-func (u *upserts) of(key string) upserted {
-	if v, ok := u.known[0][key]; ok {
-		return v
-	}
-	return u.known[1][key]
-}
-
-func (u *upserts) remember(of *upsert, v upserted) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	v.user = of.user
-	u.put(of.own, v)
-	u.put(of.shared, v)
-}
-
-// forget forgets an upsert that made nothing: others' is what it was before.
-func (u *upserts) forget(of *upsert, before upserted) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	u.put(of.own, upserted{})
-	u.put(of.shared, before)
-}
-
-func (u *upserts) put(key string, v upserted) {
-	if u.known[0] == nil || len(u.known[0]) >= maxUpserted {
-		u.known = [2]map[string]upserted{{}, u.known[0]}
-	}
-	u.known[0][key] = v
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"github.com/growthgenius/growthgenius-go/internal/wire"
 )
 
 // UsersService is the User API: the members of the team.
@@ -28,9 +30,12 @@ type User struct {
 	Extra map[string]json.RawMessage `json:",embed,unknown"`
 }
 
-type userFields User
+var _ = wire.Describe(wire.Traits[User]{
+	Wrapper: "user",
+	Named:   func(u *User) bool { return u.ID != "" },
+})
 
-var userEnvelope = envelope{singular: "user", plural: "users"}
+var userEnvelope = wire.Envelope{Singular: "user", Plural: "users"}
 
 // List returns the users who have enabled integrations. It is the one call that needs no
 // acting user, so it tells which ids there are to act as.
@@ -79,15 +84,14 @@ func withID(users []User, id ID) *User {
 	return nil
 }
 
-func (u *User) fields() any     { return (*userFields)(u) }
-func (u *User) finish()         {}
-func (u *User) identity() ID    { return u.ID }
-func (u *User) wrapper() string { return "user" }
-func (u *User) anonymous() bool { return u.ID == "" }
+func (u *User) identity() ID { return u.ID }
 
 // UnmarshalJSON decodes a user, bare or wrapped in {"user": ...}. A field of an
 // unexpected type does not fail it: see Extra.
-func (u *User) UnmarshalJSON(data []byte) error { return unmarshalRecord(data, u) }
+func (u *User) UnmarshalJSON(data []byte) error { return wire.UnmarshalRecord(data, u) }
 
 // MarshalJSON encodes the user under the API's names, Extra included.
-func (u User) MarshalJSON() ([]byte, error) { return marshalRecord((*userFields)(&u)) }
+func (u User) MarshalJSON() ([]byte, error) {
+	type plain User
+	return wire.MarshalRecord((*plain)(&u))
+}

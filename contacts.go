@@ -317,15 +317,14 @@ func (a ContactAccount) MarshalJSON() ([]byte, error) {
 	return wire.MarshalRecord((*plain)(&a))
 }
 
-// mark writes a unique marker into the marker field, and returns it.
-func (in *ContactInput) mark(field string) (string, error) {
+func (in ContactInput) marked(field string) (input any, marker string, err error) {
 	custom := in.custom(field)
 	if !custom.IsZero() {
-		return "", fmt.Errorf("%w: %s is the marker field (WithMarkerField) and cannot be set", ErrInvalidInput, field)
+		return nil, "", fmt.Errorf("%w: %s is the marker field (WithMarkerField) and cannot be set", ErrInvalidInput, field)
 	}
-	marker := "gg-" + rand.Text()
+	marker = "gg-" + rand.Text()
 	*custom = Set(marker)
-	return marker, nil
+	return in, marker, nil
 }
 
 // custom returns the field custom1 to custom9 of this name.

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/growthgenius/growthgenius-go/internal/engine"
@@ -14,6 +16,7 @@ import (
 	"github.com/growthgenius/growthgenius-go/internal/pace"
 	"github.com/growthgenius/growthgenius-go/internal/readback"
 	"github.com/growthgenius/growthgenius-go/internal/redact"
+	"github.com/growthgenius/growthgenius-go/internal/wire"
 )
 
 // core is what a client shares with those made from it by ForUser.
@@ -144,4 +147,30 @@ const outcomeUnknown = "outcome unknown"
 func (c caller) unknownForGood(ctx context.Context, e endpoint, last, ctxErr error) error {
 	c.core.warnCreate(ctx, e, outcomeUnknown)
 	return &OutcomeUnknownError{Last: last, ctxErr: ctxErr}
+}
+
+const (
+	maxSeen      = 1000
+	maxFieldName = 100 // bytes; a response could name a field with megabytes
+)
+
+// seenSet remembers up to a bound what it has seen.
+type seenSet struct {
+	mu   sync.Mutex
+	seen map[wire.Oddity]struct{}
+}
+
+// first reports whether o is new. A full set knows everything.
+func (s *seenSet) first(o wire.Oddity) bool {
+	o.Kind, o.Field = "", strings.Clone(redact.Clip(o.Field, maxFieldName))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.seen[o]; ok || len(s.seen) >= maxSeen {
+		return false
+	}
+	if s.seen == nil {
+		s.seen = map[wire.Oddity]struct{}{}
+	}
+	s.seen[o] = struct{}{}
+	return true
 }

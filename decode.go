@@ -10,7 +10,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/growthgenius/growthgenius-go/internal/engine"
 	"github.com/growthgenius/growthgenius-go/internal/redact"
@@ -206,28 +205,3 @@ func (c *core) warn(ctx context.Context, e endpoint, o wire.Oddity) {
 		slog.String("record", o.Record), slog.String("field", o.Field))
 }
 
-const (
-	maxSeen      = 1000
-	maxFieldName = 100 // bytes; a response could name a field with megabytes
-)
-
-// seenSet remembers up to a bound what it has seen.
-type seenSet struct {
-	mu   sync.Mutex
-	seen map[wire.Oddity]struct{}
-}
-
-// first reports whether o is new. A full set knows everything.
-func (s *seenSet) first(o wire.Oddity) bool {
-	o.Kind, o.Field = "", strings.Clone(redact.Clip(o.Field, maxFieldName))
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if _, ok := s.seen[o]; ok || len(s.seen) >= maxSeen {
-		return false
-	}
-	if s.seen == nil {
-		s.seen = map[wire.Oddity]struct{}{}
-	}
-	s.seen[o] = struct{}{}
-	return true
-}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"unicode/utf8"
 
+	"github.com/growthgenius/growthgenius-go/internal/errs"
 	"github.com/growthgenius/growthgenius-go/internal/wire"
 )
 
@@ -53,7 +54,7 @@ func (o Optional[T]) MarshalJSON() ([]byte, error) {
 		return []byte("null"), nil
 	}
 	if text, ok := any(o.value).(string); ok && !utf8.ValidString(text) {
-		return nil, fmt.Errorf("%w: the text %q is not UTF-8: convert it first", ErrInvalidInput, text)
+		return nil, fmt.Errorf("%w: the text %q is not UTF-8: convert it first", errs.ErrInvalidInput, text)
 	}
 	return wire.Marshal(o.value)
 }

@@ -154,6 +154,12 @@ func fromRow[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint, 
 	return v, nil
 }
 
+// markable is an input that has room for a marker.
+type markable interface {
+	// marked returns the input with a unique marker in the field, and the marker.
+	marked(field string) (input any, marker string, err error)
+}
+
 // newToken makes the token of a create, and encodes its body, with the marker in it.
 func (c caller) newToken(e *endpoint, o *callOptions) (readback.Token, error) {
 	userID, err := actingUser(c.userID, o)
@@ -161,12 +167,11 @@ func (c caller) newToken(e *endpoint, o *callOptions) (readback.Token, error) {
 		return readback.Token{}, err
 	}
 	field, marker := "", ""
-	if in, ok := e.body.(ContactInput); ok && c.core.markerField != "" {
+	if in, ok := e.body.(markable); ok && c.core.markerField != "" {
 		field = c.core.markerField
-		if marker, err = in.mark(field); err != nil {
+		if e.body, marker, err = in.marked(field); err != nil {
 			return readback.Token{}, err
 		}
-		e.body = in
 	}
 	content, err := encodeInput(e.body)
 	if err != nil {

@@ -142,48 +142,8 @@ func SamplePerson() growthgenius.Person {
 		Regions: []string{"texas, united states"}, Countries: []string{"united states"},
 		StreetAddresses: empty, Certifications: empty, Languages: empty,
 		Summary: "Engineer and founder.", Interests: []string{"engineering", "space"}, Skills: []string{"manufacturing", "product design"},
-		Experience: []growthgenius.Experience{{
-			Company: &growthgenius.ExperienceCompany{
-				Name: "tesla", Size: "10001+", ID: "tesla", Founded: "2003", Industry: "automotive", Location: &austin,
-				LinkedInURL: "linkedin.com/company/example-tesla", LinkedInID: "15564", FacebookURL: "facebook.com/example-tesla",
-				TwitterURL: "twitter.com/example_tesla", Website: "tesla.com", Raw: []string{"Tesla, Inc."}, Ticker: "TSLA", Type: "public",
-			},
-			LocationNames: []string{"austin, texas, united states"}, StartDate: "2008-10",
-			Title:     &growthgenius.JobTitle{Name: "ceo", Raw: []string{"CEO"}, Role: "operations", SubRole: "executive", Levels: []string{"cxo", "owner"}},
-			IsPrimary: true, Summary: "Leads the company.",
-		}, {
-			Company: &growthgenius.ExperienceCompany{
-				Name: "example motors", Size: "11-50", ID: "example-motors", Founded: "2000", Industry: "automotive", Location: &austin,
-				LinkedInURL: "linkedin.com/company/example-motors", LinkedInID: "15565",
-				TwitterURL: "twitter.com/example_motors", Website: "motors.example.com", Raw: []string{"Example Motors"}, Type: "private", FuzzyMatch: true,
-			},
-			LocationNames: []string{}, EndDate: "2008", StartDate: "2004-02",
-			Title:   &growthgenius.JobTitle{Name: "chairman", Raw: []string{"Chairman"}, Levels: []string{}},
-			Summary: "Chaired the board.",
-		}},
-		Education: []growthgenius.Education{{
-			School: &growthgenius.School{
-				Name: "example university", Type: "post-secondary institution", ID: "example-university_0",
-				Location: &growthgenius.PersonLocation{
-					Name: "philadelphia, pennsylvania, united states", Locality: "philadelphia", Region: "pennsylvania",
-					Country: "united states", Continent: "north america",
-				},
-				LinkedInURL: "linkedin.com/school/example-university", FacebookURL: "facebook.com/example-university",
-				TwitterURL: "twitter.com/example_uni", LinkedInID: "10001", Website: "university.example.edu",
-				Domain: "university.example.edu", Raw: []string{"Example University"},
-			},
-			EndDate: "2014", StartDate: "2012-09", Degrees: []string{"bachelors"}, Majors: []string{"physics"}, Minors: []string{"economics"},
-			Raw: []string{"BSc, Physics"}, Summary: "Studied physics.",
-		}, {
-			School: &growthgenius.School{
-				Name: "example college", Type: "post-secondary institution", ID: "example-college_0",
-				LinkedInURL: "linkedin.com/school/example-college", FacebookURL: "facebook.com/example-college",
-				TwitterURL: "twitter.com/example_college", LinkedInID: "10002", Website: "college.example.edu",
-				Domain: "college.example.edu", Raw: []string{"Example College"},
-			},
-			EndDate: "2012", StartDate: "2010", GPA: "3.5", Degrees: []string{}, Majors: []string{"business"}, Minors: []string{},
-			Raw: []string{"Business"}, Summary: "Studied business.",
-		}},
+		Experience: sampleExperience(&austin),
+		Education:  sampleEducation(),
 		Profiles: []growthgenius.Profile{
 			{Network: "linkedin", ID: "100000001", URL: "linkedin.com/in/example-elon", Username: "example-elon"},
 			{Network: "twitter", URL: "twitter.com/example_elon", Username: "example_elon"},
@@ -191,4 +151,52 @@ func SamplePerson() growthgenius.Person {
 		PossibleProfiles: []growthgenius.Profile{{Network: "github", ID: "100000003", URL: "github.com/example-elon", Username: "example-elon"}},
 		VersionStatus:    &growthgenius.VersionStatus{Status: "updated", Contains: []string{"job_title"}, PreviousVersion: "11.0", CurrentVersion: "12.0"},
 	}
+}
+
+func sampleExperience(austin *growthgenius.PersonLocation) []growthgenius.Experience {
+	return []growthgenius.Experience{{
+		Company: &growthgenius.ExperienceCompany{
+			Name: "tesla", Size: "10001+", ID: "tesla", Founded: "2003", Industry: "automotive", Location: austin,
+			LinkedInURL: "linkedin.com/company/example-tesla", LinkedInID: "15564", FacebookURL: "facebook.com/example-tesla",
+			TwitterURL: "twitter.com/example_tesla", Website: "tesla.com", Raw: []string{"Tesla, Inc."}, Ticker: "TSLA", Type: "public",
+		},
+		LocationNames: []string{"austin, texas, united states"}, StartDate: "2008-10",
+		Title:     &growthgenius.JobTitle{Name: "ceo", Raw: []string{"CEO"}, Role: "operations", SubRole: "executive", Levels: []string{"cxo", "owner"}},
+		IsPrimary: true, Summary: "Leads the company.",
+	}, {
+		Company: &growthgenius.ExperienceCompany{
+			Name: "example motors", Size: "11-50", ID: "example-motors", Founded: "2000", Industry: "automotive", Location: austin,
+			LinkedInURL: "linkedin.com/company/example-motors", LinkedInID: "15565",
+			TwitterURL: "twitter.com/example_motors", Website: "motors.example.com", Raw: []string{"Example Motors"}, Type: "private", FuzzyMatch: true,
+		},
+		LocationNames: []string{}, EndDate: "2008", StartDate: "2004-02",
+		Title:   &growthgenius.JobTitle{Name: "chairman", Raw: []string{"Chairman"}, Levels: []string{}},
+		Summary: "Chaired the board.",
+	}}
+}
+
+func sampleEducation() []growthgenius.Education {
+	return []growthgenius.Education{{
+		School: &growthgenius.School{
+			Name: "example university", Type: "post-secondary institution", ID: "example-university_0",
+			Location: &growthgenius.PersonLocation{
+				Name: "philadelphia, pennsylvania, united states", Locality: "philadelphia", Region: "pennsylvania",
+				Country: "united states", Continent: "north america",
+			},
+			LinkedInURL: "linkedin.com/school/example-university", FacebookURL: "facebook.com/example-university",
+			TwitterURL: "twitter.com/example_uni", LinkedInID: "10001", Website: "university.example.edu",
+			Domain: "university.example.edu", Raw: []string{"Example University"},
+		},
+		EndDate: "2014", StartDate: "2012-09", Degrees: []string{"bachelors"}, Majors: []string{"physics"}, Minors: []string{"economics"},
+		Raw: []string{"BSc, Physics"}, Summary: "Studied physics.",
+	}, {
+		School: &growthgenius.School{
+			Name: "example college", Type: "post-secondary institution", ID: "example-college_0",
+			LinkedInURL: "linkedin.com/school/example-college", FacebookURL: "facebook.com/example-college",
+			TwitterURL: "twitter.com/example_college", LinkedInID: "10002", Website: "college.example.edu",
+			Domain: "college.example.edu", Raw: []string{"Example College"},
+		},
+		EndDate: "2012", StartDate: "2010", GPA: "3.5", Degrees: []string{}, Majors: []string{"business"}, Minors: []string{},
+		Raw: []string{"Business"}, Summary: "Studied business.",
+	}}
 }

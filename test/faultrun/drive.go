@@ -192,7 +192,7 @@ func keyOf(content string) string {
 	return ""
 }
 
-// audit holds what the clients said against what the server did.
+// audit compares what the clients reported with what the server did.
 func audit(ctx context.Context, r *result, srv *growthgeniustest.Server, intents []*intent, creators []creator, fresh func() creator) error {
 	rows := map[string]map[growthgenius.ID]bool{}
 	for _, entry := range srv.Ledger() {
@@ -203,7 +203,35 @@ func audit(ctx context.Context, r *result, srv *growthgeniustest.Server, intents
 		rows[key][entry.ID] = true
 		r.Rows++
 	}
-	var unknown []*intent
+	unknown := r.count(intents, rows)
+	if fresh == nil || len(unknown) == 0 {
+		return nil
+	}
+	another := fresh()
+	for ask := range 3 {
+		var (
+			askers sync.WaitGroup
+			mu     sync.Mutex // guards r
+		)
+		for _, it := range unknown {
+			askers.Go(func() {
+				resolver := creators[it.told.client]
+				if ask == 0 {
+					resolver = another
+				}
+				id, err := resolveAgain(ctx, resolver.(*sdk), it)
+				mu.Lock()
+				defer mu.Unlock()
+				r.countResolved(id, err, rows[it.key])
+			})
+		}
+		askers.Wait()
+	}
+	return ctx.Err()
+}
+
+// count counts what the calls reported, and returns those whose outcome is unknown.
+func (r *result) count(intents []*intent, rows map[string]map[growthgenius.ID]bool) (unknown []*intent) {
 	claimed := map[growthgenius.ID]bool{}
 	for _, it := range intents {
 		made := rows[it.key]
@@ -228,44 +256,29 @@ func audit(ctx context.Context, r *result, srv *growthgeniustest.Server, intents
 		}
 	}
 	r.Unknown = len(unknown)
-	if fresh == nil || len(unknown) == 0 {
-		return nil
-	}
-	another := fresh()
-	for ask := range 3 {
-		var (
-			askers sync.WaitGroup
-			mu     sync.Mutex
-		)
-		for _, it := range unknown {
-			askers.Go(func() {
-				resolver := creators[it.told.client]
-				if ask == 0 {
-					resolver = another
-				}
-				id, err := resolver.(*sdk).resolve(ctx, it)
-				for range 4 { // a read that failed says nothing, so it is made again
-					if err == nil || errors.Is(err, growthgenius.ErrNotFound) || errors.Is(err, growthgenius.ErrOutcomeUnknown) {
-						break
-					}
-					id, err = resolver.(*sdk).resolve(ctx, it)
-				}
-				mu.Lock()
-				defer mu.Unlock()
-				made := rows[it.key]
-				switch {
-				case err == nil && made[id], errors.Is(err, growthgenius.ErrNotFound) && len(made) == 0:
-					r.Resolved++
-				case err == nil, errors.Is(err, growthgenius.ErrNotFound):
-					r.ResolvedWrong++
-				default:
-					r.Unsettled++
-				}
-			})
+	return unknown
+}
+
+// resolveAgain resolves a create. A read that failed says nothing, so it is repeated.
+func resolveAgain(ctx context.Context, resolver *sdk, it *intent) (growthgenius.ID, error) {
+	for n := 1; ; n++ {
+		id, err := resolver.resolve(ctx, it)
+		if err == nil || errors.Is(err, growthgenius.ErrNotFound) || errors.Is(err, growthgenius.ErrOutcomeUnknown) || n == 5 {
+			return id, err
 		}
-		askers.Wait()
 	}
-	return ctx.Err()
+}
+
+// countResolved counts what Resolve returned for a create that made these records.
+func (r *result) countResolved(id growthgenius.ID, err error, made map[growthgenius.ID]bool) {
+	switch {
+	case err == nil && made[id], errors.Is(err, growthgenius.ErrNotFound) && len(made) == 0:
+		r.Resolved++
+	case err == nil, errors.Is(err, growthgenius.ErrNotFound):
+		r.ResolvedWrong++
+	default:
+		r.Unsettled++
+	}
 }
 
 type intentKey struct{}

@@ -25,9 +25,9 @@ func ExampleBeforeCreate() {
 	journal := map[string][]byte{} // a table in your database
 
 	create := func(ctx context.Context, client *growthgenius.Client, key string, in growthgenius.ContactInput) error {
-		contact, err := client.Contacts.Create(ctx, in, growthgenius.BeforeCreate(func(a growthgenius.CreateToken) error {
-			token, err := json.Marshal(a)
-			journal[key] = token // commit it: nothing is sent before this returns
+		contact, err := client.Contacts.Create(ctx, in, growthgenius.BeforeCreate(func(token growthgenius.CreateToken) error {
+			data, err := json.Marshal(token)
+			journal[key] = data // commit it: nothing is sent before this returns
 			return err
 		}))
 		if errors.Is(err, growthgenius.ErrOutcomeUnknown) {
@@ -42,12 +42,12 @@ func ExampleBeforeCreate() {
 	}
 
 	settle := func(ctx context.Context, client *growthgenius.Client) error {
-		for key, token := range journal {
-			var a growthgenius.CreateToken
-			if err := json.Unmarshal(token, &a); err != nil {
+		for key, data := range journal {
+			var token growthgenius.CreateToken
+			if err := json.Unmarshal(data, &token); err != nil {
 				return err
 			}
-			contact, err := client.Contacts.Resolve(ctx, a)
+			contact, err := client.Contacts.Resolve(ctx, token)
 			switch {
 			case errors.Is(err, growthgenius.ErrOutcomeUnknown):
 				continue // ask again later

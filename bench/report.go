@@ -23,7 +23,7 @@ func (t table) String() string {
 	return b.String()
 }
 
-// ratio is a share of something else's.
+// ratio formats a median with its quartiles.
 func ratio(s spread) string { return fmt.Sprintf("%.2f (%.2f–%.2f)", s.Median, s.Low, s.High) }
 
 func micros(s spread) string { return fmt.Sprintf("%.1f µs", s.Median*1e6) }
@@ -45,8 +45,8 @@ func getTables(rep report) []table {
 	}
 	many := fmt.Sprintf("%d goroutines", rep.Settings.Parallel)
 	head := []string{"serial", many, "CPU, " + many, "allocations", "bytes"}
-	same := table{title: "one GET of a contact, of hand-written", head: head}
-	own := table{title: "each on a record of its own API, of hand-written", head: head}
+	same := table{title: "one GET of a contact, relative to hand-written", head: head}
+	own := table{title: "each on a record of its own API, relative to hand-written", head: head}
 	for _, r := range rep.Get {
 		cells := []string{
 			r.Client,
@@ -70,8 +70,8 @@ func getTables(rep report) []table {
 func decodeTables(rep report) []table {
 	var all []table
 	for _, r := range rep.Decode {
-		if n := len(all); n == 0 || all[n-1].title != r.Answer+", of "+encodingJSON {
-			all = append(all, table{title: r.Answer + ", of " + encodingJSON, head: []string{"time", "allocations", "bytes"}})
+		if n := len(all); n == 0 || all[n-1].title != r.Answer+", relative to "+encodingJSON {
+			all = append(all, table{title: r.Answer + ", relative to " + encodingJSON, head: []string{"time", "allocations", "bytes"}})
 		}
 		last := &all[len(all)-1]
 		last.rows = append(last.rows, []string{
@@ -90,7 +90,7 @@ func streamTables(rep report) []table {
 	}
 	t := table{
 		title: fmt.Sprintf("a list of %d contacts", rep.Settings.Contacts),
-		head:  []string{"time, of " + readAll, "first contact after", "peak live heap"},
+		head:  []string{"time, relative to " + readAll, "first contact after", "peak live heap"},
 	}
 	for _, r := range rep.Stream {
 		first := "–"
@@ -102,7 +102,7 @@ func streamTables(rep report) []table {
 	return []table{t}
 }
 
-// ahead names a prefetch.
+// ahead formats a SearchOptions.Prefetch.
 func ahead(prefetch int) string {
 	if prefetch < 0 {
 		return "none"
@@ -116,7 +116,7 @@ func pagerTables(rep report) []table {
 	}
 	t := table{
 		title: fmt.Sprintf("%d pages from a server that takes %s", rep.Settings.Pages, rep.Settings.Latency),
-		head:  []string{"prefetch", "time", "of no prefetch", "least possible"},
+		head:  []string{"prefetch", "time", "relative to no prefetch", "least possible"},
 	}
 	for _, r := range rep.Pager {
 		t.rows = append(t.rows, []string{
@@ -132,7 +132,7 @@ func connectionsTables(rep report) []table {
 	}
 	t := table{
 		title: fmt.Sprintf("%d requests, %d at a time", rep.Settings.Requests, rep.Settings.Burst),
-		head:  []string{"connections opened", "requests sent", "time, of hand-written"},
+		head:  []string{"connections opened", "requests sent", "time, relative to hand-written"},
 	}
 	for _, r := range rep.Connections {
 		t.rows = append(t.rows, []string{

@@ -2,15 +2,14 @@ package growthgenius_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -26,30 +25,37 @@ func readPage(t *testing.T, name string) string {
 	return strings.ReplaceAll(string(text), "\r\n", "\n")
 }
 
-// fragmentImports are the packages that a piece of code in the README may use without
+// fragmentImports are the packages that a piece of code in the pages may use without
 // importing them, by the name it uses.
 var fragmentImports = map[string]string{
-	"errors": "errors", "fmt": "fmt", "json": "encoding/json", "http": "net/http", "log": "log", "os": "os",
-	"slog": "log/slog", "time": "time", "url": "net/url",
+	"context": "context", "errors": "errors", "fmt": "fmt", "json": "encoding/json", "http": "net/http", "log": "log",
+	"os": "os", "slog": "log/slog", "sync": "sync", "time": "time", "url": "net/url",
+	"growthgenius": "github.com/growthgenius/growthgenius-go",
 }
 
-// fragment makes a file of a piece of code that stands in a function with a context and a
-// client and may return an error.
+// fragment returns a Go file with a piece of code in it: its declarations, if it declares
+// a function, and otherwise the body of a function that has a context and a client and may
+// return an error.
 func fragment(code string) string {
-	imports := []string{`"context"`, `"github.com/growthgenius/growthgenius-go"`}
+	if !regexp.MustCompile(`(?m)^func `).MatchString(code) {
+		code = "func example(ctx context.Context, client *growthgenius.Client) error {\n" + code + "\nreturn nil\n}\n\nvar _ = example\n"
+	}
+	var imports []string
+	uncommented := regexp.MustCompile(`//.*`).ReplaceAllString(code, "")
 	for name, path := range fragmentImports {
-		if regexp.MustCompile(`\b` + name + `\.`).MatchString(code) {
+		if regexp.MustCompile(`\b` + name + `\.`).MatchString(uncommented) {
 			imports = append(imports, fmt.Sprintf("%q", path))
 		}
 	}
 	slices.Sort(imports)
-	return "package fragment\n\nimport (\n" + strings.Join(imports, "\n") + "\n)\n\n" +
-		"func example(ctx context.Context, client *growthgenius.Client) error {\n" + code + "\nreturn nil\n}\n\n" +
-		"var _ = growthgenius.NewClient\nvar _ = example\n"
+	return "package fragment\n\nimport (\n" + strings.Join(imports, "\n") + "\n)\n\n" + code
 }
 
-// pages are the documents whose code is built. (That of reliability.md is an Example.)
-var pages = []string{"README.md", "docs/getting-data-out.md"}
+// pages are the documents whose code is built. (The code of reliability.md is an Example,
+// and architecture.md shows the inside of the package.)
+var pages = []string{
+	"README.md", "docs/calls.md", "docs/errors.md", "docs/getting-data-out.md", "docs/testing.md", "docs/troubleshooting.md",
+}
 
 // TestReadmeCode builds each piece of Go in the pages in a module of its own, as a reader
 // would, runs its programs against a server in memory and its tests.
@@ -125,7 +131,7 @@ func TestReadmeCode(t *testing.T) {
 	command("vet", "./...")
 	command("test", "./...")
 	if len(programs) == 0 {
-		t.Fatal("the README has no program")
+		t.Fatal("the pages have no program")
 	}
 	for _, program := range programs {
 		if out := command("run", "./"+program); out != "created 1102755\n" {
@@ -137,140 +143,110 @@ func TestReadmeCode(t *testing.T) {
 	}
 }
 
-// exported are the names of the package that the README has to know, in its own notation.
-type exported struct{ calls, options, sentinels, environment []string }
-
-func (e *exported) all() []string {
-	return slices.Concat(e.calls, e.options, e.sentinels, e.environment)
+// TestReadmeFigures compares the figures at the top of the README with what was measured.
+func TestReadmeFigures(t *testing.T) {
+	t.Parallel()
+	readme := strings.Join(strings.Fields(readPage(t, "README.md")), " ")
+	for _, claim := range slices.Concat(reliabilityClaims(t), performanceClaims(t)) {
+		if !strings.Contains(readme, claim) {
+			t.Errorf("README.md does not say %q", claim)
+		}
+	}
 }
 
-func exportedNames(t *testing.T) exported {
+// reliabilityClaims returns what docs/reliability.json says about duplicates, in the words
+// of the README.
+func reliabilityClaims(t *testing.T) []string {
 	t.Helper()
-	files, err := filepath.Glob("*.go")
-	if err != nil {
-		t.Fatal(err)
+	var measured struct {
+		Settings struct {
+			Creates, Seeds int
+			Rate           float64
+		}
+		Results []struct {
+			Mode                                           string
+			Duplicates, Lost, Unknown, Resolved, Unsettled int
+			ToldFailed                                     int `json:"told_failed_committed"`
+			ResolvedWrong                                  int `json:"resolved_wrong"`
+		}
 	}
-	var names exported
-	for _, name := range files {
-		if strings.HasSuffix(name, "_test.go") {
-			continue
-		}
-		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, decl := range file.Decls {
-			switch decl := decl.(type) {
-			case *ast.FuncDecl:
-				names.addFunc(decl)
-			case *ast.GenDecl:
-				names.addVars(decl)
+	readJSON(t, "docs/reliability.json", &measured)
+	var ours, theirs, unknown []int
+	for _, r := range measured.Results {
+		switch r.Mode {
+		case "default":
+			ours, unknown = append(ours, r.Duplicates), append(unknown, r.Unknown)
+			if r.Lost+r.ToldFailed+r.ResolvedWrong+r.Unsettled > 0 || r.Resolved == 0 {
+				t.Errorf("this result does not support what the README says: %+v", r)
 			}
-		}
-		text, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, variable := range regexp.MustCompile(`Getenv\("(\w+)"\)`).FindAllSubmatch(text, -1) {
-			names.environment = append(names.environment, string(variable[1]))
+		case "retryablehttp":
+			theirs = append(theirs, r.Duplicates)
 		}
 	}
-	return names
-}
-
-func (e *exported) addFunc(f *ast.FuncDecl) {
-	if !f.Name.IsExported() {
-		return
-	}
-	if f.Recv == nil {
-		if f.Type.Results != nil && len(f.Type.Results.List) == 1 {
-			if result, ok := f.Type.Results.List[0].Type.(*ast.Ident); ok && (result.Name == "Option" || result.Name == "RequestOption") {
-				e.options = append(e.options, f.Name.Name)
-			}
-		}
-		return
-	}
-	star, ok := f.Recv.List[0].Type.(*ast.StarExpr)
-	if !ok {
-		return
-	}
-	receiver, ok := star.X.(*ast.Ident)
-	if !ok {
-		return
-	}
-	if service, ok := strings.CutSuffix(receiver.Name, "Service"); ok {
-		e.calls = append(e.calls, service+"."+f.Name.Name)
-	} else if receiver.Name == "Client" && f.Name.Name != "String" {
-		e.calls = append(e.calls, "Client."+f.Name.Name)
+	creates := measured.Settings.Creates
+	return []string{
+		fmt.Sprintf("faults in %.0f%% of all requests", 100*measured.Settings.Rate),
+		fmt.Sprintf("%d runs of %s creates made %d duplicates", measured.Settings.Seeds, thousands(creates), slices.Max(ours)),
+		fmt.Sprintf("made %s to %s in each run", thousands(slices.Min(theirs)), thousands(slices.Max(theirs))),
+		fmt.Sprintf("About %.0f%% of our creates", 100*float64(slices.Max(unknown))/float64(creates)),
 	}
 }
 
-func (e *exported) addVars(d *ast.GenDecl) {
-	if d.Tok != token.VAR {
-		return
+// performanceClaims does the same for docs/performance.json.
+func performanceClaims(t *testing.T) []string {
+	t.Helper()
+	var measured struct {
+		Settings struct{ Goroutines, Contacts int }
+		Get      []struct {
+			Client, Payload string
+			OfParallel      struct{ Median float64 } `json:"of_parallel"`
+			OfAllocs        float64                  `json:"of_allocs"`
+		}
+		Stream []struct {
+			Reader string
+			Peak   float64
+			OfTime struct{ Median float64 } `json:"of_time"`
+		}
 	}
-	for _, spec := range d.Specs {
-		value, ok := spec.(*ast.ValueSpec)
-		if !ok {
-			continue
+	readJSON(t, "docs/performance.json", &measured)
+	claims := []string{
+		fmt.Sprintf("(%d goroutines)", measured.Settings.Goroutines),
+		thousands(measured.Settings.Contacts) + " contacts stream",
+	}
+	for _, r := range measured.Get {
+		if r.Client == "growthgenius-go" {
+			claims = append(claims, fmt.Sprintf("takes %.0f%% less time", 100*(1-r.OfParallel.Median)),
+				fmt.Sprintf("%.0f%% fewer allocations", 100*(1-r.OfAllocs)))
 		}
-		for _, name := range value.Names {
-			if strings.HasPrefix(name.Name, "Err") {
-				e.sentinels = append(e.sentinels, name.Name)
+	}
+	for _, r := range measured.Stream {
+		switch mebibytes := r.Peak / (1 << 20); r.Reader {
+		case "growthgenius-go, Contacts.Stream":
+			claims = append(claims, fmt.Sprintf("%.1f MiB of live heap", mebibytes))
+			if r.OfTime.Median > 0.34 {
+				t.Errorf("a stream takes more than a third of the time: %v", r.OfTime)
 			}
+		case "io.ReadAll and json.Unmarshal":
+			claims = append(claims, fmt.Sprintf("take with %.0f MiB", mebibytes))
 		}
+	}
+	if len(claims) != 6 {
+		t.Fatalf("docs/performance.json lacks some results: %q", claims)
+	}
+	return claims
+}
+
+func readJSON(t *testing.T, name string, v any) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(readPage(t, name)), v); err != nil {
+		t.Fatalf("%s: %v", name, err)
 	}
 }
 
-// TestReadmeTables holds the README's tables to the package: each exported call, option,
-// sentinel and environment variable is the first cell of a row, and no other is.
-func TestReadmeTables(t *testing.T) {
-	t.Parallel()
-	readme, names := readPage(t, "README.md"), exportedNames(t)
-	if len(names.calls) < 10 || len(names.options) < 10 || len(names.sentinels) < 10 || len(names.environment) != 3 {
-		t.Fatalf("this test does not find the package's names: %+v", names)
+// thousands formats a number as 1,234.
+func thousands(n int) string {
+	if n < 1000 {
+		return strconv.Itoa(n)
 	}
-	rows := map[string]bool{}
-	for _, row := range regexp.MustCompile("(?m)^\\| `([A-Za-z_.]+)(?:\\([^`]*\\))?` \\|").FindAllStringSubmatch(readme, -1) {
-		rows[row[1]] = true
-	}
-	for _, name := range names.all() {
-		if !rows[name] {
-			t.Errorf("no table of README.md has a row for `%s`", name)
-		}
-		delete(rows, name)
-	}
-	for name := range rows {
-		t.Errorf("README.md has a row for `%s`, which this package does not have", name)
-	}
-}
-
-// TestLinks holds the links of every page to files and headings that are there.
-func TestLinks(t *testing.T) {
-	t.Parallel()
-	all, err := filepath.Glob("docs/*.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, page := range append(all, "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md") {
-		text := regexp.MustCompile("(?ms)^```.*?^```$").ReplaceAllString(readPage(t, page), "")
-		headings := map[string]bool{}
-		for _, heading := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(text, -1) {
-			headings["#"+strings.ReplaceAll(strings.ToLower(heading[1]), " ", "-")] = true
-		}
-		for _, link := range regexp.MustCompile(`\]\(([^)]+)\)`).FindAllStringSubmatch(text, -1) {
-			switch to := link[1]; {
-			case strings.HasPrefix(to, "https://"):
-			case strings.HasPrefix(to, "#"):
-				if !headings[to] {
-					t.Errorf("%s: no heading for the link %s", page, to)
-				}
-			default:
-				file, _, _ := strings.Cut(to, "#")
-				if _, err := os.Stat(filepath.Join(filepath.Dir(page), filepath.FromSlash(file))); err != nil {
-					t.Errorf("%s: no file for the link %s", page, to)
-				}
-			}
-		}
-	}
+	return fmt.Sprintf("%s,%03d", thousands(n/1000), n%1000)
 }

@@ -7,17 +7,17 @@ import (
 	"github.com/growthgenius/growthgenius-go"
 )
 
-func (s *Server) createContact(c *call) answer {
+func (s *Server) createContact(c *call) response {
 	return s.create(s.contacts, c, func(fields record) {
-		delete(fields, "id") // the server's own
+		delete(fields, "id") // the server chooses it
 		fields.setDefault("user_id", actingID(c))
 		s.completeContact(fields)
 	})
 }
 
-func (s *Server) updateContact(c *call) answer {
+func (s *Server) updateContact(c *call) response {
 	return s.update(s.contacts, c, func(old, next record) {
-		// The names that were made of first and last name follow them.
+		// Names that were made from the first and last name change with them.
 		for _, name := range []string{"full_name", "name"} {
 			if bytes.Equal(old[name], next[name]) && old.text(name) == joinedName(old) {
 				next[name] = null
@@ -27,11 +27,13 @@ func (s *Server) updateContact(c *call) answer {
 	})
 }
 
-func (s *Server) getContact(c *call) answer    { return s.get(s.contacts, c) }
-func (s *Server) deleteContact(c *call) answer { return s.remove(s.contacts, c, []byte("{}")) }
-func (s *Server) listContacts(c *call) answer  { return s.updatedBetween(s.contacts, c) }
+func (s *Server) getContact(c *call) response   { return s.get(s.contacts, c) }
+func (s *Server) listContacts(c *call) response { return s.updatedBetween(s.contacts, c) }
+func (s *Server) deleteContact(c *call) response {
+	return s.remove(s.contacts, c, []byte("{}"))
+}
 
-// completeContact fills in what follows from other fields.
+// completeContact sets fields that follow from other fields.
 func (s *Server) completeContact(fields record) {
 	if name := joinedName(fields); name != "" {
 		fields.setDefault("full_name", name)

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// input takes the record out of a request body's envelope.
-func input(t *table, body []byte) (record, answer, bool) {
+// input returns the record in the envelope of a request body.
+func input(t *table, body []byte) (record, response, bool) {
 	var envelope map[string]json.RawMessage
 	if err := json.Unmarshal(body, &envelope); err != nil {
 		return nil, failure(http.StatusUnprocessableEntity, "the body is not a JSON object"), false
@@ -17,30 +17,32 @@ func input(t *table, body []byte) (record, answer, bool) {
 	if err := json.Unmarshal(envelope[t.name], &fields); err != nil || len(fields) == 0 {
 		return nil, invalid(t.name, "can't be blank"), false
 	}
-	return fields, answer{}, true
+	return fields, response{}, true
 }
 
-// create stores a new row; complete fills in what the server itself knows of it.
-func (s *Server) create(t *table, c *call, complete func(record)) answer {
+// create stores a new row. complete sets the fields that the server chooses.
+func (s *Server) create(t *table, c *call, complete func(record)) response {
 	fields, refusal, ok := input(t, c.body)
 	if !ok {
 		return refusal
 	}
 	var envelope map[string]json.RawMessage
-	_ = json.Unmarshal(c.body, &envelope) // input has read it already
+	_ = json.Unmarshal(c.body, &envelope) // valid, since input has decoded it
 	now := s.now().Truncate(time.Millisecond)
 	complete(fields)
 	r := &row{id: t.newID(), fields: fields, created: now, updated: now}
 	s.stampRow(t, r)
 	t.put(r, time.Time{})
 	s.ledger = append(s.ledger, LedgerEntry{
-		Seq: c.seq, Resource: t.name, ID: r.id, ActingAs: actingID(c), Content: string(envelope[t.name]), Time: now, Late: c.late,
+		Seq: c.seq, Resource: t.name, ID: r.id, ActingAs: actingID(c),
+		Content: string(envelope[t.name]), Time: now, Late: c.late,
 	})
 	return s.envelope(t, r.rendered)
 }
 
-// update stores a new version of a row: fields in the body replace, null clears, absent ones stay.
-func (s *Server) update(t *table, c *call, complete func(old, next record)) answer {
+// update stores a new version of a row. Fields of the body replace those of the row, null
+// clears a field, and other fields stay as they are.
+func (s *Server) update(t *table, c *call, complete func(old, next record)) response {
 	old := t.find(c.id, !s.cfg.unresolvableSearch)
 	if old == nil {
 		return notFound(t)
@@ -52,13 +54,14 @@ func (s *Server) update(t *table, c *call, complete func(old, next record)) answ
 	next := maps.Clone(old.fields)
 	maps.Copy(next, changes)
 	complete(old.fields, next)
-	r := &row{id: old.id, fields: next, created: old.created, updated: s.now().Truncate(time.Millisecond)}
+	now := s.now().Truncate(time.Millisecond)
+	r := &row{id: old.id, fields: next, created: old.created, updated: now}
 	s.stampRow(t, r)
 	t.put(r, s.horizon())
 	return s.envelope(t, t.renderedAs(r, c.id))
 }
 
-func (s *Server) get(t *table, c *call) answer {
+func (s *Server) get(t *table, c *call) response {
 	r := t.find(c.id, !s.cfg.unresolvableSearch)
 	if r == nil {
 		return notFound(t)
@@ -66,22 +69,25 @@ func (s *Server) get(t *table, c *call) answer {
 	return s.envelope(t, t.renderedAs(r, c.id))
 }
 
-// remove deletes a row. What a contact's delete answers is not documented; a message's is.
-func (s *Server) remove(t *table, c *call, documented []byte) answer {
+// remove deletes a row and responds with body. The reference documents the response for a
+// message, but not for a contact.
+func (s *Server) remove(t *table, c *call, body []byte) response {
 	r := t.find(c.id, !s.cfg.unresolvableSearch)
 	if r == nil {
 		return notFound(t)
 	}
 	t.remove(r)
 	if s.cfg.noContentDelete {
-		return answer{status: http.StatusNoContent}
+		return response{status: http.StatusNoContent}
 	}
-	return jsonAnswer(http.StatusOK, documented)
+	return jsonResponse(http.StatusOK, body)
 }
 
-func notFound(t *table) answer { return failure(http.StatusNotFound, t.name+" not found") }
+func notFound(t *table) response {
+	return failure(http.StatusNotFound, t.name+" not found")
+}
 
-// stampRow writes a contact's timestamps into its fields. A message shows none.
+// stampRow sets the timestamp fields of a contact. A message has none.
 func (s *Server) stampRow(t *table, r *row) {
 	if t != s.contacts {
 		return
@@ -90,8 +96,8 @@ func (s *Server) stampRow(t *table, r *row) {
 	r.fields.set("updated_at", stamp(r.updated))
 }
 
-// updatedBetween is the unpaginated list of both resources.
-func (s *Server) updatedBetween(t *table, c *call) answer {
+// updatedBetween responds with an unpaginated list of the rows updated in a period.
+func (s *Server) updatedBetween(t *table, c *call) response {
 	from, refusal, ok := bound(c, "from")
 	if !ok {
 		return refusal
@@ -110,9 +116,10 @@ func (s *Server) updatedBetween(t *table, c *call) answer {
 		}
 	}
 	if s.cfg.singularEnvelopes && len(rendered) == 1 {
-		return jsonAnswer(http.StatusOK, []byte(`{"`+t.name+`":`), rendered[0], []byte("}"))
+		return jsonResponse(http.StatusOK, []byte(`{"`+t.name+`":`), rendered[0], []byte("}"))
 	}
-	return jsonAnswer(http.StatusOK, append(list(t, rendered, s.cfg.wrappedListItems), []byte("}"))...)
+	body := list(t, rendered, s.cfg.wrappedListItems)
+	return jsonResponse(http.StatusOK, append(body, []byte("}"))...)
 }
 
 func (s *Server) between(t, from, to time.Time) bool {
@@ -122,8 +129,9 @@ func (s *Server) between(t, from, to time.Time) bool {
 	return !t.Before(from) && !t.After(to)
 }
 
-// bound reads from or to. Their format is not documented; RFC 3339 is what the samples' own datetimes are in.
-func bound(c *call, name string) (time.Time, answer, bool) {
+// bound parses the query parameter from or to. Their format is not documented, so it is
+// that of the datetimes in the samples, RFC 3339.
+func bound(c *call, name string) (time.Time, response, bool) {
 	text := c.query.Get(name)
 	if text == "" {
 		return time.Time{}, invalid(name, "can't be blank"), false
@@ -132,5 +140,5 @@ func bound(c *call, name string) (time.Time, answer, bool) {
 	if err != nil {
 		return time.Time{}, invalid(name, "is not a datetime"), false
 	}
-	return t, answer{}, true
+	return t, response{}, true
 }

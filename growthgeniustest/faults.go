@@ -6,36 +6,41 @@ import (
 	"time"
 )
 
-// Effect is what a [Fault] does to the answer of a request.
+// Effect is what a [Fault] does to the response to a request.
 type Effect int
 
 const (
-	// Answer is the zero Effect: the fault's Status, or the genuine answer where Status is 0 (late, where Delay is set).
+	// Answer is the zero Effect. It sends a response with the fault's Status or, if
+	// Status is 0, the genuine response, delayed by Delay and Drip.
 	Answer Effect = iota
-	// Refuse refuses the connection, so that nothing is sent. A server cannot refuse one connection and take the
-	// next, so the dial fails in [Server.Transport], where it goes before faults with a Probability; other clients see
-	// a reset before their request is read.
+	// Refuse refuses the connection, so that nothing is sent. A server cannot refuse
+	// single connections, so it is [Server.Transport] that fails the dial, in precedence
+	// over faults with a Probability. For clients that do not use it, the server resets
+	// the connection before it reads the request.
 	Refuse
-	// Reset resets the connection without an answer: before the body is read, or with Commit after the request was
-	// carried out.
+	// Reset resets the connection without a response: before the body is read or, with
+	// Commit, after the request was carried out.
 	Reset
-	// Hang gives no answer until the client gives up or the server closes.
+	// Hang sends no response until the client gives up or the server closes.
 	Hang
-	// Truncate sends the genuine answer with the length of the whole and half of its body, then closes the
-	// connection. It carries the request out.
+	// Truncate carries the request out and sends the genuine response with its full
+	// Content-Length, but closes the connection after half of the body.
 	Truncate
-	// HTMLPage sends an HTML page with status 200, as a proxy in front may. With Commit the request is carried out.
+	// HTMLPage sends an HTML page with status 200, as a proxy may do. The request is
+	// carried out only with Commit.
 	HTMLPage
-	// WrongRecord answers create, get and update of a contact or message with another record of the same resource.
-	// It carries the request out. Other answers stay genuine.
+	// WrongRecord carries the request out, and responds to a create, get or update of a
+	// contact or message with another record of that resource. Other responses stay
+	// genuine.
 	WrongRecord
 )
 
 var effectNames = map[Effect]string{
-	Answer: "Answer", Refuse: "Refuse", Reset: "Reset", Hang: "Hang", Truncate: "Truncate", HTMLPage: "HTMLPage", WrongRecord: "WrongRecord",
+	Answer: "Answer", Refuse: "Refuse", Reset: "Reset", Hang: "Hang",
+	Truncate: "Truncate", HTMLPage: "HTMLPage", WrongRecord: "WrongRecord",
 }
 
-// String is the constant's name.
+// String returns the name of the constant.
 func (e Effect) String() string {
 	if name, ok := effectNames[e]; ok {
 		return name
@@ -43,65 +48,83 @@ func (e Effect) String() string {
 	return fmt.Sprintf("Effect(%d)", int(e))
 }
 
-// Fault is a misbehaviour of the server, given to [Server.Inject]. The first of the injected faults that takes a
-// request befalls it.
+// Fault describes how the server misbehaves, and for which requests. The first injected
+// fault that matches a request is applied to it. See [Server.Inject].
 //
-//	growthgeniustest.Fault{Method: "POST", Status: 503, Times: 1}                  // fails once
-//	growthgeniustest.Fault{Method: "POST", Effect: growthgeniustest.Reset, Commit: true} // the answer is lost
+//	// One POST fails with 503.
+//	growthgeniustest.Fault{Method: "POST", Status: 503, Times: 1}
+//	// Each POST is carried out, and its response is lost.
+//	growthgeniustest.Fault{Method: "POST", Effect: growthgeniustest.Reset, Commit: true}
+//	// One request in ten is throttled.
 //	growthgeniustest.Fault{Status: 429, RetryAfter: time.Second, Probability: 0.1}
 type Fault struct {
-	// Which requests it takes.
+	// Which requests are affected.
 
-	Method      string  // "": any
-	Route       string  // a template such as RouteContact, "": any
-	Skip        int     // leave the first so many matching requests alone
-	Times       int     // befall so many requests; 0: until ClearFaults
-	Probability float64 // of taking a matching request, by the server's seed; 0: 1
+	Method      string  // of the request; "" means any
+	Route       string  // a template such as RouteContact; "" means any
+	Skip        int     // how many matching requests to leave alone first
+	Times       int     // how many requests to affect; 0 means until ClearFaults
+	Probability float64 // of affecting a matching request, see WithSeed; 0 means always
 
-	// What it does to them.
+	// What happens to them.
 
-	Effect      Effect
-	Status      int           // with Effect Answer: the status sent in place of the genuine answer; 0: the genuine answer
-	Header      http.Header   // added to what is answered
-	Body        string        // with Status: the body; "" becomes {"error": "<status text>"}
-	RetryAfter  time.Duration // with Status: a Retry-After header, rounded up to whole seconds; 0: none
-	RetryAsDate bool          // write Retry-After as an HTTP date, read against the server's clock; so even where it is 0
-	Delay       time.Duration // before the answer, or the lack of one
-	Drip        time.Duration // send the body byte by byte, with this pause before each; 0: at once
+	// Effect is what the server does.
+	Effect Effect
+	// Status is the status to send, with Effect Answer. 0 means the genuine response.
+	Status int
+	// Header is added to the response.
+	Header http.Header
+	// Body is the body to send with Status. "" means {"error": "<status text>"}.
+	Body string
+	// RetryAfter is sent with Status as a Retry-After header, rounded up to whole
+	// seconds. 0 means no such header.
+	RetryAfter time.Duration
+	// RetryAsDate sends RetryAfter, even if it is 0, as an HTTP date on the server's
+	// clock.
+	RetryAsDate bool
+	// Delay is how long to wait before responding, resetting or hanging.
+	Delay time.Duration
+	// Drip sends the body byte by byte, with this pause before each. 0 means at once.
+	Drip time.Duration
 
-	Commit      bool          // carry the request out although its answer is lost or false
-	CommitDelay time.Duration // with Commit: carry it out only this long after the answer was lost
+	// Commit carries the request out although its response is lost or replaced.
+	Commit bool
+	// CommitDelay is how long after the effect the request is carried out, with Commit.
+	CommitDelay time.Duration
 }
 
-// commits tells whether the request is carried out before the answer.
+// commits reports whether the request is carried out before the response.
 func (f *Fault) commits() bool {
 	return f.Commit && f.CommitDelay == 0 || f.genuine()
 }
 
-// genuine tells whether the fault needs the genuine answer.
+// genuine reports whether the fault needs the genuine response.
 func (f *Fault) genuine() bool {
-	return f.Effect == Truncate || f.Effect == WrongRecord || f.Effect == Answer && f.Status == 0
+	return f.Effect == Truncate || f.Effect == WrongRecord ||
+		f.Effect == Answer && f.Status == 0
 }
 
-// injected is a fault with what it has done so far.
+// injected is a fault and how often it has left a request alone or affected one.
 type injected struct {
 	Fault
-	skipped, befallen int
+	skipped, applied int
 }
 
-// meant tells whether the fault is meant for a request, and not used up.
-func (f *injected) meant(method, route string) bool {
-	return (f.Method == "" || f.Method == method) && (f.Route == "" || f.Route == route) && (f.Times <= 0 || f.befallen < f.Times)
+// matches reports whether the fault matches a request and is not used up.
+func (f *injected) matches(method, route string) bool {
+	return (f.Method == "" || f.Method == method) &&
+		(f.Route == "" || f.Route == route) &&
+		(f.Times <= 0 || f.applied < f.Times)
 }
 
-// certain tells whether the fault is going to befall a request.
-func (f *injected) certain(method, route string) bool {
-	return f.meant(method, route) && f.skipped >= f.Skip && f.Probability <= 0
+// isCertain reports whether the fault is certain to be applied to a request.
+func (f *injected) isCertain(method, route string) bool {
+	return f.matches(method, route) && f.skipped >= f.Skip && f.Probability <= 0
 }
 
-// take tells whether the fault befalls a request, and counts it.
+// take reports whether to apply the fault to a request, and counts the request.
 func (f *injected) take(method, route string, draw func() float64) bool {
-	if !f.meant(method, route) {
+	if !f.matches(method, route) {
 		return false
 	}
 	if f.skipped < f.Skip {
@@ -111,11 +134,12 @@ func (f *injected) take(method, route string, draw func() float64) bool {
 	if f.Probability > 0 && draw() >= f.Probability {
 		return false
 	}
-	f.befallen++
+	f.applied++
 	return true
 }
 
-// Inject adds faults behind those that are there.
+// Inject adds faults to those that are injected already. See [Fault] for which of them is
+// applied to a request.
 func (s *Server) Inject(faults ...Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -125,15 +149,15 @@ func (s *Server) Inject(faults ...Fault) {
 	}
 }
 
-// ClearFaults takes every fault away. Requests that hang already go on hanging.
+// ClearFaults removes all faults. Requests that hang already keep hanging.
 func (s *Server) ClearFaults() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults = nil
 }
 
-// pick finds the fault that befalls a request, nil for none. Refusals are left out for connections that Transport
-// made: it has decided about them.
+// pick returns the fault to apply to a request, or nil. If refusals is false it ignores
+// Refuse faults: Transport has already applied them.
 func (s *Server) pick(method, route string, refusals bool) *Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -146,8 +170,8 @@ func (s *Server) pick(method, route string, refusals bool) *Fault {
 	return nil
 }
 
-// refuse tells whether Transport is to refuse a request. The faults of the server itself are drawn later, so those
-// before a refusal go first only where they are certain.
+// refuse reports whether Transport must refuse a request. The server draws its own faults
+// later, so one that precedes a refusal is only given precedence if it is certain.
 func (s *Server) refuse(method, route string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -155,21 +179,32 @@ func (s *Server) refuse(method, route string) bool {
 		switch {
 		case f.Effect == Refuse && f.take(method, route, s.rng.Float64):
 			return true
-		case f.Effect != Refuse && f.certain(method, route):
+		case f.Effect != Refuse && f.isCertain(method, route):
 			return false
 		}
 	}
 	return false
 }
 
-// FaultMix gives faults that together befall the share rate of all requests, from 0 to 1, each of these kinds equally
-// often: refused, reset before the request is read, carried out then reset, carried out then 500, 502, 503 and 504,
-// 500 without being carried out, 429 with Retry-After in seconds and as a date, carried out then no answer, success
-// cut short, success with an HTML page. Retry-After asks for retryAfter.
+// FaultMix returns faults that together affect the share rate of all requests. The rate
+// is between 0 and 1. These kinds of faults are equally frequent:
 //
-// The faults are plain values: set their Method, Route or CommitDelay before injecting them as need be. Inject them
-// together and in their order, which their probabilities rest on. Refusals happen in clients that go through
+//   - the connection is refused
+//   - the connection is reset before the request is read
+//   - the request is carried out, then the connection is reset
+//   - the request is carried out, then the response is 500, 502, 503 or 504 (four kinds)
+//   - the response is 500, and the request is not carried out
+//   - the response is 429, with a Retry-After in seconds or as a date (two kinds)
+//   - the request is carried out, then there is no response
+//   - the request is carried out, then its response is cut short
+//   - the request is carried out, then the response is an HTML page with status 200
+//
+// The Retry-After is retryAfter. Connections are refused only for clients that use
 // [Server.Transport].
+//
+// The faults are plain values: the caller may set their Method, Route or CommitDelay
+// before injecting them. Inject all of them, in the given order: their probabilities
+// depend on it.
 func FaultMix(rate float64, retryAfter time.Duration) []Fault {
 	inSeconds := Fault{Status: http.StatusTooManyRequests, RetryAfter: retryAfter}
 	if retryAfter <= 0 {
@@ -193,7 +228,8 @@ func FaultMix(rate float64, retryAfter time.Duration) []Fault {
 	if rate <= 0 {
 		return nil
 	}
-	// Each fault is drawn only where those before it were not, so each is given its share of what they leave.
+	// A fault is drawn only if none before it was, so its probability is its share of
+	// what they leave.
 	share := min(rate, 1) / float64(len(mix))
 	for i := range mix {
 		mix[i].Probability = share / (1 - float64(i)*share)

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// handle is the order in which a request passes through the server: rate limit, choice of a fault, reading,
-// recording, carrying out, answering.
+// handle serves a request. The order is: rate limit, choice of a fault, reading the body,
+// carrying the request out, responding.
 func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 	if !s.enter() {
 		panic(http.ErrAbortHandler)
@@ -20,40 +20,41 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 	c := &call{method: r.Method, query: r.URL.Query()}
 	c.route, c.id = s.resolve(r.URL.EscapedPath())
 	c.acting = c.query.Get("user_id")
-	rec := s.record(c, r)
+	rec := s.recordRequest(c, r)
 	s.commonHeaders(w, c.seq)
 
 	if limited, ok := s.throttle(); ok {
 		c.body, _ = io.ReadAll(r.Body)
-		s.conclude(rec, c.body, limited.status)
-		s.send(w, limited)
+		s.recordStatus(rec, c.body, limited.status)
+		s.write(w, limited)
 		return
 	}
 	f := s.pick(c.method, c.route, s.mayRefuse(r))
 	if f != nil {
-		s.note(rec, f)
+		s.recordFault(rec, f)
 		if f.Effect == Refuse || f.Effect == Reset && !f.Commit {
 			s.pause(r, f.Delay)
-			reset(w) // nothing of the body was read
+			reset(w) // the body has not been read
 			return
 		}
 	}
 	body, err := io.ReadAll(r.Body)
 	c.body = body
-	s.conclude(rec, body, 0)
+	s.recordStatus(rec, body, 0)
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
 	if f == nil {
-		a := s.carryOut(c, r.Header)
-		s.conclude(rec, body, a.status)
-		s.send(w, a)
+		res := s.carryOut(c, r.Header)
+		s.recordStatus(rec, body, res.status)
+		s.write(w, res)
 		return
 	}
 	s.misbehave(w, r, c, rec, f)
 }
 
-// enter counts a handler in, unless the server is closing.
+// enter adds the request to those that Close waits for. It returns false if the server is
+// closing.
 func (s *Server) enter() bool {
 	s.netMu.Lock()
 	defer s.netMu.Unlock()
@@ -73,8 +74,8 @@ func (s *Server) commonHeaders(w http.ResponseWriter, seq int) {
 	w.Header().Set("Date", s.now().UTC().Format(http.TimeFormat))
 }
 
-// carryOut does what the request asks for and gives the genuine answer.
-func (s *Server) carryOut(c *call, header http.Header) answer {
+// carryOut does what the request asks for and returns the genuine response.
+func (s *Server) carryOut(c *call, header http.Header) response {
 	if key := header.Get("Authorization"); key != s.cfg.apiKey {
 		return failure(http.StatusUnauthorized, "invalid API key")
 	}
@@ -96,33 +97,37 @@ func (s *Server) carryOut(c *call, header http.Header) answer {
 			return failure(http.StatusForbidden, "user_id is not a user of this key")
 		}
 	}
-	if media := header.Get("Content-Type"); len(c.body) > 0 && !strings.HasPrefix(media, "application/json") {
+	media := header.Get("Content-Type")
+	if len(c.body) > 0 && !strings.HasPrefix(media, "application/json") {
 		return failure(http.StatusUnsupportedMediaType, "the body must be application/json")
 	}
 	return do(s, c)
 }
 
-// Request is one request as the server received it.
+// Request is a request as the server received it.
 type Request struct {
-	Seq    int    // 1 for the server's first request
-	Method string // as sent
-	Path   string // escaped, from the root of the host
-	Route  string // template such as "/contacts/{id}", empty where no endpoint matched
-	Query  string // raw, without the question mark
-	Header http.Header
-	Body   []byte    // nil where a fault kept it from being read
-	Time   time.Time // of arrival, by the machine's clock
-	Status int       // answered; 0 while there is no answer, and where there was none
-	Fault  *Fault    // the fault that befell it, nil for none
+	Seq    int         // number of the request, starting at 1
+	Method string      // as sent
+	Path   string      // escaped, from the root of the host
+	Route  string      // a template such as "/contacts/{id}"; "" if no endpoint matched
+	Query  string      // raw, without the question mark
+	Header http.Header // as received
+	Body   []byte      // nil if a fault kept the server from reading it
+	Time   time.Time   // of arrival, not affected by WithClock and WithClockSkew
+	Status int         // of the response; 0 if none was sent, or not yet
+	Fault  *Fault      // the fault that was applied, or nil
 }
 
-// record notes the arrival of a request and gives it its number.
-func (s *Server) record(c *call, r *http.Request) *Request {
+// recordRequest numbers a request and records its arrival.
+func (s *Server) recordRequest(c *call, r *http.Request) *Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.seq++
 	c.seq = s.seq
-	rec := &Request{Seq: c.seq, Method: r.Method, Path: r.URL.EscapedPath(), Route: c.route, Query: r.URL.RawQuery, Time: time.Now()}
+	rec := &Request{
+		Seq: c.seq, Method: r.Method, Path: r.URL.EscapedPath(),
+		Route: c.route, Query: r.URL.RawQuery, Time: time.Now(),
+	}
 	if !s.cfg.noRecording {
 		rec.Header = r.Header.Clone()
 		s.requests = append(s.requests, rec)
@@ -130,8 +135,8 @@ func (s *Server) record(c *call, r *http.Request) *Request {
 	return rec
 }
 
-// conclude notes a request's body and the status it was answered with.
-func (s *Server) conclude(rec *Request, body []byte, status int) {
+// recordStatus records the body of a request and the status of its response.
+func (s *Server) recordStatus(rec *Request, body []byte, status int) {
 	if s.cfg.noRecording {
 		return
 	}
@@ -140,13 +145,13 @@ func (s *Server) conclude(rec *Request, body []byte, status int) {
 	rec.Body, rec.Status = body, status
 }
 
-func (s *Server) note(rec *Request, f *Fault) {
+func (s *Server) recordFault(rec *Request, f *Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	rec.Fault = f
 }
 
-// Requests gives every request received so far, in order of arrival. The copies are the caller's.
+// Requests returns copies of all requests received so far, in order of arrival.
 func (s *Server) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -163,7 +168,8 @@ func (s *Server) Requests() []Request {
 	return all
 }
 
-// ResetRequests forgets the requests recorded so far. Their numbers go on counting.
+// ResetRequests discards the requests recorded so far. The numbers of further requests
+// continue where they were.
 func (s *Server) ResetRequests() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// findCompany answers a contact (documented), or under WithBareCompany the company record (later).
-func (s *Server) findCompany(c *call) answer {
+// findCompany responds with a contact (documented) or, with WithBareCompany, with the
+// company record (later).
+func (s *Server) findCompany(c *call) response {
 	domain := c.query.Get("domain")
 	if domain == "" {
 		return invalid("domain", "can't be blank")
@@ -17,22 +18,24 @@ func (s *Server) findCompany(c *call) answer {
 		return failure(http.StatusNotFound, "no company found")
 	}
 	if s.cfg.bareCompany {
-		return jsonAnswer(http.StatusOK, company.bare.render(companyFields))
+		return jsonResponse(http.StatusOK, company.bare.render(companyFields))
 	}
-	return jsonAnswer(http.StatusOK, []byte(`{"contact":`), company.contact.render(contactFields), []byte(`}`))
+	contact := company.contact.render(contactFields)
+	return jsonResponse(http.StatusOK, []byte(`{"contact":`), contact, []byte(`}`))
 }
 
-// company is what a lookup finds, in both shapes.
+// company is a company in both of its shapes.
 type company struct{ bare, contact record }
 
 func newCompany(given record, contactID int64) company {
 	contact := companyAsContact(given)
 	contact.setDefault("id", contactID)
-	delete(given, "contact") // the SDK's own field
+	delete(given, "contact") // a field of the SDK only
 	return company{given, contact}
 }
 
-// companyAsContact is the documented shape of a company: the contact kept with it, or one made of its fields.
+// companyAsContact returns the documented shape of a company: its Contact, or else a
+// contact made from its fields.
 func companyAsContact(company record) record {
 	var contact record
 	if json.Unmarshal(company["contact"], &contact) == nil && len(contact) > 0 {
@@ -40,17 +43,19 @@ func companyAsContact(company record) record {
 	}
 	contact = record{}
 	for to, from := range map[string]string{
-		"company_name": "name", "company_linkedin_url": "linkedin_url", "website": "website", "industry": "industry",
-		"employee_count": "size_range", "facebook_url": "facebook_url", "twitter_url": "twitter_url", "seo_description": "summary",
+		"company_name": "name", "company_linkedin_url": "linkedin_url", "website": "website",
+		"industry": "industry", "employee_count": "size_range", "facebook_url": "facebook_url",
+		"twitter_url": "twitter_url", "seo_description": "summary",
 	} {
 		if value, ok := company[from]; ok {
 			contact[to] = value
 		}
 	}
 	var location record
-	_ = json.Unmarshal(company["location"], &location) // absent or null: no location
+	_ = json.Unmarshal(company["location"], &location) // stays nil if absent or null
 	for to, from := range map[string]string{
-		"company_city": "locality", "company_state": "region", "company_country": "country", "company_address": "street_address",
+		"company_city": "locality", "company_state": "region", "company_country": "country",
+		"company_address": "street_address",
 	} {
 		if value, ok := location[from]; ok {
 			contact[to] = value
@@ -63,28 +68,39 @@ func companyAsContact(company record) record {
 	return contact
 }
 
-// findPerson answers the bare person record (later) for an e-mail, or for a name with the account's name or website
-// (inferred from the documented attributes).
-func (s *Server) findPerson(c *call) answer {
+// findPerson responds with the person record (later). It finds a person by e-mail
+// address, or by name and the name or website of the account (inferred from the
+// documented attributes).
+func (s *Server) findPerson(c *call) response {
 	email, website := c.query.Get("email"), c.query.Get("website_url")
-	first, last, account := c.query.Get("first_name"), c.query.Get("last_name"), c.query.Get("account_name")
+	first, last := c.query.Get("first_name"), c.query.Get("last_name")
+	account := c.query.Get("account_name")
 	if email == "" && (first == "" || last == "" || account == "" && website == "") {
-		return failure(http.StatusUnprocessableEntity, "an email, or a name with an account_name or website_url, is required")
+		return failure(http.StatusUnprocessableEntity,
+			"an email, or a name with an account_name or website_url, is required")
 	}
 	for _, person := range s.people {
+		found := hasName(person, first, last) && worksFor(person, account, website)
 		if email != "" {
-			if hasEmail(person, email) {
-				return jsonAnswer(http.StatusOK, person.render(personFields))
-			}
-			continue
+			found = hasEmail(person, email)
 		}
-		if strings.EqualFold(person.text("first_name"), first) && strings.EqualFold(person.text("last_name"), last) &&
-			(account != "" && strings.EqualFold(person.text("job_company_name"), account) ||
-				website != "" && bareHost(person.text("job_company_website")) == bareHost(website)) {
-			return jsonAnswer(http.StatusOK, person.render(personFields))
+		if found {
+			return jsonResponse(http.StatusOK, person.render(personFields))
 		}
 	}
-	return failure(http.StatusNotFound, "nobody found")
+	return failure(http.StatusNotFound, "no person found")
+}
+
+func hasName(person record, first, last string) bool {
+	return strings.EqualFold(person.text("first_name"), first) &&
+		strings.EqualFold(person.text("last_name"), last)
+}
+
+// worksFor reports whether the person's company has the given name or website. An empty
+// one matches no company.
+func worksFor(person record, account, website string) bool {
+	return account != "" && strings.EqualFold(person.text("job_company_name"), account) ||
+		website != "" && bareHost(person.text("job_company_website")) == bareHost(website)
 }
 
 func hasEmail(person record, email string) bool {
@@ -94,7 +110,7 @@ func hasEmail(person record, email string) bool {
 	var emails []struct {
 		Address string `json:"address"`
 	}
-	_ = json.Unmarshal(person["emails"], &emails) // absent or odd: none
+	_ = json.Unmarshal(person["emails"], &emails) // stays empty if absent or of another type
 	for _, e := range emails {
 		if strings.EqualFold(e.Address, email) {
 			return true
@@ -103,7 +119,7 @@ func hasEmail(person record, email string) bool {
 	return false
 }
 
-// bareHost is the host of a website, whichever way it is written.
+// bareHost returns the host of a website, without a scheme, "www." and path.
 func bareHost(website string) string {
 	website = strings.ToLower(website)
 	if _, after, ok := strings.Cut(website, "://"); ok {

@@ -11,9 +11,10 @@ import (
 	"syscall"
 )
 
-// WithInMemoryNetwork gives the server no port: it is reached through [Server.Client] and [Server.Transport] only, over
-// connections within the process. They may be used in a bubble of [testing/synctest], where waits take no time: a
-// create whose answer is lost is looked for during five seconds that pass at once.
+// WithInMemoryNetwork makes the server listen within the process instead of on a port, so
+// that only [Server.Client] and [Server.Transport] reach it. Such a server may be used in
+// a [testing/synctest] bubble, in which waits take no real time. An example is a create
+// whose response is lost: the client looks for the record for five seconds.
 //
 //	synctest.Test(t, func(t *testing.T) {
 //		srv := growthgeniustest.NewServer(t, growthgeniustest.WithInMemoryNetwork())
@@ -21,33 +22,37 @@ import (
 //		// ...
 //	})
 //
-// Time begins on 2000-01-01 in a bubble. A client given WithHTTPClient needs a transport from [Server.Transport].
-// Default: a port on loopback.
+// In a bubble, time starts on 2000-01-01. A client with [growthgenius.WithHTTPClient]
+// must use a transport from [Server.Transport]. Default: a port on loopback.
 func WithInMemoryNetwork() ServerOption { return func(c *config) { c.inMemory = true } }
 
-// network is where a server listens and its clients dial.
+// network is the network on which a server listens and its clients dial.
 type network interface {
 	Listen(addr string) (net.Listener, error)
 	DialContext(ctx context.Context, network, addr string) (net.Conn, error)
 }
 
-// loopback is the machine's own.
+// loopback is the loopback network of the machine.
 type loopback struct{ net.Dialer }
 
-func (*loopback) Listen(addr string) (net.Listener, error) { return net.Listen("tcp", addr) }
+func (*loopback) Listen(addr string) (net.Listener, error) {
+	return net.Listen("tcp", addr)
+}
 
-// memory is a network of one server.
+// memory is a network within the process, with one server on it.
 type memory struct {
-	mu       sync.Mutex
-	listener *memoryListener // nil while nobody listens
+	mu       sync.Mutex      // guards the fields below
+	listener *memoryListener // nil while the server is down
 	dials    int
 }
 
-// Listen takes an address that nobody can dial on the machine's own network.
+// Listen ignores addr. The address of the listener cannot be dialed on a real network.
 func (m *memory) Listen(string) (net.Listener, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.listener = &memoryListener{memory: m, dialled: make(chan net.Conn), closed: make(chan struct{})}
+	m.listener = &memoryListener{
+		memory: m, dialed: make(chan net.Conn), closed: make(chan struct{}),
+	}
 	return m.listener, nil
 }
 
@@ -57,14 +62,17 @@ func (m *memory) DialContext(ctx context.Context, _, _ string) (net.Conn, error)
 	m.dials++
 	from := memoryAddr(m.dials)
 	m.mu.Unlock()
-	refused := &net.OpError{Op: "dial", Net: "tcp", Addr: memoryAddr(0), Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
+	refused := &net.OpError{
+		Op: "dial", Net: "tcp", Addr: memoryAddr(0),
+		Err: os.NewSyscallError("connect", syscall.ECONNREFUSED),
+	}
 	if l == nil {
 		return nil, refused
 	}
 	client, server := net.Pipe()
 	reset := new(atomic.Bool)
 	select {
-	case l.dialled <- &memoryConn{server, memoryAddr(0), from, reset}:
+	case l.dialed <- &memoryConn{server, memoryAddr(0), from, reset}:
 		return &memoryConn{client, from, memoryAddr(0), reset}, nil
 	case <-l.closed:
 		return nil, refused
@@ -73,19 +81,21 @@ func (m *memory) DialContext(ctx context.Context, _, _ string) (net.Conn, error)
 	}
 }
 
-// memoryAddr is the server's address where port is 0.
-func memoryAddr(port int) net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port} }
+// memoryAddr returns the address of a client. Port 0 is the server's.
+func memoryAddr(port int) net.Addr {
+	return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port}
+}
 
 type memoryListener struct {
-	memory  *memory
-	dialled chan net.Conn
-	once    sync.Once
-	closed  chan struct{}
+	memory *memory
+	dialed chan net.Conn
+	once   sync.Once
+	closed chan struct{}
 }
 
 func (l *memoryListener) Accept() (net.Conn, error) {
 	select {
-	case conn := <-l.dialled:
+	case conn := <-l.dialed:
 		return conn, nil
 	case <-l.closed:
 		return nil, net.ErrClosed
@@ -110,13 +120,14 @@ func (l *memoryListener) Addr() net.Addr { return memoryAddr(0) }
 type memoryConn struct {
 	net.Conn
 	local, remote net.Addr
-	reset         *atomic.Bool // of both ends
+	reset         *atomic.Bool // shared by both ends
 }
 
 func (c *memoryConn) LocalAddr() net.Addr  { return c.local }
 func (c *memoryConn) RemoteAddr() net.Addr { return c.remote }
 
-// SetLinger makes the other end see a reset once this one is closed, as it does with TCP for 0 seconds.
+// SetLinger makes the other end see a reset when this one is closed, if seconds is 0. A
+// TCP connection does the same.
 func (c *memoryConn) SetLinger(seconds int) error {
 	c.reset.Store(seconds == 0)
 	return nil
@@ -125,7 +136,10 @@ func (c *memoryConn) SetLinger(seconds int) error {
 func (c *memoryConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if errors.Is(err, io.EOF) && c.reset.Load() {
-		err = &net.OpError{Op: "read", Net: "tcp", Source: c.local, Addr: c.remote, Err: os.NewSyscallError("read", syscall.ECONNRESET)}
+		err = &net.OpError{
+			Op: "read", Net: "tcp", Source: c.local, Addr: c.remote,
+			Err: os.NewSyscallError("read", syscall.ECONNRESET),
+		}
 	}
 	return n, err
 }

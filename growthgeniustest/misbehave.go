@@ -19,13 +19,15 @@ const htmlPage = `<!DOCTYPE html>
 </html>
 `
 
-// misbehave lets a fault befall a request that was read.
-func (s *Server) misbehave(w http.ResponseWriter, r *http.Request, c *call, rec *Request, f *Fault) {
-	var a answer
+// misbehave applies a fault to a request that has been read.
+func (s *Server) misbehave(
+	w http.ResponseWriter, r *http.Request, c *call, rec *Request, f *Fault,
+) {
+	var res response
 	if f.commits() {
-		a = s.carryOut(c, r.Header)
-		if f.Effect == WrongRecord && a.ok() {
-			a = s.wrongRecord(c, a)
+		res = s.carryOut(c, r.Header)
+		if f.Effect == WrongRecord && res.ok() {
+			res = s.wrongRecord(c, res)
 		}
 	} else if f.Commit {
 		s.carryOutLate(c, r.Header, f.Delay+f.CommitDelay)
@@ -41,45 +43,47 @@ func (s *Server) misbehave(w http.ResponseWriter, r *http.Request, c *call, rec 
 		s.hang(r)
 		panic(http.ErrAbortHandler)
 	case HTMLPage:
-		a = answer{http.StatusOK, http.Header{"Content-Type": {"text/html; charset=utf-8"}}, [][]byte{[]byte(htmlPage)}}
+		header := http.Header{"Content-Type": {"text/html; charset=utf-8"}}
+		res = response{http.StatusOK, header, [][]byte{[]byte(htmlPage)}}
 	case Answer:
 		if f.Status != 0 {
-			a = s.faultyAnswer(f)
+			res = s.statusResponse(f)
 		}
 	}
 	if len(f.Header) > 0 {
-		a.header = maps.Clone(a.header)
-		if a.header == nil {
-			a.header = http.Header{}
+		res.header = maps.Clone(res.header)
+		if res.header == nil {
+			res.header = http.Header{}
 		}
-		maps.Copy(a.header, f.Header)
+		maps.Copy(res.header, f.Header)
 	}
-	s.conclude(rec, c.body, a.status)
+	s.recordStatus(rec, c.body, res.status)
 	switch {
 	case f.Effect == Truncate:
-		s.truncate(w, a)
+		s.truncate(w, res)
 	case f.Drip > 0:
-		s.drip(w, r, a, f.Drip)
+		s.drip(w, r, res, f.Drip)
 	default:
-		s.send(w, a)
+		s.write(w, res)
 	}
 }
 
-// faultyAnswer is the answer of a fault's Status.
-func (s *Server) faultyAnswer(f *Fault) answer {
-	a := failure(f.Status, http.StatusText(f.Status))
+// statusResponse returns the response that a fault's Status asks for.
+func (s *Server) statusResponse(f *Fault) response {
+	res := failure(f.Status, http.StatusText(f.Status))
 	if f.Body != "" {
-		a.body = [][]byte{[]byte(f.Body)}
+		res.body = [][]byte{[]byte(f.Body)}
 		if !json.Valid([]byte(f.Body)) {
-			a.header.Set("Content-Type", http.DetectContentType([]byte(f.Body)))
+			res.header.Set("Content-Type", http.DetectContentType([]byte(f.Body)))
 		}
 	}
-	s.retryAfter(a.header, f.RetryAfter, f.RetryAsDate)
-	return a
+	s.setRetryAfter(res.header, f.RetryAfter, f.RetryAsDate)
+	return res
 }
 
-// retryAfter writes the header that asks a client to wait.
-func (s *Server) retryAfter(h http.Header, d time.Duration, asDate bool) {
+// setRetryAfter sets the Retry-After header, rounded up to whole seconds. A delay of 0 is
+// sent only as a date.
+func (s *Server) setRetryAfter(h http.Header, d time.Duration, asDate bool) {
 	d = (d + time.Second - 1).Truncate(time.Second)
 	switch {
 	case asDate:
@@ -89,7 +93,7 @@ func (s *Server) retryAfter(h http.Header, d time.Duration, asDate bool) {
 	}
 }
 
-// reset closes the connection so that the client sees a reset and no answer.
+// reset closes the connection so that the client gets a connection reset and no response.
 func reset(w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -109,7 +113,7 @@ func (s *Server) hang(r *http.Request) {
 	}
 }
 
-// pause waits, and tells whether there is still a client to answer.
+// pause waits for d. It reports whether there is still a client to respond to.
 func (s *Server) pause(r *http.Request, d time.Duration) bool {
 	if d <= 0 {
 		return true
@@ -125,21 +129,23 @@ func (s *Server) pause(r *http.Request, d time.Duration) bool {
 	return false
 }
 
-// truncate promises the whole body and sends half of it.
-func (s *Server) truncate(w http.ResponseWriter, a answer) {
-	s.head(w, a)
-	body := a.bytes()
+// truncate announces the whole body, writes half of it and closes the connection.
+func (s *Server) truncate(w http.ResponseWriter, res response) {
+	s.writeHead(w, res)
+	body := res.bytes()
 	_, _ = w.Write(body[:len(body)/2])
 	_ = http.NewResponseController(w).Flush()
 	panic(http.ErrAbortHandler) // closes the connection
 }
 
-// drip sends the body byte by byte.
-func (s *Server) drip(w http.ResponseWriter, r *http.Request, a answer, pause time.Duration) {
-	s.head(w, a)
+// drip writes the body byte by byte, with a pause before each.
+func (s *Server) drip(
+	w http.ResponseWriter, r *http.Request, res response, pause time.Duration,
+) {
+	s.writeHead(w, res)
 	control := http.NewResponseController(w)
 	_ = control.Flush()
-	body := bytes.NewReader(a.bytes())
+	body := bytes.NewReader(res.bytes())
 	for body.Len() > 0 {
 		if !s.pause(r, pause) {
 			panic(http.ErrAbortHandler)
@@ -150,9 +156,9 @@ func (s *Server) drip(w http.ResponseWriter, r *http.Request, a answer, pause ti
 	}
 }
 
-// wrongRecord replaces a genuine answer by one about another record: the one that stands next to it, or where there
-// is none one that does not exist.
-func (s *Server) wrongRecord(c *call, genuine answer) answer {
+// wrongRecord returns a response with a record other than that of the genuine response:
+// another one that is stored or, if there is none, one that does not exist.
+func (s *Server) wrongRecord(c *call, genuine response) response {
 	if c.method == http.MethodDelete {
 		return genuine
 	}
@@ -168,19 +174,19 @@ func (s *Server) wrongRecord(c *call, genuine answer) answer {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	right := s.answeredID(t, c)
+	right := s.genuineID(t, c)
 	for _, id := range t.order {
 		if id != right {
 			return s.envelope(t, t.rows[id].rendered)
 		}
 	}
-	stranger := record{}
-	stranger.set("id", growthgenius.IntID(t.next+1000000))
-	return s.envelope(t, stranger.render(t.fields))
+	invented := record{}
+	invented.set("id", growthgenius.IntID(t.next+1000000))
+	return s.envelope(t, invented.render(t.fields))
 }
 
-// answeredID is the id of the record that the genuine answer is about.
-func (s *Server) answeredID(t *table, c *call) growthgenius.ID {
+// genuineID returns the id of the record in the genuine response.
+func (s *Server) genuineID(t *table, c *call) growthgenius.ID {
 	if r := t.find(c.id, true); r != nil {
 		return r.id
 	}
@@ -192,7 +198,7 @@ func (s *Server) answeredID(t *table, c *call) growthgenius.ID {
 	return ""
 }
 
-// carryOutLate carries a request out when its client has long lost the answer.
+// carryOutLate carries a request out after its client has lost the response.
 func (s *Server) carryOutLate(c *call, header http.Header, after time.Duration) {
 	s.mu.Lock()
 	s.late++
@@ -214,7 +220,8 @@ func (s *Server) carryOutLate(c *call, header http.Header, after time.Duration) 
 	})
 }
 
-// Settle waits until every request that a fault's CommitDelay put off has been carried out, or the server closed.
+// Settle waits until all requests that a fault's CommitDelay has put off are carried out,
+// or until the server closes.
 func (s *Server) Settle() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

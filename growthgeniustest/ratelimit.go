@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// bucket is a token bucket on the machine's clock.
+// bucket is a token bucket. Its clock is time.Now, whatever WithClock sets.
 type bucket struct {
 	perSecond  float64
 	burst      float64
@@ -14,10 +14,14 @@ type bucket struct {
 	last       time.Time
 }
 
-// SetRateLimit makes the server take perSecond requests a second and bursts of burst, and answer 429 to the others,
-// with a Retry-After header of retryAfter rounded up to whole seconds (0: without one). Such requests are recorded and
-// not carried out. The first limit starts with its burst unused, a changed one with what is left of it. A perSecond of
-// 0 lifts the limit. The API reference of 2021-01-22 documents none.
+// SetRateLimit limits the server to perSecond requests per second, with bursts of up to
+// burst. It responds to other requests with 429 and a Retry-After header of retryAfter,
+// rounded up to whole seconds; 0 means no header. These requests are recorded, but not
+// carried out.
+//
+// A first limit starts with its whole burst; a changed limit starts with what is left of
+// the burst before. A perSecond of 0 removes the limit. The API reference of 2021-01-22
+// documents no limit.
 func (s *Server) SetRateLimit(perSecond float64, burst int, retryAfter time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -25,7 +29,10 @@ func (s *Server) SetRateLimit(perSecond float64, burst int, retryAfter time.Dura
 		s.bucket = nil
 		return
 	}
-	b := &bucket{perSecond: perSecond, burst: float64(burst), retryAfter: retryAfter, tokens: float64(burst), last: time.Now()}
+	b := &bucket{
+		perSecond: perSecond, burst: float64(burst), retryAfter: retryAfter,
+		tokens: float64(burst), last: time.Now(),
+	}
 	if old := s.bucket; old != nil {
 		old.fill(b.last)
 		b.tokens = min(b.tokens, old.tokens)
@@ -33,26 +40,26 @@ func (s *Server) SetRateLimit(perSecond float64, burst int, retryAfter time.Dura
 	s.bucket = b
 }
 
-// fill adds what the time since last has earned.
+// fill adds the tokens for the time since the last call.
 func (b *bucket) fill(now time.Time) {
 	b.tokens = min(b.burst, b.tokens+now.Sub(b.last).Seconds()*b.perSecond)
 	b.last = now
 }
 
-// throttle answers a request over the limit.
-func (s *Server) throttle() (answer, bool) {
+// throttle returns the response to a request over the limit, and whether it is over it.
+func (s *Server) throttle() (response, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b := s.bucket
 	if b == nil {
-		return answer{}, false
+		return response{}, false
 	}
 	b.fill(time.Now())
 	if b.tokens >= 1 {
 		b.tokens--
-		return answer{}, false
+		return response{}, false
 	}
-	a := failure(http.StatusTooManyRequests, "rate limit exceeded")
-	s.retryAfter(a.header, b.retryAfter, false)
-	return a, true
+	res := failure(http.StatusTooManyRequests, "rate limit exceeded")
+	s.setRetryAfter(res.header, b.retryAfter, false)
+	return res, true
 }

@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// Route templates, as [Request.Route] and [Fault.Route] have them.
+// Route templates, for [Request.Route] and [Fault.Route].
 const (
 	RouteUsers    = "/users"
 	RouteCompany  = "/companies/find"
-	RoutePerson   = "/people/find" // whatever WithPersonPath says
+	RoutePerson   = "/people/find" // even if WithPersonPath sets another path
 	RouteContacts = "/contacts"
 	RouteContact  = "/contacts/{id}"
 	RouteSearch   = "/contacts/search"
@@ -18,37 +18,48 @@ const (
 	RouteMessage  = "/messages/{id}"
 )
 
-// call is one request that found its endpoint, on its way through the server.
+// call is a request on its way through the server.
 type call struct {
 	seq    int
 	method string
-	route  string
-	id     string // of the record in the path
+	route  string // "" if no endpoint matched
+	id     string // of the record, from the path
 	query  url.Values
 	body   []byte
-	acting string // user_id
-	late   bool   // carried out after the answer was lost
+	acting string // user_id, from the query
+	late   bool   // carried out after the response was lost
 }
 
-// endpoint answers a call. It runs under the server's lock.
-type endpoint func(*Server, *call) answer
+// endpoint carries out a call and returns the response. It runs with Server.mu held.
+type endpoint func(*Server, *call) response
 
 var endpoints = map[string]map[string]endpoint{
-	RouteUsers:    {http.MethodGet: (*Server).getUsers},
-	RouteCompany:  {http.MethodGet: (*Server).findCompany},
-	RoutePerson:   {http.MethodGet: (*Server).findPerson},
-	RouteContacts: {http.MethodGet: (*Server).listContacts, http.MethodPost: (*Server).createContact},
-	RouteSearch:   {http.MethodPost: (*Server).searchContacts},
-	RouteContact: {
-		http.MethodGet: (*Server).getContact, http.MethodPatch: (*Server).updateContact, http.MethodDelete: (*Server).deleteContact,
+	RouteUsers:   {http.MethodGet: (*Server).getUsers},
+	RouteCompany: {http.MethodGet: (*Server).findCompany},
+	RoutePerson:  {http.MethodGet: (*Server).findPerson},
+	RouteSearch:  {http.MethodPost: (*Server).searchContacts},
+	RouteContacts: {
+		http.MethodGet:  (*Server).listContacts,
+		http.MethodPost: (*Server).createContact,
 	},
-	RouteMessages: {http.MethodGet: (*Server).listMessages, http.MethodPost: (*Server).createMessage},
+	RouteContact: {
+		http.MethodGet:    (*Server).getContact,
+		http.MethodPatch:  (*Server).updateContact,
+		http.MethodDelete: (*Server).deleteContact,
+	},
+	RouteMessages: {
+		http.MethodGet:  (*Server).listMessages,
+		http.MethodPost: (*Server).createMessage,
+	},
 	RouteMessage: {
-		http.MethodGet: (*Server).getMessage, http.MethodPatch: (*Server).updateMessage, http.MethodDelete: (*Server).deleteMessage,
+		http.MethodGet:    (*Server).getMessage,
+		http.MethodPatch:  (*Server).updateMessage,
+		http.MethodDelete: (*Server).deleteMessage,
 	},
 }
 
-// resolve finds the route template and the record id of an escaped path. An empty route is no endpoint.
+// resolve returns the route template and the record id of an escaped path. The route is
+// "" if no endpoint matches.
 func (s *Server) resolve(escapedPath string) (route, id string) {
 	path, ok := strings.CutPrefix(escapedPath, basePath)
 	if !ok {
@@ -57,12 +68,15 @@ func (s *Server) resolve(escapedPath string) (route, id string) {
 	switch path {
 	case s.cfg.personPath:
 		return RoutePerson, ""
-	case RouteUsers, RouteUsers + "/": // the later revision writes the slash
+	case RouteUsers, RouteUsers + "/": // the later revision has the slash
 		return RouteUsers, ""
 	case RouteCompany, RouteContacts, RouteSearch, RouteMessages:
 		return path, ""
 	}
-	for prefix, template := range map[string]string{RouteContacts + "/": RouteContact, RouteMessages + "/": RouteMessage} {
+	for prefix, template := range map[string]string{
+		RouteContacts + "/": RouteContact,
+		RouteMessages + "/": RouteMessage,
+	} {
 		rest, ok := strings.CutPrefix(path, prefix)
 		if !ok || rest == "" || strings.Contains(rest, "/") {
 			continue

@@ -10,7 +10,8 @@ import (
 	"github.com/growthgenius/growthgenius-go"
 )
 
-// Page sizes of a search: the documented answer has 25 a page, an early draft of the reference allowed 200 (inferred).
+// Page sizes of a search: the documented response has 25 results a page, and an early
+// draft of the reference allowed 200 (inferred).
 const (
 	defaultPerPage = 25
 	maxPerPage     = 200
@@ -22,7 +23,7 @@ type searchRequest struct {
 	Ascending bool   `json:"sort_ascending"`
 	Page      *int   `json:"page"`
 	PerPage   *int   `json:"per_page"`
-	// contact_stage_ids is taken and has no effect: no call tells which stages there are.
+	// contact_stage_ids is accepted but has no effect: no call returns the stages.
 }
 
 type breadcrumb struct {
@@ -39,14 +40,18 @@ type searchPagination struct {
 	TotalPages   int `json:"total_pages"`
 }
 
-// searchContacts answers one page: matches of every keyword, sorted, reachable up to the partial results limit.
-func (s *Server) searchContacts(c *call) answer {
+// searchContacts responds with one page of the contacts that match all keywords, sorted
+// and limited to the partial results limit.
+func (s *Server) searchContacts(c *call) response {
 	var req searchRequest
 	if err := json.Unmarshal(c.body, &req); err != nil {
 		return failure(http.StatusUnprocessableEntity, "the body is not a search")
 	}
 	page, perPage := 1, defaultPerPage
-	for name, in := range map[string]struct{ given, to *int }{"page": {req.Page, &page}, "per_page": {req.PerPage, &perPage}} {
+	for name, in := range map[string]struct{ given, to *int }{
+		"page":     {req.Page, &page},
+		"per_page": {req.PerPage, &perPage},
+	} {
 		if in.given == nil {
 			continue
 		}
@@ -57,13 +62,7 @@ func (s *Server) searchContacts(c *call) answer {
 	}
 	perPage = min(perPage, maxPerPage)
 
-	words := strings.FieldsFunc(strings.ToLower(req.Keywords), func(r rune) bool { return r == ',' || r == ' ' })
-	var found []*row
-	for _, r := range s.contacts.visible(s.lagged(s.cfg.searchLag)) {
-		if matches(r.fields, words) {
-			found = append(found, r)
-		}
-	}
+	found := s.search(req.Keywords)
 	if !sortRows(found, req.SortBy, req.Ascending) {
 		return invalid("sort_by_field", "is not a known field")
 	}
@@ -77,29 +76,51 @@ func (s *Server) searchContacts(c *call) answer {
 			items = append(items, s.searchItem(r))
 		}
 	}
-	crumbs := []breadcrumb{}
-	if req.Keywords != "" {
-		crumbs = append(crumbs, breadcrumb{"Contains Keywords", "q_keywords", req.Keywords, req.Keywords})
+	rest := s.searchEnvelope(req.Keywords, searchPagination{page, perPage, total, pages})
+	body := list(s.contacts, items, !s.cfg.flatSearchItems)
+	return jsonResponse(http.StatusOK, append(body, []byte(","), rest[1:])...)
+}
+
+// search returns the contacts that match all keywords, in the order of their creation.
+func (s *Server) search(keywords string) []*row {
+	isSeparator := func(r rune) bool { return r == ',' || r == ' ' }
+	words := strings.FieldsFunc(strings.ToLower(keywords), isSeparator)
+	var found []*row
+	for _, r := range s.contacts.visible(s.lagged(s.cfg.searchLag)) {
+		if matches(r.fields, words) {
+			found = append(found, r)
+		}
 	}
-	rest := mustJSON(struct {
+	return found
+}
+
+// searchEnvelope returns the fields of a search response other than its records, as JSON.
+func (s *Server) searchEnvelope(keywords string, pagination searchPagination) json.RawMessage {
+	crumbs := []breadcrumb{}
+	if keywords != "" {
+		crumbs = []breadcrumb{{"Contains Keywords", "q_keywords", keywords, keywords}}
+	}
+	limit := s.cfg.partialLimit
+	return mustJSON(struct {
 		Breadcrumbs    []breadcrumb     `json:"breadcrumbs"`
 		Partial        bool             `json:"partial_results_only"`
 		DisableEU      bool             `json:"disable_eu_prospecting"`
 		Limit          int              `json:"partial_results_limit"`
 		Pagination     searchPagination `json:"pagination"`
 		NumFetchResult *int             `json:"num_fetch_result"`
-	}{crumbs, total > s.cfg.partialLimit, false, s.cfg.partialLimit, searchPagination{page, perPage, total, pages}, nil})
-	body := list(s.contacts, items, !s.cfg.flatSearchItems)
-	return jsonAnswer(http.StatusOK, append(body, []byte(","), rest[1:])...)
+	}{crumbs, pagination.TotalEntries > limit, false, limit, pagination, nil})
 }
 
-// matches tells whether each word is in the name, e-mail, title or company.
+// matches reports whether each of the words is part of a name, the e-mail address, the
+// title or the company.
 func matches(fields record, words []string) bool {
 	if len(words) == 0 {
 		return true
 	}
 	var text strings.Builder
-	for _, name := range []string{"full_name", "name", "first_name", "last_name", "email", "title", "company_name"} {
+	for _, name := range []string{
+		"full_name", "name", "first_name", "last_name", "email", "title", "company_name",
+	} {
 		text.WriteString(strings.ToLower(fields.text(name)))
 		text.WriteByte('\n')
 	}
@@ -111,8 +132,10 @@ func matches(fields record, words []string) bool {
 	return true
 }
 
-// sortRows sorts by one of the known fields, equal ones by age; no field leaves the order of creation.
-// The dates of activity, opens and clicks are not kept: the time of the last update stands for them.
+// sortRows sorts rows by a field, and rows with equal values by their age in the same
+// direction. If the field is "", rows stay in the order of creation. The server does not
+// store the dates of activity, opens and clicks: it uses the time of the last update
+// instead. sortRows returns false if the field is not known.
 func sortRows(rows []*row, field string, ascending bool) bool {
 	var key func(*row) time.Time
 	switch field {
@@ -120,7 +143,8 @@ func sortRows(rows []*row, field string, ascending bool) bool {
 		return true
 	case "contact_created_at":
 		key = func(r *row) time.Time { return r.created }
-	case "contact_updated_at", "contact_last_activity_date", "contact_email_last_opened_at", "contact_email_last_clicked_at":
+	case "contact_updated_at", "contact_last_activity_date",
+		"contact_email_last_opened_at", "contact_email_last_clicked_at":
 		key = func(r *row) time.Time { return r.updated }
 	default:
 		return false
@@ -137,7 +161,8 @@ func sortRows(rows []*row, field string, ascending bool) bool {
 	return true
 }
 
-// searchItem is a contact as searches show it: the documented sample's fields under its UUID id, fist_name included.
+// searchItem returns a contact as searches show it: with its UUID and the fields of the
+// documented sample, including fist_name.
 func (s *Server) searchItem(r *row) []byte {
 	id := growthgenius.ID(r.searchID)
 	if s.cfg.integerSearchIDs {

@@ -18,31 +18,32 @@ import (
 // basePath is the documented path of the API on its host.
 const basePath = "/integrations/v1"
 
-// TB is what [NewServer] needs of a test; *testing.T, *testing.B and *testing.F have it.
+// TB is the part of [testing.TB] that [NewServer] uses. *testing.T, *testing.B and
+// *testing.F implement it.
 type TB interface {
 	Helper()
 	Cleanup(func())
 	Fatalf(format string, args ...any)
 }
 
-// Server is a GrowthGenius server in memory. Its methods may be called from any number of goroutines.
-// Make one with [NewServer] or [Start].
+// Server is a GrowthGenius server in memory. It is safe for concurrent use.
+// Create one with [NewServer] or [Start].
 type Server struct {
-	cfg     config
-	network network
-	addr    string
-
-	netMu     sync.Mutex // guards what belongs to the listener
-	http      *http.Server
-	conns     int
-	dialled   map[string]bool // local addresses of the connections that Transport made
-	refused   int
-	closing   bool
-	handlers  sync.WaitGroup
+	cfg       config
+	network   network
+	handlers  sync.WaitGroup // of the requests, the late commits and the listener
 	closed    chan struct{}
 	closeOnce sync.Once
 
-	mu       sync.Mutex // guards everything below
+	netMu   sync.Mutex // guards the fields from here to closing
+	addr    string
+	http    *http.Server
+	conns   int
+	dialed  map[string]bool // local addresses of the connections that Transport made
+	refused int
+	closing bool
+
+	mu       sync.Mutex // guards the fields from here on
 	users    []record
 	contacts *table
 	messages *table
@@ -51,14 +52,14 @@ type Server struct {
 	requests []*Request
 	seq      int
 	ledger   []LedgerEntry
-	late     int // commits still to happen
+	late     int // commits that are still to come
 	lateDone *sync.Cond
 	faults   []*injected
 	rng      *rand.Rand
 	bucket   *bucket
 }
 
-// NewServer starts a server for one test and closes it when the test ends.
+// NewServer starts a server for a test and closes it when the test ends.
 func NewServer(t TB, opts ...ServerOption) *Server {
 	t.Helper()
 	s, err := Start(opts...)
@@ -70,19 +71,19 @@ func NewServer(t TB, opts ...ServerOption) *Server {
 	return s
 }
 
-// Start starts a server outside tests. The caller closes it.
+// Start starts a server outside tests. The caller must close it.
 func Start(opts ...ServerOption) (*Server, error) {
 	cfg := defaultConfig()
 	for _, opt := range opts {
 		opt(&cfg)
 	}
-	if cfg.apiKey == "" || strings.ContainsFunc(cfg.apiKey, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
-		return nil, errors.New("the API key must be printable ASCII without blanks")
+	if !isValidKey(cfg.apiKey) {
+		return nil, errors.New("invalid API key: it must be printable ASCII without spaces")
 	}
 	s := &Server{
 		cfg:      cfg,
 		network:  &loopback{net.Dialer{Timeout: 10 * time.Second}},
-		dialled:  map[string]bool{},
+		dialed:   map[string]bool{},
 		closed:   make(chan struct{}),
 		contacts: newTable("contact", "contacts", contactFields, firstContactID, cfg.textIDs),
 		messages: newTable("message", "messages", messageFields, firstMessageID, cfg.textIDs),
@@ -100,6 +101,12 @@ func Start(opts ...ServerOption) (*Server, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// isValidKey reports whether a client can send the key in a header.
+func isValidKey(key string) bool {
+	isInvalid := func(r rune) bool { return r <= ' ' || r >= 0x7f }
+	return key != "" && !strings.ContainsFunc(key, isInvalid)
 }
 
 // listen opens the port and serves it.
@@ -132,12 +139,12 @@ func (s *Server) connState(c net.Conn, state http.ConnState) {
 	case http.StateNew:
 		s.conns++
 	case http.StateClosed, http.StateHijacked:
-		delete(s.dialled, c.RemoteAddr().String())
+		delete(s.dialed, c.RemoteAddr().String())
 	}
 }
 
-// Close stops the server: it closes every connection, lets go of hanging requests and drops commits still to come.
-// Closing twice is fine.
+// Close stops the server. It closes all connections, ends requests that hang, and drops
+// commits that a CommitDelay has put off. It may be called more than once.
 func (s *Server) Close() {
 	s.closeOnce.Do(func() {
 		s.netMu.Lock()
@@ -150,8 +157,9 @@ func (s *Server) Close() {
 	})
 }
 
-// SetDown takes the server off the network, so that dials are refused and open connections are closed, and puts it
-// back on the same port with its state kept. The error is that of listening again.
+// SetDown takes the server off the network or puts it back. Going down closes all
+// connections, and further dials are refused. The server keeps its state and comes back
+// on the same port; the error is non-nil if it cannot listen there again.
 func (s *Server) SetDown(down bool) error {
 	s.netMu.Lock()
 	server, addr := s.http, s.addr
@@ -162,25 +170,28 @@ func (s *Server) SetDown(down bool) error {
 	return s.listen(addr)
 }
 
-// URL is the base URL for growthgenius.WithBaseURL, the documented /integrations/v1 path included.
+// URL returns the base URL for [growthgenius.WithBaseURL]. It includes the documented
+// path /integrations/v1.
 func (s *Server) URL() string {
 	s.netMu.Lock()
 	defer s.netMu.Unlock()
 	return "http://" + s.addr + basePath
 }
 
-// APIKey is the one key the server takes. Set it with [WithAPIKey].
+// APIKey returns the only API key that the server accepts. See [WithAPIKey].
 func (s *Server) APIKey() string { return s.cfg.apiKey }
 
-// Client makes an SDK client for this server: its key, its base URL and its first user as the acting one are preset.
-// The given options come after those and win. It panics where the options are refused by growthgenius.NewClient.
+// Client returns an SDK client for this server. The API key, the base URL and the acting
+// user (the first user of the server) are set; opts are applied after these and override
+// them. Client panics if [growthgenius.NewClient] returns an error.
 func (s *Server) Client(opts ...growthgenius.Option) *growthgenius.Client {
 	preset := []growthgenius.Option{growthgenius.WithBaseURL(s.URL())}
 	if users := s.Users(); len(users) > 0 {
 		preset = append(preset, growthgenius.WithUserID(users[0].ID))
 	}
 	if s.cfg.inMemory {
-		preset = append(preset, growthgenius.WithHTTPClient(&http.Client{Transport: s.Transport()}))
+		hc := &http.Client{Transport: s.Transport()}
+		preset = append(preset, growthgenius.WithHTTPClient(hc))
 	}
 	client, err := growthgenius.NewClient(s.APIKey(), append(preset, opts...)...)
 	if err != nil {
@@ -189,12 +200,12 @@ func (s *Server) Client(opts ...growthgenius.Option) *growthgenius.Client {
 	return client
 }
 
-// Connections counts the connections opened to the server since it started.
+// Connections returns how many connections to the server were opened since it started.
 func (s *Server) Connections() int {
 	s.netMu.Lock()
 	defer s.netMu.Unlock()
 	return s.conns
 }
 
-// now is the server's clock: the one that stamps records and fills the Date header.
+// now returns the time of the server's clock, for timestamps of records and Date headers.
 func (s *Server) now() time.Time { return s.cfg.clock().Add(s.cfg.skew) }

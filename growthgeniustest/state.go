@@ -10,31 +10,32 @@ import (
 	"github.com/growthgenius/growthgenius-go"
 )
 
-// Ids count up from the neighbourhood of the documented samples, so that an id of one resource is none of the other.
+// The first ids. They are near those of the documented samples and far apart, so that no
+// id belongs to both resources.
 const (
 	firstContactID = 1102755
 	firstMessageID = 393642
 )
 
-// timestamp is the documented format, milliseconds and a zone offset: 2021-01-19T17:06:25.730-05:00.
+// timestamp is the documented format of a time: 2021-01-19T17:06:25.730-05:00.
 const timestamp = "2006-01-02T15:04:05.000-07:00"
 
 var zone = time.FixedZone("", -5*60*60)
 
 func stamp(t time.Time) string { return t.In(zone).Format(timestamp) }
 
-// row is one version of a stored record. A version is never changed once it is in the table.
+// row is a version of a stored record. It is not modified once it is in a table.
 type row struct {
 	id       growthgenius.ID
-	searchID string // the UUID text that searches show
+	searchID string // the UUID that searches show
 	fields   record
 	rendered []byte
 	created  time.Time
 	updated  time.Time
-	previous *row // the version before, kept only while lists or searches lag
+	previous *row // the version before, kept only for lists or searches that lag
 }
 
-// table is the rows of one resource in the order of their creation.
+// table holds the rows of a resource in the order of their creation.
 type table struct {
 	name, plural string
 	fields       []string
@@ -52,7 +53,7 @@ func newTable(name, plural string, fields []string, first int64, textIDs bool) *
 	}
 }
 
-// newID gives the next id: an integer, or under WithTextIDs the UUID made of it.
+// newID returns the next id: an integer or, with WithTextIDs, the UUID made from it.
 func (t *table) newID() growthgenius.ID {
 	id := growthgenius.IntID(t.next)
 	t.next++
@@ -62,15 +63,16 @@ func (t *table) newID() growthgenius.ID {
 	return id
 }
 
-// uuid makes UUID text of an id, always the same for the same id.
+// uuid returns a UUID made from an id, always the same for the same id.
 func (t *table) uuid(id string) string {
 	h := sha256.Sum256([]byte(t.name + " " + id))
 	h[6], h[8] = h[6]&0x0f|0x40, h[8]&0x3f|0x80
 	return fmt.Sprintf("%x-%x-%x-%x-%x", h[0:4], h[4:6], h[6:8], h[8:10], h[10:16])
 }
 
-// put stores a version of a record; an id that is there already gets the new version. Versions that somebody who
-// lags may still have to see, those replaced after horizon, are kept; none are where horizon is zero.
+// put stores a version of a record, in place of an older version with the same id. It
+// keeps the older versions that were replaced after horizon, for lists and searches that
+// lag. If horizon is zero it keeps none.
 func (t *table) put(r *row, horizon time.Time) {
 	if n, err := r.id.Int64(); err == nil && n >= t.next {
 		t.next = n + 1
@@ -94,7 +96,8 @@ func (t *table) put(r *row, horizon time.Time) {
 	t.bySearchID[r.searchID] = r.id
 }
 
-// find looks a record up by its id, or by its search id where that is allowed.
+// find returns the record with the id, or nil. The id may be a search id if searchIDs is
+// true.
 func (t *table) find(id string, searchIDs bool) *row {
 	if r, ok := t.rows[growthgenius.ID(id)]; ok {
 		return r
@@ -115,7 +118,7 @@ func (t *table) remove(r *row) {
 	}
 }
 
-// all gives the newest version of every row, in order of creation.
+// all returns the newest versions of all records, in the order of creation.
 func (t *table) all() []*row {
 	rows := make([]*row, 0, len(t.order))
 	for _, id := range t.order {
@@ -124,7 +127,8 @@ func (t *table) all() []*row {
 	return rows
 }
 
-// visible gives every row as it was at the moment until; those created since are left out. A zero until: as it is now.
+// visible returns the versions of all records at a time, without records created since.
+// The zero time means now.
 func (t *table) visible(until time.Time) []*row {
 	rows := t.all()
 	if until.IsZero() {
@@ -142,7 +146,8 @@ func (t *table) visible(until time.Time) []*row {
 	return seen
 }
 
-// renderedAs is the row as it shows under an id that may be its search id.
+// renderedAs returns the row as JSON with the given id, which may be its search id. ""
+// means the id of the row.
 func (t *table) renderedAs(r *row, id string) []byte {
 	if id == "" || growthgenius.ID(id) == r.id {
 		return r.rendered
@@ -152,10 +157,14 @@ func (t *table) renderedAs(r *row, id string) []byte {
 	return fields.render(t.fields)
 }
 
-// horizon is the moment before which nobody looks, zero where nothing lags.
-func (s *Server) horizon() time.Time { return s.lagged(max(s.cfg.listLag, s.cfg.searchLag)) }
+// horizon returns the oldest time that a list or search may still show, or the zero time
+// if none lags.
+func (s *Server) horizon() time.Time {
+	return s.lagged(max(s.cfg.listLag, s.cfg.searchLag))
+}
 
-// lagged is the moment that a reader sees who lags by d, zero for no lag.
+// lagged returns the time that a list or search with lag d shows, or the zero time if
+// there is no lag.
 func (s *Server) lagged(d time.Duration) time.Time {
 	if d <= 0 {
 		return time.Time{}
@@ -163,18 +172,19 @@ func (s *Server) lagged(d time.Duration) time.Time {
 	return s.now().Add(-d)
 }
 
-// LedgerEntry is one create that was carried out, whether or not its client was ever told.
+// LedgerEntry is a create that was carried out, whether or not its client was told so.
 type LedgerEntry struct {
-	Seq      int             // number of the request that did it, as in Request.Seq
+	Seq      int             // of the request, see Request.Seq
 	Resource string          // "contact" or "message"
-	ID       growthgenius.ID // of the row that came of it
+	ID       growthgenius.ID // of the record
 	ActingAs growthgenius.ID // user_id of the request
-	Content  string          // what was sent for it, the JSON object inside the envelope
-	Time     time.Time       // of the commit, by the server's clock
-	Late     bool            // carried out after its client had lost the answer
+	Content  string          // as sent: the JSON object inside the envelope
+	Time     time.Time       // when it was carried out, by the server's clock
+	Late     bool            // carried out only after a Fault.CommitDelay
 }
 
-// Ledger gives every create carried out so far, in order. Records stored by the Add methods are not in it.
+// Ledger returns all creates that were carried out so far, in order. It does not contain
+// records stored by the Add methods.
 func (s *Server) Ledger() []LedgerEntry {
 	s.mu.Lock()
 	defer s.mu.Unlock()

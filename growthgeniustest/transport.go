@@ -8,12 +8,15 @@ import (
 	"syscall"
 )
 
-// Transport gives a transport to the server in which faults with Effect [Refuse] refuse the dial itself, as a server
-// does that is not there: net/http's own transport reports that no connection was had, so nothing can have been sent.
+// Transport returns an HTTP transport to the server. Faults with the Effect [Refuse] fail
+// its dials, as if there were no server: no connection is made, and so a client can tell
+// that nothing was sent.
 //
-//	client := srv.Client(growthgenius.WithHTTPClient(&http.Client{Transport: srv.Transport()}))
+//	hc := &http.Client{Transport: srv.Transport()}
+//	client := srv.Client(growthgenius.WithHTTPClient(hc))
 //
-// Each call gives a transport of its own, with room for 100 idle connections. They are closed when the server closes.
+// Each call returns a new transport, which keeps up to 100 idle connections. They are
+// closed when the server closes.
 func (s *Server) Transport() http.RoundTripper {
 	return &transport{
 		server: s,
@@ -22,7 +25,7 @@ func (s *Server) Transport() http.RoundTripper {
 			DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 				conn, err := s.network.DialContext(ctx, network, addr)
 				if err == nil {
-					s.dialledFrom(conn.LocalAddr().String())
+					s.dialedFrom(conn.LocalAddr().String())
 				}
 				return conn, err
 			},
@@ -31,8 +34,9 @@ func (s *Server) Transport() http.RoundTripper {
 			DisableKeepAlives: true,
 			DialContext: func(_ context.Context, network, addr string) (net.Conn, error) {
 				s.countRefusal()
-				to, _ := net.ResolveTCPAddr(network, addr) // for the error's words only
-				return nil, &net.OpError{Op: "dial", Net: network, Addr: to, Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
+				to, _ := net.ResolveTCPAddr(network, addr) // only for the text of the error
+				err := os.NewSyscallError("connect", syscall.ECONNREFUSED)
+				return nil, &net.OpError{Op: "dial", Net: network, Addr: to, Err: err}
 			},
 		},
 	}
@@ -43,7 +47,7 @@ type transport struct {
 	open, refused *http.Transport
 }
 
-// RoundTrip sends a request, or refuses it.
+// RoundTrip sends a request or refuses it.
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	route, _ := t.server.resolve(req.URL.EscapedPath())
 	if t.server.refuse(req.Method, route) {
@@ -52,10 +56,11 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return t.open.RoundTrip(req)
 }
 
-// CloseIdleConnections closes connections that nobody uses.
+// CloseIdleConnections closes connections that are not in use.
 func (t *transport) CloseIdleConnections() { t.open.CloseIdleConnections() }
 
-// Refused counts the dials that [Server.Transport] refused. They are no requests: the server never saw them.
+// Refused returns how many dials [Server.Transport] has refused. They do not count as
+// requests, because the server never saw them.
 func (s *Server) Refused() int {
 	s.netMu.Lock()
 	defer s.netMu.Unlock()
@@ -68,15 +73,16 @@ func (s *Server) countRefusal() {
 	s.refused++
 }
 
-func (s *Server) dialledFrom(addr string) {
+func (s *Server) dialedFrom(addr string) {
 	s.netMu.Lock()
 	defer s.netMu.Unlock()
-	s.dialled[addr] = true
+	s.dialed[addr] = true
 }
 
-// mayRefuse tells whether Refuse faults are still open for a request: those of Transport have been through them.
+// mayRefuse reports whether Refuse faults still apply to a request. Transport has already
+// applied them to its own connections.
 func (s *Server) mayRefuse(r *http.Request) bool {
 	s.netMu.Lock()
 	defer s.netMu.Unlock()
-	return !s.dialled[r.RemoteAddr]
+	return !s.dialed[r.RemoteAddr]
 }

@@ -5,8 +5,9 @@ import (
 	"net/http"
 )
 
-// getUsers answers every user (documented), or under WithSingleUser the acting one (later).
-func (s *Server) getUsers(c *call) answer {
+// getUsers responds with all users (documented) or, with WithSingleUser, with the acting
+// user (later).
+func (s *Server) getUsers(c *call) response {
 	if s.cfg.singleUser {
 		var user record
 		switch {
@@ -18,16 +19,18 @@ func (s *Server) getUsers(c *call) answer {
 		if user == nil {
 			return failure(http.StatusNotFound, "user not found")
 		}
-		return jsonAnswer(http.StatusOK, []byte(`{"user":`), user.render(userFields), []byte(`}`))
+		body := user.render(userFields)
+		return jsonResponse(http.StatusOK, []byte(`{"user":`), body, []byte(`}`))
 	}
 	rendered := make([][]byte, len(s.users))
 	for i, user := range s.users {
 		rendered[i] = user.render(userFields)
 	}
-	return jsonAnswer(http.StatusOK, []byte(`{"users":[`), bytes.Join(rendered, []byte(",")), []byte(`]}`))
+	users := bytes.Join(rendered, []byte(","))
+	return jsonResponse(http.StatusOK, []byte(`{"users":[`), users, []byte(`]}`))
 }
 
-// user finds a user by id, nil for none.
+// user returns the user with the id, or nil.
 func (s *Server) user(id string) record {
 	for _, user := range s.users {
 		if user.text("id") == id {

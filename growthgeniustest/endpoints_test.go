@@ -23,8 +23,10 @@ func TestUsers(t *testing.T) {
 	sameKeys(t, "second user", at(t, users, "users", 1), at(t, users, "users", 0))
 
 	later := newWire(t, growthgeniustest.WithSingleUser())
-	equal(t, "single user", later.call(200, "GET", "/users/?user_id=1", ""), any(sample(t, "user_single.json")))
-	equal(t, "acting user", at(t, later.call(200, "GET", "/users/?user_id=2", ""), "user", "id"), 2.0)
+	first := later.call(200, "GET", "/users/?user_id=1", "")
+	equal(t, "single user", first, any(sample(t, "user_single.json")))
+	second := later.call(200, "GET", "/users/?user_id=2", "")
+	equal(t, "acting user", at(t, second, "user", "id"), 2.0)
 	equal(t, "no acting user", at(t, later.call(200, "GET", "/users", ""), "user", "id"), 1.0)
 	later.call(404, "GET", "/users/?user_id=3", "")
 }
@@ -40,16 +42,17 @@ func TestContactLifeCycle(t *testing.T) {
 	equal(t, "city", at(t, created, "contact", "city"), nil)
 	stampText, _ := at(t, created, "contact", "created_at").(string)
 	if _, err := time.Parse("2006-01-02T15:04:05.000-05:00", stampText); err != nil {
-		t.Errorf("created_at is not in the documented form: %v", err)
+		t.Errorf("created_at is not in the documented format: %v", err)
 	}
 	id := at(t, created, "contact", "id")
 	path := fmt.Sprintf("/contacts/%.0f", id)
 
-	updated := w.call(200, "PATCH", path, `{"contact":{"title":null,"city":"Cupertino","first_name":"Stephen","odd":[1]}}`)
+	updated := w.call(200, "PATCH", path,
+		`{"contact":{"title":null,"city":"Cupertino","first_name":"Stephen","odd":[1]}}`)
 	equal(t, "null clears", at(t, updated, "contact", "title"), nil)
 	equal(t, "a value sets", at(t, updated, "contact", "city"), "Cupertino")
 	equal(t, "absent stays", at(t, updated, "contact", "email"), "sjobs@apple.com")
-	equal(t, "the made name follows", at(t, updated, "contact", "full_name"), "Stephen Jobs")
+	equal(t, "a name made from others follows", at(t, updated, "contact", "full_name"), "Stephen Jobs")
 	equal(t, "unknown fields are kept", at(t, updated, "contact", "odd", 0), 1.0)
 	equal(t, "get", w.call(200, "GET", path, ""), updated)
 	equal(t, "stored", w.srv.Contacts()[0].City, "Cupertino")
@@ -74,7 +77,8 @@ func TestMessageLifeCycle(t *testing.T) {
 	updated := w.call(200, "PATCH", path, `{"message":{"rendered_copy":"Hi"}}`)
 	equal(t, "update", at(t, updated, "message", "rendered_copy"), "Hi")
 	equal(t, "get", w.call(200, "GET", path, ""), updated)
-	equal(t, "list", w.call(200, "GET", "/messages"+everything, ""), map[string]any{"messages": []any{updated["message"]}})
+	list := w.call(200, "GET", "/messages"+everything, "")
+	equal(t, "list", list, map[string]any{"messages": []any{updated["message"]}})
 	equal(t, "delete", w.call(200, "DELETE", path, ""), sample(t, "messages_delete.json"))
 	equal(t, "messages left", len(w.srv.Messages()), 0)
 }
@@ -123,7 +127,8 @@ func TestRefusals(t *testing.T) {
 		res.Body.Close()
 		equal(t, "key "+key, res.StatusCode, 401)
 	}
-	req, _ := http.NewRequestWithContext(t.Context(), "POST", w.srv.URL()+"/contacts?user_id=1", strings.NewReader(steve))
+	url := w.srv.URL() + "/contacts?user_id=1"
+	req, _ := http.NewRequestWithContext(t.Context(), "POST", url, strings.NewReader(steve))
 	req.Header.Set("Authorization", w.srv.APIKey())
 	res, err := w.client.Do(req)
 	if err != nil {
@@ -145,20 +150,26 @@ func TestUpdatedBetween(t *testing.T) {
 		growthgenius.Contact{Email: "c@example.com"},
 	)
 	list := func(from, to string) (emails []string) {
-		for _, item := range at(t, w.call(200, "GET", "/contacts?from="+from+"&to="+to, ""), "contacts").([]any) {
+		got := w.call(200, "GET", "/contacts?from="+from+"&to="+to, "")
+		for _, item := range at(t, got, "contacts").([]any) {
 			emails = append(emails, at(t, item, "email").(string))
 		}
 		return emails
 	}
-	equal(t, "both bounds are in", list("2021-01-19T20:00:00.000Z", "2021-01-19T21:00:00.000Z"), []string{"a@example.com", "b@example.com"})
-	equal(t, "another zone", list("2021-01-19T16:00:00.001-05:00", "2021-01-19T17:00:00-05:00"), []string{"c@example.com"})
+	equal(t, "both bounds are included",
+		list("2021-01-19T20:00:00.000Z", "2021-01-19T21:00:00.000Z"),
+		[]string{"a@example.com", "b@example.com"})
+	equal(t, "another zone",
+		list("2021-01-19T16:00:00.001-05:00", "2021-01-19T17:00:00-05:00"),
+		[]string{"c@example.com"})
 	equal(t, "none", list("2021-01-20T00:00:00Z", "2021-01-21T00:00:00Z"), []string(nil))
-	sameKeys(t, "list", at(t, w.call(200, "GET", "/contacts"+everything, ""), "contacts", 0), at(t, sample(t, "contacts.json"), "contacts", 0))
+	all := w.call(200, "GET", "/contacts"+everything, "")
+	sameKeys(t, "list", at(t, all, "contacts", 0), at(t, sample(t, "contacts.json"), "contacts", 0))
 
 	open := newWire(t, growthgeniustest.WithClock(clock), growthgeniustest.WithExclusiveBounds())
 	open.srv.AddContacts(growthgenius.Contact{Email: "a@example.com"})
-	equal(t, "bounds are out", open.call(200, "GET", "/contacts?from=2021-01-19T22:00:00Z&to=2021-01-19T23:00:00Z", ""),
-		map[string]any{"contacts": []any{}})
+	path := "/contacts?from=2021-01-19T22:00:00Z&to=2021-01-19T23:00:00Z"
+	equal(t, "bounds are excluded", open.call(200, "GET", path, ""), map[string]any{"contacts": []any{}})
 }
 
 func TestLookups(t *testing.T) {
@@ -175,16 +186,18 @@ func TestLookups(t *testing.T) {
 	}
 	w.srv.AddCompany("ANZ.com", growthgenius.Company{Contact: &kept})
 	anz := w.call(200, "GET", "/companies/find?domain=anz.com", "")
-	equal(t, "a contact given is what is answered", at(t, anz, "contact", "prospect_id"), 236811124.0)
+	equal(t, "the given contact is returned", at(t, anz, "contact", "prospect_id"), 236811124.0)
 
 	bare := newWire(t, growthgeniustest.WithBareCompany())
-	sameKeys(t, "bare company", any(bare.call(200, "GET", "/companies/find?domain=tesla.com", "")), any(sample(t, "company.json")))
+	tesla := bare.call(200, "GET", "/companies/find?domain=tesla.com", "")
+	sameKeys(t, "bare company", any(tesla), any(sample(t, "company.json")))
 
 	person := w.call(200, "GET", "/people/find?email=Elon@tesla.com", "")
 	sameKeys(t, "person", any(person), any(sample(t, "person.json")))
 	byName := "/people/find?first_name=Elon&last_name=Musk&"
 	equal(t, "by account", w.call(200, "GET", byName+"account_name=Tesla", ""), person)
-	equal(t, "by website", w.call(200, "GET", byName+"website_url=http://www.tesla.com/about", ""), person)
+	byWebsite := byName + "website_url=http://www.tesla.com/about"
+	equal(t, "by website", w.call(200, "GET", byWebsite, ""), person)
 	w.call(404, "GET", byName+"account_name=Apple", "")
 
 	moved := newWire(t, growthgeniustest.WithPersonPath("enrichment/people"))
@@ -196,7 +209,8 @@ func TestLookups(t *testing.T) {
 func TestHeadersAndRecording(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2021, 1, 19, 22, 0, 0, 0, time.UTC)
-	w := newWire(t, growthgeniustest.WithClock(func() time.Time { return now }), growthgeniustest.WithClockSkew(-10*time.Minute))
+	w := newWire(t, growthgeniustest.WithClock(func() time.Time { return now }),
+		growthgeniustest.WithClockSkew(-10*time.Minute))
 	res, err := w.send("POST", "/contacts", steve)
 	if err != nil {
 		t.Fatal(err)
@@ -211,8 +225,13 @@ func TestHeadersAndRecording(t *testing.T) {
 	requests := w.srv.Requests()
 	equal(t, "requests", len(requests), 2)
 	first := requests[0]
-	equal(t, "first", []any{first.Seq, first.Method, first.Path, first.Route, first.Query, string(first.Body), first.Status, first.Fault},
-		[]any{1, "POST", "/integrations/v1/contacts", "/contacts", "user_id=1", steve, 200, (*growthgeniustest.Fault)(nil)})
+	equal(t, "first",
+		[]any{first.Seq, first.Method, first.Path, first.Route, first.Query, first.Status, first.Fault},
+		[]any{
+			1, "POST", "/integrations/v1/contacts", "/contacts", "user_id=1", 200,
+			(*growthgeniustest.Fault)(nil),
+		})
+	equal(t, "body", string(first.Body), steve)
 	equal(t, "header", first.Header.Get("Authorization"), w.srv.APIKey())
 	equal(t, "escaped path", requests[1].Path, "/integrations/v1/contacts/a%2Fb")
 	equal(t, "its route", requests[1].Route, growthgeniustest.RouteContact)
@@ -226,7 +245,7 @@ func TestHeadersAndRecording(t *testing.T) {
 	equal(t, "content", `{"contact":`+entry.Content+`}`, steve)
 
 	w.srv.ResetRequests()
-	equal(t, "requests forgotten", len(w.srv.Requests()), 0)
+	equal(t, "requests discarded", len(w.srv.Requests()), 0)
 
 	dateless := newWire(t, growthgeniustest.WithNoDate(), growthgeniustest.WithoutRecording())
 	res, err = dateless.send("GET", "/users", "")

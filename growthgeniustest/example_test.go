@@ -11,7 +11,7 @@ import (
 	"github.com/growthgenius/growthgenius-go/growthgeniustest"
 )
 
-// Code under test gets a client of the server; what it stored is looked at afterwards.
+// The code under test gets a client of the server. The test then checks what was stored.
 func Example() {
 	srv, err := growthgeniustest.Start() // in a test: growthgeniustest.NewServer(t)
 	if err != nil {
@@ -40,7 +40,7 @@ func Example() {
 	// POST /contacts user_id=1 200
 }
 
-// A fault shows what the code under test does when the API misbehaves.
+// A fault shows how the code under test behaves when the API misbehaves.
 func ExampleServer_Inject() {
 	srv, err := growthgeniustest.Start()
 	if err != nil {
@@ -51,7 +51,7 @@ func ExampleServer_Inject() {
 
 	srv.Inject(growthgeniustest.Fault{Route: growthgeniustest.RouteCompany, Status: 404})
 	_, err = client.Enrichment.Company(context.Background(), "tesla.com")
-	fmt.Println("nobody found:", errors.Is(err, growthgenius.ErrNotFound))
+	fmt.Println("not found:", errors.Is(err, growthgenius.ErrNotFound))
 
 	srv.ClearFaults()
 	company, err := client.Enrichment.Company(context.Background(), "tesla.com")
@@ -60,11 +60,11 @@ func ExampleServer_Inject() {
 	}
 	fmt.Println(company.Name)
 	// Output:
-	// nobody found: true
+	// not found: true
 	// Tesla
 }
 
-// The ledger tells what was really created, whatever the clients were told.
+// The ledger lists what was really created, whether or not the clients know of it.
 func ExampleServer_Ledger() {
 	srv, err := growthgeniustest.Start()
 	if err != nil {
@@ -72,11 +72,16 @@ func ExampleServer_Ledger() {
 	}
 	defer srv.Close()
 
-	// The contact is created, and nobody gets to know.
-	srv.Inject(growthgeniustest.Fault{Method: "POST", Route: growthgeniustest.RouteContacts, Effect: growthgeniustest.Hang, Commit: true})
+	// The contact is created, but the client never gets a response.
+	srv.Inject(growthgeniustest.Fault{
+		Method: "POST", Route: growthgeniustest.RouteContacts,
+		Effect: growthgeniustest.Hang, Commit: true,
+	})
 	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
 	defer cancel()
-	_, err = srv.Client().Contacts.Create(ctx, growthgenius.ContactInput{Email: growthgenius.Set("sjobs@apple.com")})
+	_, err = srv.Client().Contacts.Create(ctx, growthgenius.ContactInput{
+		Email: growthgenius.Set("sjobs@apple.com"),
+	})
 	fmt.Println("outcome unknown:", errors.Is(err, growthgenius.ErrOutcomeUnknown))
 
 	for _, entry := range srv.Ledger() {

@@ -17,7 +17,8 @@ import (
 	"github.com/growthgenius/growthgenius-go/growthgeniustest"
 )
 
-// post creates Steve and gives what came: a status, or an error, and the body read so far.
+// post creates a contact. It returns the status and header of the response, the body read
+// so far, and the error of the request or of reading the body.
 func post(w *wire) (status int, header http.Header, body string, err error) {
 	res, err := w.send("POST", "/contacts", steve)
 	if err != nil {
@@ -32,23 +33,50 @@ func TestFaultEffects(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		fault     growthgeniustest.Fault
-		status    int // 0: no answer
+		status    int // 0 means no response
 		cutShort  bool
 		committed int
 		body      string // a part of it
 	}{
-		"status":         {fault: growthgeniustest.Fault{Status: 503}, status: 503, body: `{"error":"Service Unavailable"}`},
-		"status, commit": {fault: growthgeniustest.Fault{Status: 500, Body: "<h1>no</h1>", Commit: true}, status: 500, committed: 1, body: "<h1>no</h1>"},
-		"pending":        {fault: growthgeniustest.Fault{Status: 202}, status: 202},
-		"reset":          {fault: growthgeniustest.Fault{Effect: growthgeniustest.Reset}},
-		"reset, commit":  {fault: growthgeniustest.Fault{Effect: growthgeniustest.Reset, Commit: true}, committed: 1},
-		"refuse":         {fault: growthgeniustest.Fault{Effect: growthgeniustest.Refuse, Commit: true}},
-		"truncate":       {fault: growthgeniustest.Fault{Effect: growthgeniustest.Truncate}, status: 200, cutShort: true, committed: 1, body: `{"contact":{"annual_revenue"`},
-		"html":           {fault: growthgeniustest.Fault{Effect: growthgeniustest.HTMLPage}, status: 200, body: "<!DOCTYPE html>"},
-		"html, commit":   {fault: growthgeniustest.Fault{Effect: growthgeniustest.HTMLPage, Commit: true}, status: 200, committed: 1, body: "<!DOCTYPE html>"},
-		"wrong record":   {fault: growthgeniustest.Fault{Effect: growthgeniustest.WrongRecord}, status: 200, committed: 1, body: "wrong@example.com"},
-		"late":           {fault: growthgeniustest.Fault{Delay: time.Millisecond}, status: 200, committed: 1, body: "sjobs@apple.com"},
-		"drip":           {fault: growthgeniustest.Fault{Drip: time.Microsecond}, status: 200, committed: 1, body: "sjobs@apple.com"},
+		"status": {
+			fault:  growthgeniustest.Fault{Status: 503},
+			status: 503, body: `{"error":"Service Unavailable"}`,
+		},
+		"status, commit": {
+			fault:  growthgeniustest.Fault{Status: 500, Body: "<h1>no</h1>", Commit: true},
+			status: 500, committed: 1, body: "<h1>no</h1>",
+		},
+		"pending": {fault: growthgeniustest.Fault{Status: 202}, status: 202},
+		"reset":   {fault: growthgeniustest.Fault{Effect: growthgeniustest.Reset}},
+		"reset, commit": {
+			fault:     growthgeniustest.Fault{Effect: growthgeniustest.Reset, Commit: true},
+			committed: 1,
+		},
+		"refuse": {fault: growthgeniustest.Fault{Effect: growthgeniustest.Refuse, Commit: true}},
+		"truncate": {
+			fault:  growthgeniustest.Fault{Effect: growthgeniustest.Truncate},
+			status: 200, cutShort: true, committed: 1, body: `{"contact":{"annual_revenue"`,
+		},
+		"html": {
+			fault:  growthgeniustest.Fault{Effect: growthgeniustest.HTMLPage},
+			status: 200, body: "<!DOCTYPE html>",
+		},
+		"html, commit": {
+			fault:  growthgeniustest.Fault{Effect: growthgeniustest.HTMLPage, Commit: true},
+			status: 200, committed: 1, body: "<!DOCTYPE html>",
+		},
+		"wrong record": {
+			fault:  growthgeniustest.Fault{Effect: growthgeniustest.WrongRecord},
+			status: 200, committed: 1, body: "wrong@example.com",
+		},
+		"late": {
+			fault:  growthgeniustest.Fault{Delay: time.Millisecond},
+			status: 200, committed: 1, body: "sjobs@apple.com",
+		},
+		"drip": {
+			fault:  growthgeniustest.Fault{Drip: time.Microsecond},
+			status: 200, committed: 1, body: "sjobs@apple.com",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -88,11 +116,12 @@ func TestHang(t *testing.T) {
 		w.srv.Inject(growthgeniustest.Fault{Effect: growthgeniustest.Hang, Commit: true})
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
 		defer cancel()
-		req, _ := http.NewRequestWithContext(ctx, "POST", w.srv.URL()+"/contacts?user_id=1", strings.NewReader(steve))
+		url := w.srv.URL() + "/contacts?user_id=1"
+		req, _ := http.NewRequestWithContext(ctx, "POST", url, strings.NewReader(steve))
 		req.Header.Set("Authorization", w.srv.APIKey())
 		req.Header.Set("Content-Type", "application/json")
 		if _, err := w.client.Do(req); !errors.Is(err, context.DeadlineExceeded) {
-			t.Fatalf("a hanging request ended with %v", err)
+			t.Fatalf("a hanging request returned %v", err)
 		}
 		equal(t, "committed", len(w.srv.Ledger()), 1)
 
@@ -106,7 +135,7 @@ func TestHang(t *testing.T) {
 		}
 		w.srv.Close()
 		if err := <-done; err == nil {
-			t.Fatal("a hanging request was answered when the server closed")
+			t.Fatal("a hanging request got a response when the server closed")
 		}
 	})
 }
@@ -135,7 +164,9 @@ func TestRetryAfter(t *testing.T) {
 func TestFaultMatching(t *testing.T) {
 	t.Parallel()
 	w := newWire(t)
-	w.srv.Inject(growthgeniustest.Fault{Method: "GET", Route: growthgeniustest.RouteContact, Skip: 1, Times: 2, Status: 500})
+	w.srv.Inject(growthgeniustest.Fault{
+		Method: "GET", Route: growthgeniustest.RouteContact, Skip: 1, Times: 2, Status: 500,
+	})
 	w.call(200, "GET", "/users", "")
 	w.call(404, "GET", "/contacts/1", "")
 	w.call(500, "GET", "/contacts/1", "")
@@ -152,7 +183,9 @@ func TestCommitDelay(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, newWire wireMaker) {
 		w := newWire(t)
-		w.srv.Inject(growthgeniustest.Fault{Status: 504, Commit: true, CommitDelay: 20 * time.Millisecond, Times: 1})
+		w.srv.Inject(growthgeniustest.Fault{
+			Status: 504, Commit: true, CommitDelay: 20 * time.Millisecond, Times: 1,
+		})
 		status, _, _, err := post(w)
 		if err != nil {
 			t.Fatal(err)
@@ -167,7 +200,8 @@ func TestCommitDelay(t *testing.T) {
 	})
 }
 
-// TestRefusedDial asserts what a client may rest on: no connection was had, so nothing was sent.
+// TestRefusedDial checks what a client relies on: there was no connection, so nothing was
+// sent.
 func TestRefusedDial(t *testing.T) {
 	t.Parallel()
 	w := newWire(t)
@@ -181,21 +215,25 @@ func TestRefusedDial(t *testing.T) {
 		GetConn: func(string) { asked = true },
 		GotConn: func(httptrace.GotConnInfo) { got = true },
 	})
-	req, _ := http.NewRequestWithContext(ctx, "POST", w.srv.URL()+"/contacts?user_id=1", strings.NewReader(steve))
+	url := w.srv.URL() + "/contacts?user_id=1"
+	req, _ := http.NewRequestWithContext(ctx, "POST", url, strings.NewReader(steve))
 	_, err := w.client.Do(req)
 	if !errors.Is(err, syscall.ECONNREFUSED) {
-		t.Fatalf("refused with %v", err)
+		t.Fatalf("the refused dial returned %v", err)
 	}
-	equal(t, "a connection was asked for and not had", []bool{asked, got}, []bool{true, false})
+	equal(t, "a connection was requested and not obtained", []bool{asked, got}, []bool{true, false})
 	equal(t, "refused", w.srv.Refused(), 1)
 	equal(t, "requests", len(w.srv.Requests()), 1)
 	w.call(200, "POST", "/contacts", steve)
 
-	// The first fault that takes a request befalls it.
-	w.srv.Inject(growthgeniustest.Fault{Method: "POST", Status: 503, Times: 1}, growthgeniustest.Fault{Method: "POST", Effect: growthgeniustest.Refuse, Times: 1})
+	// The first fault that matches a request is applied to it.
+	w.srv.Inject(
+		growthgeniustest.Fault{Method: "POST", Status: 503, Times: 1},
+		growthgeniustest.Fault{Method: "POST", Effect: growthgeniustest.Refuse, Times: 1},
+	)
 	w.call(503, "POST", "/contacts", steve)
 	if _, _, _, err := post(w); !errors.Is(err, syscall.ECONNREFUSED) {
-		t.Errorf("behind a fault that is used up a refusal ends with %v", err)
+		t.Errorf("after a fault that is used up, a refused dial returned %v", err)
 	}
 	w.call(200, "POST", "/contacts", steve)
 }
@@ -210,7 +248,7 @@ func TestDown(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, err := w.send("GET", "/users", ""); !errors.Is(err, syscall.ECONNREFUSED) {
-			t.Fatalf("down, a dial ends with %v", err)
+			t.Fatalf("a dial of a server that is down returned %v", err)
 		}
 		if err := w.srv.SetDown(false); err != nil {
 			t.Fatal(err)
@@ -250,7 +288,8 @@ func TestRateLimit(t *testing.T) {
 	})
 }
 
-// TestFaultMix draws many requests: each kind must come about as often as the others, together as often as asked.
+// TestFaultMix sends many requests. All kinds of faults must be about equally frequent,
+// and together affect the given share of the requests.
 func TestFaultMix(t *testing.T) {
 	t.Parallel()
 	equal(t, "no faults", len(growthgeniustest.FaultMix(0, time.Second)), 0)
@@ -261,7 +300,8 @@ func TestFaultMix(t *testing.T) {
 	mix := growthgeniustest.FaultMix(0.3, 0)
 	equal(t, "kinds", len(mix), 13)
 	for i := range mix {
-		if mix[i].Effect == growthgeniustest.Hang { // as a reset after the commit, so that the test takes no time
+		// A reset after the commit instead of a hang, so that the test takes no time.
+		if mix[i].Effect == growthgeniustest.Hang {
 			mix[i].Effect, mix[i].Delay = growthgeniustest.Reset, 1
 		}
 	}
@@ -290,7 +330,7 @@ func TestFaultMix(t *testing.T) {
 	if refused := float64(kinds[growthgeniustest.Refuse]) / requests; math.Abs(refused-0.3/13) > 0.015 {
 		t.Errorf("%.4f of the requests were refused, want %.4f", refused, 0.3/13)
 	}
-	if answers := float64(kinds[growthgeniustest.Answer]) / requests; math.Abs(answers-0.3*7/13) > 0.04 {
-		t.Errorf("%.4f of the requests had a status for a fault, want %.4f", answers, 0.3*7/13)
+	if statuses := float64(kinds[growthgeniustest.Answer]) / requests; math.Abs(statuses-0.3*7/13) > 0.04 {
+		t.Errorf("%.4f of the requests got an injected status, want %.4f", statuses, 0.3*7/13)
 	}
 }

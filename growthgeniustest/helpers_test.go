@@ -31,7 +31,7 @@ func newWire(t *testing.T, opts ...growthgeniustest.ServerOption) *wire {
 
 type wireMaker func(t *testing.T, opts ...growthgeniustest.ServerOption) *wire
 
-// inBubble runs a test with a server in memory, where time is fake.
+// inBubble runs a test with a server in memory in a bubble, in which time is fake.
 func inBubble(t *testing.T, test func(t *testing.T, newWire wireMaker)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -57,7 +57,8 @@ func onBothNetworks(t *testing.T, test func(t *testing.T, newWire wireMaker)) {
 	})
 }
 
-// send makes a request as the API reference of 2021-01-22 has it, with the key and as user 1.
+// send sends a request as in the API reference of 2021-01-22, with the API key and as
+// user 1.
 func (w *wire) send(method, path, body string) (*http.Response, error) {
 	w.t.Helper()
 	if !strings.Contains(path, "user_id=") && !strings.HasPrefix(path, "/users") {
@@ -78,7 +79,7 @@ func (w *wire) send(method, path, body string) (*http.Response, error) {
 	return w.client.Do(req)
 }
 
-// call makes a request that is answered with JSON of the given status.
+// call sends a request and decodes the JSON of its response, which must have the status.
 func (w *wire) call(status int, method, path, body string) map[string]any {
 	w.t.Helper()
 	res, err := w.send(method, path, body)
@@ -103,7 +104,7 @@ func (w *wire) call(status int, method, path, body string) map[string]any {
 	return v
 }
 
-// at walks into decoded JSON by keys and indexes.
+// at returns the value in decoded JSON at a path of keys and indexes.
 func at(t *testing.T, v any, path ...any) any {
 	t.Helper()
 	for _, step := range path {
@@ -111,10 +112,10 @@ func at(t *testing.T, v any, path ...any) any {
 		case string:
 			object, ok := v.(map[string]any)
 			if !ok {
-				t.Fatalf("%v of %v: no object but %v", key, path, v)
+				t.Fatalf("%v of %v: not an object but %v", key, path, v)
 			}
 			if v, ok = object[key]; !ok {
-				t.Fatalf("%v of %v: not there in %v", key, path, object)
+				t.Fatalf("%v of %v: missing in %v", key, path, object)
 			}
 		case int:
 			list, ok := v.([]any)
@@ -148,7 +149,7 @@ func sample(t *testing.T, name string) map[string]any {
 	return v
 }
 
-// sameKeys checks that an answer has exactly the fields of a sample.
+// sameKeys checks that a response has exactly the fields of a sample.
 func sameKeys(t *testing.T, what string, got, want any) {
 	t.Helper()
 	equal(t, what+": fields", keys(got), keys(want))
@@ -163,8 +164,10 @@ func keys(v any) map[string]bool {
 	return names
 }
 
-const steve = `{"contact":{"first_name":"Steve","last_name":"Jobs","email":"sjobs@apple.com","title":"CEO","company_name":"Apple Inc."}}`
+const steve = `{"contact":{"first_name":"Steve","last_name":"Jobs",` +
+	`"email":"sjobs@apple.com","title":"CEO","company_name":"Apple Inc."}}`
 
-const hello = `{"message":{"contact_id":155715,"message_type":"sales_force_message","rendered_copy":"Hey Louis"}}`
+const hello = `{"message":{"contact_id":155715,` +
+	`"message_type":"sales_force_message","rendered_copy":"Hey Louis"}}`
 
 const everything = "?from=2000-01-01T00:00:00.000Z&to=2100-01-01T00:00:00.000Z"

@@ -10,7 +10,7 @@ import (
 	"github.com/growthgenius/growthgenius-go/growthgeniustest"
 )
 
-// searched gives the e-mails of a page of results, and the page.
+// searched returns the e-mail addresses of a page of results, and the page.
 func searched(t *testing.T, w *wire, body string) ([]string, map[string]any) {
 	t.Helper()
 	page := w.call(200, "POST", "/contacts/search", body)
@@ -25,8 +25,14 @@ func TestSearchAsDocumented(t *testing.T) {
 	t.Parallel()
 	w := newWire(t)
 	stored := w.srv.AddContacts(
-		growthgenius.Contact{FirstName: "Elon", LastName: "Musk", Email: "elon@tesla.com", Title: "CEO", CompanyName: "Tesla"},
-		growthgenius.Contact{FirstName: "Elon", LastName: "Other", Email: "other@example.com", Title: "CFO", CompanyName: "Tesla"},
+		growthgenius.Contact{
+			FirstName: "Elon", LastName: "Musk", Email: "elon@tesla.com",
+			Title: "CEO", CompanyName: "Tesla",
+		},
+		growthgenius.Contact{
+			FirstName: "Elon", LastName: "Other", Email: "other@example.com",
+			Title: "CFO", CompanyName: "Tesla",
+		},
 	)
 	emails, page := searched(t, w, `{"q_keywords":"Elon Musk, CEO, tesla"}`)
 	equal(t, "found", emails, []string{"elon@tesla.com"})
@@ -42,19 +48,21 @@ func TestSearchAsDocumented(t *testing.T) {
 
 	id := at(t, page, "contacts", 0, "contact", "id").(string)
 	if len(id) != 36 {
-		t.Errorf("the id is no UUID: %q", id)
+		t.Errorf("the id is not a UUID: %q", id)
 	}
 	got := w.call(200, "GET", "/contacts/"+id, "")
-	equal(t, "the search id stands for its contact", at(t, got, "contact", "email"), "elon@tesla.com")
-	equal(t, "and is answered", at(t, got, "contact", "id"), id)
+	equal(t, "the search id identifies its contact", at(t, got, "contact", "email"), "elon@tesla.com")
+	equal(t, "and is returned", at(t, got, "contact", "id"), id)
 	w.call(200, "PATCH", "/contacts/"+id, `{"contact":{"title":"Boss"}}`)
 	equal(t, "updated by its search id", w.srv.Contacts()[0].Title, "Boss")
 	equal(t, "under its own id", w.srv.Contacts()[0].ID, stored[0].ID)
 	w.call(200, "DELETE", "/contacts/"+id, "")
 	equal(t, "deleted", len(w.srv.Contacts()), 1)
 
-	equal(t, "nothing found", w.call(200, "POST", "/contacts/search", `{"q_keywords":"nobody"}`)["contacts"], []any{})
-	equal(t, "no breadcrumb without keywords", w.call(200, "POST", "/contacts/search", `{"contact_stage_ids":[1]}`)["breadcrumbs"], []any{})
+	empty := w.call(200, "POST", "/contacts/search", `{"q_keywords":"nobody"}`)
+	equal(t, "nothing found", empty["contacts"], []any{})
+	stage := w.call(200, "POST", "/contacts/search", `{"contact_stage_ids":[1]}`)
+	equal(t, "no breadcrumb without keywords", stage["breadcrumbs"], []any{})
 }
 
 func TestSearchPagesAndSorts(t *testing.T) {
@@ -63,12 +71,15 @@ func TestSearchPagesAndSorts(t *testing.T) {
 	base := time.Date(2021, 1, 1, 0, 0, 0, 0, time.UTC)
 	for i := range 10 {
 		w.srv.AddContacts(growthgenius.Contact{
-			Email: fmt.Sprintf("p%d@example.com", i), CreatedAt: base.Add(time.Duration(i) * time.Hour), UpdatedAt: base.Add(time.Duration(20-i) * time.Hour),
+			Email:     fmt.Sprintf("p%d@example.com", i),
+			CreatedAt: base.Add(time.Duration(i) * time.Hour),
+			UpdatedAt: base.Add(time.Duration(20-i) * time.Hour),
 		})
 	}
 	emails, page := searched(t, w, `{"page":2,"per_page":3}`)
 	equal(t, "second page", emails, []string{"p3@example.com", "p4@example.com", "p5@example.com"})
-	equal(t, "pagination", at(t, page, "pagination"), map[string]any{"page": 2.0, "per_page": 3.0, "total_entries": 10.0, "total_pages": 3.0})
+	equal(t, "pagination", at(t, page, "pagination"),
+		map[string]any{"page": 2.0, "per_page": 3.0, "total_entries": 10.0, "total_pages": 3.0})
 	equal(t, "partial", at(t, page, "partial_results_only"), true)
 	emails, _ = searched(t, w, `{"page":3,"per_page":3}`)
 	equal(t, "up to the limit", emails, []string{"p6@example.com"})
@@ -111,7 +122,8 @@ func TestShapes(t *testing.T) {
 
 	w := seeded(growthgeniustest.WithWrappedListItems())
 	equal(t, "wrapped contact", at(t, list(w), "contacts", 0, "contact", "id"), 7.0)
-	equal(t, "wrapped message", at(t, w.call(200, "GET", "/messages"+everything, ""), "messages", 0, "message", "id"), 8.0)
+	messages := w.call(200, "GET", "/messages"+everything, "")
+	equal(t, "wrapped message", at(t, messages, "messages", 0, "message", "id"), 8.0)
 	w.srv.AddContacts(growthgenius.Contact{ID: "9"})
 	equal(t, "second wrapped contact", at(t, list(w), "contacts", 1, "contact", "id"), 9.0)
 
@@ -119,7 +131,8 @@ func TestShapes(t *testing.T) {
 	equal(t, "flat integer search item", at(t, search(w), "contacts", 0, "id"), 7.0)
 
 	w = seeded(growthgeniustest.WithFullSearchRecords())
-	sameKeys(t, "full search item", at(t, search(w), "contacts", 0, "contact"), at(t, sample(t, "contact.json"), "contact"))
+	sameKeys(t, "full search item",
+		at(t, search(w), "contacts", 0, "contact"), at(t, sample(t, "contact.json"), "contact"))
 
 	w = seeded(growthgeniustest.WithSingularEnvelopes())
 	equal(t, "singular list", at(t, list(w), "contact", "id"), 7.0)
@@ -142,16 +155,18 @@ func TestShapes(t *testing.T) {
 	w.call(204, "DELETE", "/messages/8", "")
 
 	w = newWire(t, growthgeniustest.WithEmailNormalization())
-	equal(t, "normalised", at(t, w.call(200, "POST", "/contacts", `{"contact":{"email":" A@Example.COM"}}`), "contact", "email"), "a@example.com")
+	created := w.call(200, "POST", "/contacts", `{"contact":{"email":" A@Example.COM"}}`)
+	equal(t, "normalized", at(t, created, "contact", "email"), "a@example.com")
 
 	w = seeded(growthgeniustest.WithListCap(1))
 	w.srv.AddContacts(growthgenius.Contact{})
-	equal(t, "capped in silence", at(t, list(w), "contacts"), []any{at(t, list(w), "contacts", 0)})
+	equal(t, "capped without an error", at(t, list(w), "contacts"), []any{at(t, list(w), "contacts", 0)})
 
 	w = newWire(t, growthgeniustest.WithoutSeeds(), growthgeniustest.WithAPIKey("other"))
 	equal(t, "no users", at(t, w.call(200, "GET", "/users", ""), "users"), []any{})
 	w.call(403, "GET", "/contacts/1", "")
-	equal(t, "first user", w.srv.AddUsers(growthgenius.User{Email: "a@example.com"})[0].ID, growthgenius.ID("1"))
+	added := w.srv.AddUsers(growthgenius.User{Email: "a@example.com"})
+	equal(t, "first user", added[0].ID, growthgenius.ID("1"))
 	w.srv.AddUsers(growthgenius.User{ID: "3"}, growthgenius.User{ID: "9"})
 	equal(t, "an id of its own", w.srv.AddUsers(growthgenius.User{})[0].ID, growthgenius.ID("10"))
 	w.call(404, "GET", "/contacts/1", "")

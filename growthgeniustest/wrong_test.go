@@ -15,21 +15,24 @@ func TestWrongRecord(t *testing.T) {
 	t.Parallel()
 	w := newWire(t)
 	w.srv.Inject(growthgeniustest.Fault{Effect: growthgeniustest.WrongRecord})
-	stranger := at(t, w.call(200, "POST", "/contacts", steve), "contact")
-	equal(t, "with no other row", at(t, stranger, "email"), nil)
-	sameKeys(t, "stranger", stranger, at(t, sample(t, "contact.json"), "contact"))
+	invented := at(t, w.call(200, "POST", "/contacts", steve), "contact")
+	equal(t, "with no other row", at(t, invented, "email"), nil)
+	sameKeys(t, "invented", invented, at(t, sample(t, "contact.json"), "contact"))
 
 	w.srv.AddMessages(growthgenius.Message{ID: "7"}, growthgenius.Message{ID: "8"})
 	equal(t, "get", at(t, w.call(200, "GET", "/messages/7", ""), "message", "id"), 8.0)
 	equal(t, "update", at(t, w.call(200, "PATCH", "/messages/8", hello), "message", "id"), 7.0)
 	equal(t, "updated all the same", w.srv.Messages()[1].RenderedCopy, "Hey Louis")
-	equal(t, "lists stay", len(at(t, w.call(200, "GET", "/messages"+everything, ""), "messages").([]any)), 2)
-	equal(t, "lookups stay", at(t, w.call(200, "GET", "/companies/find?domain=tesla.com", ""), "contact", "company_name"), "Tesla")
+	list := w.call(200, "GET", "/messages"+everything, "")
+	equal(t, "lists stay genuine", len(at(t, list, "messages").([]any)), 2)
+	company := w.call(200, "GET", "/companies/find?domain=tesla.com", "")
+	equal(t, "lookups stay genuine", at(t, company, "contact", "company_name"), "Tesla")
 	w.call(404, "GET", "/messages/9", "")
 	w.call(200, "DELETE", "/messages/8", "")
 	equal(t, "deleted", len(w.srv.Messages()), 1)
 
-	equal(t, "effects have names", []string{growthgeniustest.WrongRecord.String(), growthgeniustest.Effect(99).String()},
+	equal(t, "effects have names",
+		[]string{growthgeniustest.WrongRecord.String(), growthgeniustest.Effect(99).String()},
 		[]string{"WrongRecord", "Effect(99)"})
 }
 
@@ -37,7 +40,10 @@ func TestCloseDropsWhatIsToCome(t *testing.T) {
 	t.Parallel()
 	onBothNetworks(t, func(t *testing.T, newWire wireMaker) {
 		w := newWire(t)
-		w.srv.Inject(growthgeniustest.Fault{Status: 504, Commit: true, CommitDelay: time.Hour, Times: 1}, growthgeniustest.Fault{Delay: time.Hour})
+		w.srv.Inject(
+			growthgeniustest.Fault{Status: 504, Commit: true, CommitDelay: time.Hour, Times: 1},
+			growthgeniustest.Fault{Delay: time.Hour},
+		)
 		w.call(504, "POST", "/contacts", steve)
 		done := make(chan error, 1)
 		go func() {
@@ -51,16 +57,16 @@ func TestCloseDropsWhatIsToCome(t *testing.T) {
 		w.srv.Settle()
 		w.srv.Close()
 		if err := <-done; err == nil {
-			t.Error("a delayed answer came although the server closed")
+			t.Error("a delayed response was sent although the server closed")
 		}
 		equal(t, "late commits dropped", len(w.srv.Contacts()), len(w.srv.Ledger()))
 		if _, err := w.send("GET", "/users", ""); err == nil {
-			t.Error("a closed server answers")
+			t.Error("a closed server responds")
 		}
 	})
 }
 
-// Many clients at once: every create has a row and a ledger entry of its own.
+// With many concurrent clients, each create has its own row and ledger entry.
 func TestConcurrency(t *testing.T) {
 	t.Parallel()
 	onBothNetworks(t, func(t *testing.T, newWire wireMaker) {
@@ -97,20 +103,23 @@ func TestConcurrency(t *testing.T) {
 func TestClient(t *testing.T) {
 	t.Parallel()
 	srv := growthgeniustest.NewServer(t)
-	created, err := srv.Client(growthgenius.WithUserID("2")).Contacts.Create(t.Context(), growthgenius.ContactInput{Email: growthgenius.Set("a@example.com")})
+	client := srv.Client(growthgenius.WithUserID("2"))
+	created, err := client.Contacts.Create(t.Context(), growthgenius.ContactInput{
+		Email: growthgenius.Set("a@example.com"),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	equal(t, "given options win", created.UserID, growthgenius.ID("2"))
 	defer func() {
 		if recover() == nil {
-			t.Error("a refused option went unnoticed")
+			t.Error("an invalid option did not panic")
 		}
 	}()
 	srv.Client(growthgenius.WithBaseURL("http://example.com"))
 }
 
-// failingTB is a test that cannot go on.
+// failingTB records a call of Fatalf instead of ending the test.
 type failingTB struct {
 	*testing.T
 	failed bool
@@ -123,7 +132,7 @@ func TestBadOption(t *testing.T) {
 	for _, key := range []string{"", "a\nb", " a"} {
 		tb := &failingTB{T: t}
 		if srv := growthgeniustest.NewServer(tb, growthgeniustest.WithAPIKey(key)); srv != nil || !tb.failed {
-			t.Errorf("a server took the key %q, which no client can send", key)
+			t.Errorf("a server accepted the key %q, which no client can send", key)
 		}
 	}
 }
@@ -138,11 +147,11 @@ func TestDripIsGivenUp(t *testing.T) {
 			t.Fatal(err)
 		}
 		req.Header.Set("Authorization", w.srv.APIKey())
-		res, err := w.client.Do(req) // the headers are there at once
+		res, err := w.client.Do(req) // returns once the headers are there
 		if err != nil {
 			t.Fatal(err)
 		}
 		_ = res.Body.Close()
-		w.srv.Close() // waits for the handler, which has noticed
+		w.srv.Close() // waits for the handler, which must have ended
 	})
 }

@@ -1,9 +1,12 @@
-// Quickstart does the main job of an integration once: it lists the users, acts as one of
-// them, creates a contact, changes it, finds it again, logs a message, looks up a company
-// and a person, and deletes what it created.
+// Quickstart does what most integrations do. It lists the users, acts as one of them,
+// creates a contact, updates it and finds it again, logs a message, looks up a company and
+// a person, and deletes what it created.
 //
-// It talks to a server in memory, over real HTTP. With GROWTHGENIUS_API_KEY set it talks
-// to the real API, and there it only reads unless -write is given.
+// It uses a server in memory, over real HTTP. This server loses the response to the first
+// create, to show that the SDK finds the contact and does not create a second one.
+//
+// If GROWTHGENIUS_API_KEY is set, it uses the real API, and only reads unless -write is
+// given.
 package main
 
 import (
@@ -13,14 +16,15 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"time"
 
 	"github.com/growthgenius/growthgenius-go"
-	"github.com/growthgenius/growthgenius-go/growthgeniustest"
 )
 
 func main() {
-	write := flag.Bool("write", false, "at the real API: create, change and delete a contact and a message, and make lookups, which cost money")
+	write := flag.Bool("write", false, "with the real API: also create, update and delete a contact and a message,\n"+
+		"and look up a company and a person, which costs money")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	err := run(ctx, *write)
@@ -31,81 +35,44 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, write bool) (err error) {
-	var client *growthgenius.Client
-	if os.Getenv("GROWTHGENIUS_API_KEY") != "" {
-		if client, err = growthgenius.NewClientFromEnv(); err != nil {
-			return err
-		}
-	} else {
-		server, err := growthgeniustest.Start()
-		if err != nil {
-			return err
-		}
-		defer server.Close()
-		client, write = server.Client(), true
-		fmt.Print("GROWTHGENIUS_API_KEY is not set: this is a server in memory.\n\n")
+func run(ctx context.Context, write bool) error {
+	if os.Getenv("GROWTHGENIUS_API_KEY") == "" {
+		return demo(ctx)
 	}
-
-	// The list of users is the one call that needs no acting user: it tells which there are.
-	users, err := client.Users.List(ctx)
+	client, err := growthgenius.NewClientFromEnv()
 	if err != nil {
 		return err
 	}
-	if len(users) == 0 {
-		return errors.New("no user of the team has enabled integrations")
-	}
-	for _, user := range users {
-		say("user", "%s: %s <%s>", user.ID, user.FullName, user.Email)
-	}
-	if os.Getenv("GROWTHGENIUS_USER_ID") == "" {
-		client = client.ForUser(users[0].ID)
-	}
-	me, err := client.Users.Current(ctx)
-	if err != nil {
+	return tour(ctx, client, write)
+}
+
+func tour(ctx context.Context, client *growthgenius.Client, write bool) (err error) {
+	if client, err = actAsFirst(ctx, client); err != nil {
 		return err
 	}
-	say("acting as", "%s", me.FullName)
-
-	var id growthgenius.ID
-	if write {
-		contact, err := create(ctx, client)
-		if err != nil {
-			return err
-		}
-		id = contact.ID
-		say("created", "%s: %s, %s, phones %v", contact.ID, contact.FullName, contact.Title, contact.Phones())
-		defer func() { err = errors.Join(err, remove(ctx, "contact", id, client.Contacts.Delete)) }()
-
-		// A field that is not set keeps its value; Null clears it.
-		contact, err = client.Contacts.Update(ctx, id, growthgenius.ContactInput{
-			Title:       growthgenius.Set("Chief Executive"),
-			MobilePhone: growthgenius.Null[string](),
-		})
-		if err != nil {
-			return err
-		}
-		say("updated", "%s: %s, %s, phones %v", contact.ID, contact.FullName, contact.Title, contact.Phones())
-	}
-
-	page, err := client.Contacts.Search(ctx, growthgenius.SearchOptions{Keywords: "quinn", PerPage: 5})
-	if err != nil {
-		return err
-	}
-	say("search", "%q finds %d", "quinn", page.Pagination.TotalEntries)
-	for _, found := range page.Contacts {
-		say("", "%s <%s>", found.FullName, found.Email)
-	}
-
-	updated, err := client.Contacts.List(ctx, growthgenius.ListOptions{From: time.Now().Add(-24 * time.Hour)})
-	if err != nil {
-		return err
-	}
-	say("last day", "contacts updated: %d", len(updated))
-
 	if !write {
-		say("stopped", "only reads were made; -write does the rest and deletes what it creates")
-		return nil
+		say("", "Without -write nothing is created, updated, deleted or looked up.")
+		return read(ctx, client)
+	}
+	contact, err := create(ctx, client)
+	if err != nil {
+		return err
+	}
+	id := contact.ID
+	defer func() { err = errors.Join(err, remove(ctx, "contact", id, client.Contacts.Delete)) }()
+
+	// A field that is not set keeps its value. Null clears a field.
+	contact, err = client.Contacts.Update(ctx, id, growthgenius.ContactInput{
+		Title:       growthgenius.Set("Chief Executive"),
+		MobilePhone: growthgenius.Null[string](),
+	})
+	if err != nil {
+		return err
+	}
+	say("updated", "%s: %s, %s, phones %v", id, contact.FullName, contact.Title, contact.Phones())
+
+	if err := read(ctx, client); err != nil {
+		return err
 	}
 
 	message, err := client.Messages.Create(ctx, growthgenius.MessageInput{
@@ -117,68 +84,137 @@ func run(ctx context.Context, write bool) (err error) {
 	if err != nil {
 		return err
 	}
-	say("logged", "%s: %q", message.ID, message.RenderedCopy)
 	defer func() { err = errors.Join(err, remove(ctx, "message", message.ID, client.Messages.Delete)) }()
-
-	company, err := client.Enrichment.Company(ctx, "tesla.com")
-	if err == nil {
-		say("company", "%s, %s, %s people", company.Name, company.Industry, company.SizeRange)
-	} else if err := nobody("company", "tesla.com", err); err != nil {
-		return err
-	}
-	person, err := client.Enrichment.Person(ctx, growthgenius.PersonQuery{Email: "elon@tesla.com"})
-	if err == nil {
-		say("person", "%s, %s at %s", person.FullName, person.JobTitle, person.JobCompanyName)
-	} else if err := nobody("person", "elon@tesla.com", err); err != nil {
-		return err
-	}
-	return nil
+	say("logged", "%s: %q", message.ID, message.RenderedCopy)
+	return lookUp(ctx, client)
 }
 
-// create creates the contact, once: where nobody can tell whether it worked, trying again
-// could make two.
+// actAsFirst returns a client that acts as the first user, unless GROWTHGENIUS_USER_ID
+// names another one.
+func actAsFirst(ctx context.Context, client *growthgenius.Client) (*growthgenius.Client, error) {
+	users, err := client.Users.List(ctx) // the only call that needs no acting user
+	if err != nil {
+		return nil, err
+	}
+	if len(users) == 0 {
+		return nil, errors.New("no user of the team has enabled integrations")
+	}
+	var names []string
+	for _, user := range users {
+		names = append(names, fmt.Sprintf("%s (id %s)", user.FullName, user.ID))
+	}
+	say("users", "%s", strings.Join(names, ", "))
+	if os.Getenv("GROWTHGENIUS_USER_ID") == "" {
+		client = client.ForUser(users[0].ID)
+	}
+	me, err := client.Users.Current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	say("acting as", "%s <%s>", me.FullName, me.Email)
+	return client, nil
+}
+
+// create creates a contact. It does not retry if the outcome is unknown, because that could
+// create a second one.
 func create(ctx context.Context, client *growthgenius.Client) (*growthgenius.Contact, error) {
+	var info growthgenius.ResponseInfo
 	contact, err := client.Contacts.Create(ctx, growthgenius.ContactInput{
 		FirstName:   growthgenius.Set("Quinn"),
 		LastName:    growthgenius.Set("Starter"),
 		Email:       growthgenius.Set("quinn@example.com"),
 		Title:       growthgenius.Set("Trainee"),
 		MobilePhone: growthgenius.Set("+1 555 0100"),
-	})
-	// A program would keep the CreateToken and ask again later; see Contacts.Resolve.
+	}, growthgenius.CaptureResponse(&info))
+	// A real program would store the CreateToken and ask again later: see Contacts.Resolve.
 	if errors.Is(err, growthgenius.ErrOutcomeUnknown) {
-		return nil, fmt.Errorf("look for quinn@example.com before you run this again: %w", err)
+		return nil, fmt.Errorf("check whether quinn@example.com exists before you run this again: %w", err)
 	}
-	return contact, err
+	if err != nil {
+		return nil, err
+	}
+	say("created", "%s: %s, %s, phones %v", contact.ID, contact.FullName, contact.Title, contact.Phones())
+	if info.StatusCode == 0 {
+		say("", "The response was lost; the SDK found the contact in the list.")
+	}
+	return contact, nil
 }
 
-// remove deletes what was created, also where the program was interrupted meanwhile.
-func remove(ctx context.Context, what string, id growthgenius.ID,
-	del func(context.Context, growthgenius.ID, ...growthgenius.RequestOption) error,
-) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
-	defer cancel()
-	if err := del(ctx, id); err != nil && !errors.Is(err, growthgenius.ErrNotFound) {
-		return fmt.Errorf("%s %s is left behind: %w", what, id, err)
+// read searches contacts, and lists those that were updated lately.
+func read(ctx context.Context, client *growthgenius.Client) error {
+	page, err := client.Contacts.Search(ctx, growthgenius.SearchOptions{Keywords: "quinn", PerPage: 5})
+	if err != nil {
+		return err
 	}
-	say("deleted", "%s %s", what, id)
+	say("searched", "%q: %d found", "quinn", page.Pagination.TotalEntries)
+	for _, found := range page.Contacts {
+		say("", "%s <%s>", found.FullName, found.Email)
+	}
+	updated, err := client.Contacts.List(ctx, growthgenius.ListOptions{From: time.Now().Add(-24 * time.Hour)})
+	if err != nil {
+		return err
+	}
+	say("listed", "contacts updated in the last 24 hours: %d", len(updated))
 	return nil
 }
 
-// nobody takes an answer without a record, which is no failure.
-func nobody(step, asked string, err error) error {
+func lookUp(ctx context.Context, client *growthgenius.Client) error {
+	company, err := client.Enrichment.Company(ctx, "tesla.com")
+	if err == nil {
+		say("company", "%s, %s, %s people", company.Name, company.Industry, company.SizeRange)
+	} else if err := notFound("company", "tesla.com", err); err != nil {
+		return err
+	}
+	person, err := client.Enrichment.Person(ctx, growthgenius.PersonQuery{Email: "elon@tesla.com"})
+	if err == nil {
+		say("person", "%s, %s at %s", person.FullName, person.JobTitle, person.JobCompanyName)
+	} else if err := notFound("person", "elon@tesla.com", err); err != nil {
+		return err
+	}
+	return nil
+}
+
+// notFound accepts a lookup without a result, and returns any other error.
+func notFound(step, key string, err error) error {
 	switch {
 	case errors.Is(err, growthgenius.ErrNotFound):
-		say(step, "%s: not known", asked)
+		say(step, "%s: not known", key)
 	case errors.Is(err, growthgenius.ErrPending):
-		say(step, "%s: not ready yet, ask again later", asked)
+		say(step, "%s: not ready yet, try again later", key)
 	default:
 		return err
 	}
 	return nil
 }
 
-// say prints one step.
-func say(step, format string, args ...any) {
-	fmt.Printf("%-10s %s\n", step, fmt.Sprintf(format, args...))
+// remove deletes a record that was created, even if the program was interrupted since.
+func remove(ctx context.Context, kind string, id growthgenius.ID,
+	del func(context.Context, growthgenius.ID, ...growthgenius.RequestOption) error,
+) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	defer cancel()
+	if err := del(ctx, id); err != nil && !errors.Is(err, growthgenius.ErrNotFound) {
+		return fmt.Errorf("%s %s was not deleted: %w", kind, id, err)
+	}
+	say("deleted", "%s %s", kind, id)
+	return nil
 }
+
+// say prints a step with a check mark, or more about it if step is "".
+func say(step, format string, args ...any) {
+	mark := check
+	if step == "" {
+		mark = " "
+	}
+	fmt.Printf("%s %-10s %s\n", mark, step, fmt.Sprintf(format, args...))
+}
+
+// check is green if standard output is a terminal, unless NO_COLOR is set.
+var check = func() string {
+	info, err := os.Stdout.Stat()
+	isTerminal := err == nil && info.Mode()&os.ModeCharDevice != 0
+	if term := os.Getenv("TERM"); !isTerminal || term == "" || term == "dumb" || os.Getenv("NO_COLOR") != "" {
+		return "✓"
+	}
+	return "\x1b[32m✓\x1b[0m"
+}()

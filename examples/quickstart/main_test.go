@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -39,7 +40,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// quickstart runs the program with the environment's GROWTHGENIUS_ variables replaced.
+// quickstart runs the program with env in place of the GROWTHGENIUS_ variables.
 func quickstart(t *testing.T, env []string, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
 	program, err := build()
@@ -70,24 +71,29 @@ func TestInMemory(t *testing.T) {
 	}
 	want := `GROWTHGENIUS_API_KEY is not set: this is a server in memory.
 
-user       1: Okay Senior <dev@growthgenius.com>
-user       2: Sam Junior <sam@growthgenius.com>
-acting as  Okay Senior
-created    1102755: Quinn Starter, Trainee, phones [+1 555 0100]
-updated    1102755: Quinn Starter, Chief Executive, phones []
-search     "quinn" finds 1
-           Quinn Starter <quinn@example.com>
-last day   contacts updated: 1
-logged     393642: "Hi Quinn, shall we talk on Tuesday?"
-company    Tesla, automotive, 10001+ people
-person     elon musk, ceo at tesla
-deleted    message 393642
-deleted    contact 1102755
+✓ users      Okay Senior (id 1), Sam Junior (id 2)
+✓ acting as  Okay Senior <dev@growthgenius.com>
+✓ created    1102755: Quinn Starter, Trainee, phones [+1 555 0100]
+             The response was lost; the SDK found the contact in the list.
+✓ updated    1102755: Quinn Starter, Chief Executive, phones []
+✓ searched   "quinn": 1 found
+             Quinn Starter <quinn@example.com>
+✓ listed     contacts updated in the last 24 hours: 1
+✓ logged     393642: "Hi Quinn, shall we talk on Tuesday?"
+✓ company    Tesla, automotive, 10001+ people
+✓ person     elon musk, ceo at tesla
+✓ deleted    message 393642
+✓ deleted    contact 1102755
+
+N requests in N s, 1 response lost, 0 duplicates
 `
-	if stdout != want {
-		t.Errorf("got:\n%s\nwant:\n%s", stdout, want)
+	if got := varying.ReplaceAllString(stdout, "N requests in N s"); got != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
 	}
 }
+
+// varying matches what depends on how long the contact is looked for.
+var varying = regexp.MustCompile(`\b\d+ requests in \d+\.\d s`)
 
 func TestReadsOnlyWithoutWrite(t *testing.T) {
 	t.Parallel()
@@ -96,8 +102,8 @@ func TestReadsOnlyWithoutWrite(t *testing.T) {
 	if code != 0 {
 		t.Fatalf("exit %d: %s", code, stderr)
 	}
-	if !strings.Contains(stdout, "only reads were made") {
-		t.Errorf("it does not say that it only read:\n%s", stdout)
+	if !strings.Contains(stdout, "Without -write nothing is created") {
+		t.Errorf("the output does not mention -write:\n%s", stdout)
 	}
 	if n := len(srv.Ledger()); n != 0 {
 		t.Errorf("%d records were created", n)
@@ -113,10 +119,10 @@ func TestReadsOnlyWithoutWrite(t *testing.T) {
 func TestWriteCleansUp(t *testing.T) {
 	t.Parallel()
 	for name, faults := range map[string][]growthgeniustest.Fault{
-		"all well":         nil,
+		"no fault":         nil,
 		"update refused":   {{Method: "PATCH", Status: 422}},
 		"search forbidden": {{Route: growthgeniustest.RouteSearch, Status: 403}},
-		"nobody known":     {{Route: growthgeniustest.RouteCompany, Status: 404}, {Route: growthgeniustest.RoutePerson, Status: 202}},
+		"nothing found":    {{Route: growthgeniustest.RouteCompany, Status: 404}, {Route: growthgeniustest.RoutePerson, Status: 202}},
 		"lookup forbidden": {{Route: growthgeniustest.RouteCompany, Status: 403}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -124,14 +130,14 @@ func TestWriteCleansUp(t *testing.T) {
 			srv := growthgeniustest.NewServer(t)
 			srv.Inject(faults...)
 			stdout, stderr, code := quickstart(t, environment(srv), "-write")
-			if fails := faults != nil && name != "nobody known"; (code != 0) != fails || (stderr != "") != fails {
+			if fails := faults != nil && name != "nothing found"; (code != 0) != fails || (stderr != "") != fails {
 				t.Errorf("exit %d: %s\n%s", code, stderr, stdout)
 			}
 			if len(srv.Ledger()) == 0 {
 				t.Error("nothing was created")
 			}
 			if n := len(srv.Contacts()) + len(srv.Messages()); n != 0 {
-				t.Errorf("%d records are left behind", n)
+				t.Errorf("%d records were not deleted", n)
 			}
 		})
 	}
@@ -145,7 +151,7 @@ func TestUnknownOutcome(t *testing.T) {
 		growthgeniustest.Fault{Method: "POST", Route: growthgeniustest.RouteContacts, Effect: growthgeniustest.Reset, Commit: true, Times: 1},
 		growthgeniustest.Fault{Method: "GET", Route: growthgeniustest.RouteContacts, Status: 403},
 	)
-	for _, want := range []string{"400 Bad Request", "look for quinn@example.com before you run this again"} {
+	for _, want := range []string{"400 Bad Request", "check whether quinn@example.com exists"} {
 		_, stderr, code := quickstart(t, environment(srv), "-write")
 		if code != 1 || !strings.Contains(stderr, want) {
 			t.Errorf("exit %d: %s, want %q", code, stderr, want)
@@ -165,7 +171,7 @@ func TestErrorsAreShown(t *testing.T) {
 	}{
 		"wrong key":  {[]string{"GROWTHGENIUS_API_KEY=wrong-key", "GROWTHGENIUS_BASE_URL=" + srv.URL()}, "401 Unauthorized"},
 		"plain http": {[]string{"GROWTHGENIUS_API_KEY=wrong-key", "GROWTHGENIUS_BASE_URL=http://example.com"}, "plain http"},
-		"stranger":   {append(environment(srv), "GROWTHGENIUS_USER_ID=99"), "GET /users/"},
+		"wrong user": {append(environment(srv), "GROWTHGENIUS_USER_ID=99"), "GET /users/"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -174,7 +180,7 @@ func TestErrorsAreShown(t *testing.T) {
 				t.Errorf("exit %d, want 1 and %q: %s", code, test.want, stderr)
 			}
 			if strings.Contains(stdout+stderr, "wrong-key") {
-				t.Errorf("the key is shown:\n%s%s", stdout, stderr)
+				t.Errorf("the output contains the API key:\n%s%s", stdout, stderr)
 			}
 		})
 	}

@@ -1,16 +1,15 @@
-// Export writes all contacts as CSV or JSON Lines, one by one as they arrive: memory does
-// not grow with their number.
+// Export writes all contacts as CSV or JSON Lines, each as it arrives, so that memory use
+// does not grow with their number.
 //
 //	go run . >contacts.csv
 //	go run . -format jsonl -stage Replied -o replied.jsonl
 //
-// A file given with -o appears when it is whole: an export that fails or is interrupted
-// leaves nothing under that name, or what was there before. Of standard output only the
-// exit status tells whether it is whole.
+// The file of -o is replaced only when the export is complete. An export that fails or is
+// interrupted leaves the old file, or none. If the contacts go to standard output, only the
+// exit status shows whether they are complete.
 //
-// It talks to a server in memory, over real HTTP, and then takes no -o. With
-// GROWTHGENIUS_API_KEY and GROWTHGENIUS_USER_ID set it talks to the real API, and only
-// reads.
+// If GROWTHGENIUS_API_KEY and GROWTHGENIUS_USER_ID are set, it uses the real API, and only
+// reads. Otherwise it uses a server in memory, over real HTTP, and does not accept -o.
 package main
 
 import (
@@ -37,7 +36,8 @@ import (
 	"github.com/growthgenius/growthgenius-go/growthgeniustest"
 )
 
-// columns are those of the CSV: take out or add what you like. JSON Lines have every field that has a value.
+// columns are the columns of the CSV: add or remove any. JSON Lines contain all fields that
+// have a value.
 var columns = []struct {
 	name  string
 	value func(*growthgenius.Contact) string
@@ -60,9 +60,9 @@ var columns = []struct {
 }
 
 func main() {
-	format := flag.String("format", "csv", "csv, or jsonl for every field that has a value")
-	out := flag.String("o", "", "the file to write; without it, standard output")
-	stage := flag.String("stage", "", "only contacts of this stage")
+	format := flag.String("format", "csv", "csv, or jsonl for all fields that have a value")
+	out := flag.String("o", "", "the `file` to write (default standard output)")
+	stage := flag.String("stage", "", "export only the contacts in this `stage`")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		flag.Usage()
@@ -80,7 +80,7 @@ func main() {
 func run(ctx context.Context, format, out, stage string) error {
 	newWriter, ok := map[string]func(io.Writer) writer{"csv": newCSV, "jsonl": newLines}[format]
 	if !ok {
-		return fmt.Errorf("-format is csv or jsonl, not %q", format)
+		return fmt.Errorf("invalid -format %q: use csv or jsonl", format)
 	}
 	var client *growthgenius.Client
 	switch {
@@ -90,7 +90,7 @@ func run(ctx context.Context, format, out, stage string) error {
 			return err
 		}
 	case out != "":
-		return errors.New("GROWTHGENIUS_API_KEY is not set: a server in memory is nothing to keep a file of")
+		return errors.New("GROWTHGENIUS_API_KEY is not set: -o would write the sample contacts of a server in memory")
 	default:
 		server, err := growthgeniustest.Start()
 		if err != nil {
@@ -102,22 +102,25 @@ func run(ctx context.Context, format, out, stage string) error {
 		fmt.Fprintln(os.Stderr, "GROWTHGENIUS_API_KEY is not set: this is a server in memory.")
 	}
 
-	// A search stops at 10,000 contacts (and SearchAll then says so with ErrPartialResults).
-	// A stream has them all, and the condition may be any that Go can say.
+	// A search ends after 10,000 contacts (SearchAll then returns ErrPartialResults). A stream
+	// returns all contacts, and keep may be any condition.
 	contacts := client.Contacts.Stream(ctx, growthgenius.ListOptions{})
 	keep := func(c *growthgenius.Contact) bool {
 		return stage == "" || strings.EqualFold(c.Stage, stage)
 	}
-	// Progress is for people, and not where the contacts themselves fill the screen.
+	// Show progress on a terminal, but not if the contacts are printed there.
 	visible := isTerminal(os.Stderr) && (out != "" || !isTerminal(os.Stdout))
 	save := func(w io.Writer) error { return export(contacts, keep, newWriter(w), newBar(visible)) }
 	if out == "" {
 		return save(os.Stdout)
 	}
-	return whole(out, save)
+	return replaceFile(out, save)
 }
 
-func export(contacts iter.Seq2[*growthgenius.Contact, error], keep func(*growthgenius.Contact) bool, w writer, bar *progressbar.ProgressBar) error {
+func export(
+	contacts iter.Seq2[*growthgenius.Contact, error], keep func(*growthgenius.Contact) bool,
+	w writer, bar *progressbar.ProgressBar,
+) error {
 	defer func() { _ = bar.Finish() }()
 	var read, written int
 	for contact, err := range contacts {
@@ -144,7 +147,7 @@ func export(contacts iter.Seq2[*growthgenius.Contact, error], keep func(*growthg
 
 func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 
-// newBar counts, since nobody knows how many contacts there are.
+// newBar returns a progress bar that counts, because the total is not known.
 func newBar(visible bool) *progressbar.ProgressBar {
 	return progressbar.NewOptions(-1,
 		progressbar.OptionSetVisibility(visible),
@@ -158,7 +161,7 @@ func newBar(visible bool) *progressbar.ProgressBar {
 	)
 }
 
-// writer writes contacts in one of the formats. What it buffers is out after flush.
+// writer writes contacts in one of the formats. Its output is buffered until flush.
 type writer struct {
 	write func(*growthgenius.Contact) error
 	flush func() error
@@ -177,7 +180,7 @@ func newCSV(w io.Writer) writer {
 	for i, column := range columns {
 		cells[i] = column.name
 	}
-	_ = rows.Write(cells) // it is buffered: flush tells the error
+	_ = rows.Write(cells) // flush returns the error
 	return writer{
 		func(c *growthgenius.Contact) error {
 			for i, column := range columns {
@@ -189,10 +192,10 @@ func newCSV(w io.Writer) writer {
 	}
 }
 
-// inert keeps a spreadsheet from running what somebody entered for a name, such as
-// =HYPERLINK("..."): a cell that would be a formula gets a leading apostrophe. So do
-// telephone numbers, since +1-206 is a sum, and the apostrophe is part of the cell for
-// whoever reads the CSV. Programs do better to read JSON Lines, where no value is changed.
+// inert keeps a spreadsheet from running a formula that was entered as a name, such as
+// =HYPERLINK("..."), by adding a leading apostrophe. Phone numbers get one too, because a
+// spreadsheet reads +1-206 as a sum. Other programs see the apostrophe as part of the cell:
+// they should read JSON Lines, in which values are not changed.
 func inert(cell string) string {
 	if strings.IndexAny(cell, "=+-@\t\r\n＝＋－＠") == 0 {
 		return "'" + cell
@@ -200,10 +203,11 @@ func inert(cell string) string {
 	return cell
 }
 
-// whole writes a file that takes its name, readable by its owner alone, once it is whole.
-func whole(name string, write func(io.Writer) error) (err error) {
+// replaceFile writes a temporary file and gives it the name once it is complete. Only its
+// owner can read it.
+func replaceFile(name string, write func(io.Writer) error) (err error) {
 	if info, err := os.Lstat(name); err == nil && !info.Mode().IsRegular() {
-		return fmt.Errorf("%s is not a plain file: use standard output", name)
+		return fmt.Errorf("%s is not a regular file: use standard output instead", name)
 	}
 	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*.part")
 	if err != nil {
@@ -224,7 +228,7 @@ func whole(name string, write func(io.Writer) error) (err error) {
 	return os.Rename(f.Name(), name)
 }
 
-// sample is what the server in memory has.
+// sample holds the contacts of the server in memory.
 var sample = []growthgenius.Contact{
 	{
 		FullName: "Ada Byron", Email: "ada@example.com", MobilePhone: "+1 206 555 0100", Title: "Analyst, Engines",

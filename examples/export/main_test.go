@@ -50,7 +50,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// command is the program with the environment's GROWTHGENIUS_ variables replaced.
+// command returns the program with env in place of the GROWTHGENIUS_ variables.
 func command(t *testing.T, env []string, args ...string) *exec.Cmd {
 	t.Helper()
 	program, err := build()
@@ -79,7 +79,7 @@ func environment(url, key string) []string {
 	return []string{"GROWTHGENIUS_API_KEY=" + key, "GROWTHGENIUS_USER_ID=1", "GROWTHGENIUS_BASE_URL=" + url}
 }
 
-// serve starts a server with 300 contacts, some of them hostile.
+// serve starts a server with 300 contacts, some with names that a spreadsheet would run.
 func serve(t *testing.T) (srv *growthgeniustest.Server, env []string) {
 	t.Helper()
 	srv = growthgeniustest.NewServer(t)
@@ -126,7 +126,7 @@ func TestCSV(t *testing.T) {
 	}
 	contacts := srv.Contacts()
 	if len(rows) != 1+len(contacts) {
-		t.Fatalf("%d rows of %d contacts", len(rows), len(contacts))
+		t.Fatalf("%d rows for %d contacts", len(rows), len(contacts))
 	}
 	for i, c := range contacts {
 		name, changed := inertNames[c.FullName]
@@ -166,17 +166,17 @@ func TestJSONLines(t *testing.T) {
 		}
 	}
 	if !reflect.DeepEqual(got, want) {
-		t.Errorf("the %d contacts of the file are not the %d of the server", len(got), len(want))
+		t.Errorf("the %d contacts in the file differ from the %d on the server", len(got), len(want))
 	}
 	if !strings.Contains(string(data), `"<&>"`) {
-		t.Error("it escapes what needs no escape")
+		t.Error("the output has unnecessary escapes")
 	}
 	if left := glob(t, filepath.Dir(file)); len(left) != 1 {
 		t.Errorf("left behind: %q", left)
 	}
 }
 
-// glob names all files of a folder.
+// glob returns the names of all files in a folder.
 func glob(t *testing.T, dir string) []string {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
@@ -190,7 +190,7 @@ func glob(t *testing.T, dir string) []string {
 	return names
 }
 
-// TestFailuresKeepTheOldFile also lists what is refused before anything is sent.
+// TestFailuresKeepTheOldFile includes errors that occur before a request is sent.
 func TestFailuresKeepTheOldFile(t *testing.T) {
 	t.Parallel()
 	srv, env := serve(t)
@@ -201,11 +201,11 @@ func TestFailuresKeepTheOldFile(t *testing.T) {
 		args []string
 		want string
 	}{
-		"broken off":       {faultyEnv, nil, "broke off"},
+		"broken off":       {faultyEnv, nil, "unexpected EOF"},
 		"wrong key":        {environment(srv.URL(), "wrong-key"), nil, "401 Unauthorized"},
 		"no acting user":   {env[:1], nil, "WithUserID"},
 		"not for a sample": {nil, nil, "GROWTHGENIUS_API_KEY is not set"},
-		"format":           {env, []string{"-format", "xml"}, "csv or jsonl"},
+		"format":           {env, []string{"-format", "xml"}, "use csv or jsonl"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -219,7 +219,7 @@ func TestFailuresKeepTheOldFile(t *testing.T) {
 				t.Errorf("exit %d, want 1 and %q: %s%s", code, test.want, stdout, stderr)
 			}
 			if strings.Contains(stderr, "wrong-key") {
-				t.Errorf("the key is shown: %s", stderr)
+				t.Errorf("the output contains the API key: %s", stderr)
 			}
 			if data, err := os.ReadFile(file); err != nil || string(data) != "yesterday's" {
 				t.Errorf("the file is %q, %v", data, err)
@@ -240,7 +240,7 @@ func TestOnlyPlainFilesAreReplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, file := range []string{dir, link} {
-		if _, stderr, code := runProgram(t, env, "-o", file); code != 1 || !strings.Contains(stderr, "not a plain file") {
+		if _, stderr, code := runProgram(t, env, "-o", file); code != 1 || !strings.Contains(stderr, "not a regular file") {
 			t.Errorf("exit %d: %s", code, stderr)
 		}
 	}
@@ -258,7 +258,7 @@ func TestArgumentsAreNotLost(t *testing.T) {
 func TestInterrupted(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
-		t.Skip("a process cannot be interrupted from another one")
+		t.Skip("a process cannot interrupt another one")
 	}
 	began := make(chan struct{})
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -288,7 +288,7 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
-// TestProgress gives the program a terminal for its standard error.
+// TestProgress runs the program with a terminal as its standard error.
 func TestProgress(t *testing.T) {
 	t.Parallel()
 	_, env := serve(t)
@@ -302,7 +302,7 @@ func TestProgress(t *testing.T) {
 	defer master.Close()
 	screen := make(chan string)
 	go func() {
-		data, _ := io.ReadAll(master) // ends with an error where the terminal is closed
+		data, _ := io.ReadAll(master) // returns an error once the terminal is closed
 		screen <- string(data)
 	}()
 	cmd := command(t, env, "-o", filepath.Join(t.TempDir(), "contacts.csv"))
@@ -311,6 +311,6 @@ func TestProgress(t *testing.T) {
 	tty.Close()
 	shown := <-screen
 	if err != nil || !strings.Contains(shown, "contacts read (") || !strings.HasSuffix(shown, "\r300 of 300 contacts\r\n") {
-		t.Errorf("%v, on the screen: %q", err, shown)
+		t.Errorf("%v, on the terminal: %q", err, shown)
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// TestMemory exports many times as many contacts in hardly more memory.
+// TestMemory checks that many more contacts need hardly more memory.
 func TestMemory(t *testing.T) {
 	t.Parallel()
 	peak := func(contacts int, format string) (kib int64) {

@@ -1,22 +1,22 @@
-// Sync keeps a copy of all contacts and messages in a database, SQLite or Postgres. Run it
-// every night: it stores what has changed since it last ran.
+// Sync keeps a copy of all contacts and messages in a database, SQLite or Postgres. Run
+// it every night: it stores what has changed since the last run.
 //
 //	go run .                                    # a server and a database in memory
 //	go run . -dsn crm.db                        # SQLite; growthgenius.db without -dsn
-//	go run . -dsn postgres://me@localhost/crm   # the password is best in ~/.pgpass
-//	go run . -full                              # also finds what was deleted
+//	go run . -dsn postgres://me@localhost/crm   # keep the password in ~/.pgpass
+//	go run . -full                              # also finds deleted records
 //
-// It may be killed at any time: rows are stored in the same transaction as the checkpoint
-// behind them, and a row that comes again replaces itself. Of two runs at once one fails.
-// A database is the copy of what one user sees.
+// It may be killed at any time: rows are stored in the same transaction as their
+// checkpoint, and a row that is received again replaces itself. If two runs overlap, one
+// of them fails. A database holds the copy of what one user can see.
 //
-// The API lists what was created and updated, and never what was deleted. So -full, once
-// a week perhaps, reads everything again and takes out the rows that are in no list any
-// more and that the API, asked for each, does not find.
+// The API lists created and updated records, but not deleted ones. So -full, once a week
+// perhaps, reads all records again. It deletes the rows that are missing in the list if
+// the API, asked for each of them, does not find it.
 //
-// It talks to a server in memory, over real HTTP, and then takes no -dsn. With
-// GROWTHGENIUS_API_KEY and GROWTHGENIUS_USER_ID set it talks to the real API, and only
-// reads.
+// If GROWTHGENIUS_API_KEY and GROWTHGENIUS_USER_ID are set, it uses the real API, and
+// only reads. Otherwise it uses a server in memory, over real HTTP, and does not accept
+// -dsn.
 package main
 
 import (
@@ -40,8 +40,8 @@ import (
 	"github.com/growthgenius/growthgenius-go"
 )
 
-// schema is SQL that both databases take. A record is whole in its JSON; the columns beside
-// it are for queries: add what you need here, and to the upserts below.
+// schema is SQL for both databases. The JSON holds the whole record; the other columns
+// are for queries. Add the ones that you need here and to the upserts below.
 var schema = []string{
 	`CREATE TABLE IF NOT EXISTS growthgenius_sync (
 		resource TEXT PRIMARY KEY, user_id TEXT NOT NULL, checkpoint TEXT NOT NULL, version BIGINT NOT NULL)`,
@@ -53,21 +53,21 @@ var schema = []string{
 		sent_at TIMESTAMPTZ, record JSON NOT NULL)`,
 }
 
-// service is what a copy needs of client.Contacts, and of client.Messages.
+// service is the part of client.Contacts and client.Messages that a copy needs.
 type service[T any] interface {
 	Changes(growthgenius.ChangeOptions) *growthgenius.ChangeFeed[T]
 	Stream(context.Context, growthgenius.ListOptions, ...growthgenius.RequestOption) iter.Seq2[*T, error]
 	Get(context.Context, growthgenius.ID, ...growthgenius.RequestOption) (*T, error)
 }
 
-// A table is the copy of one resource.
+// table is the copy of a resource.
 type table[T any] struct {
 	service[T]
 	resource string
-	version  int64 // grows with each transaction, so that it tells of other runs
+	version  int64 // grows with each transaction, which reveals other runs
 
 	upsert, ids, remove string                            // SQL
-	row                 func(*T) (growthgenius.ID, []any) // what upsert takes beside the record
+	row                 func(*T) (growthgenius.ID, []any) // the id and the columns after record
 }
 
 func contactsOf(client *growthgenius.Client) *table[growthgenius.Contact] {
@@ -99,8 +99,8 @@ func messagesOf(client *growthgenius.Client) *table[growthgenius.Message] {
 	}
 }
 
-// text is NULL where there is none. Postgres takes neither NUL characters nor broken UTF-8;
-// the JSON of a record has the former as an escape.
+// text returns NULL for an empty string. Postgres accepts neither NUL characters nor
+// invalid UTF-8; the JSON of a record contains NUL characters as escapes.
 func text(s string) any {
 	if s == "" {
 		return nil
@@ -108,7 +108,8 @@ func text(s string) any {
 	return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", ""), "\uFFFD")
 }
 
-// instant is NULL where there is none, and otherwise text that both databases sort by time.
+// instant returns NULL for the zero time, and otherwise text that both databases sort by
+// time.
 func instant(t time.Time) any {
 	if t.IsZero() {
 		return nil
@@ -117,8 +118,8 @@ func instant(t time.Time) any {
 }
 
 func main() {
-	dsn := flag.String("dsn", "", "postgres://..., or an SQLite file (default growthgenius.db)")
-	full := flag.Bool("full", false, "then read everything again, and delete the rows of what was deleted")
+	dsn := flag.String("dsn", "", "postgres://..., or the name of an SQLite file (default growthgenius.db)")
+	full := flag.Bool("full", false, "afterwards read all records again, and delete the rows of deleted records")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		flag.Usage()
@@ -142,7 +143,7 @@ func run(ctx context.Context, dsn string, full bool) error {
 			return err
 		}
 	case dsn != "":
-		return errors.New("GROWTHGENIUS_API_KEY is not set: a server in memory has nothing for your database")
+		return errors.New("GROWTHGENIUS_API_KEY is not set: -dsn would get the sample records of a server in memory")
 	default:
 		server, err := sample()
 		if err != nil {
@@ -168,18 +169,19 @@ func run(ctx context.Context, dsn string, full bool) error {
 }
 
 func open(ctx context.Context, dsn string) (*sql.DB, error) {
-	driver := "pgx"
+	driver, name := "pgx", "Postgres" // a URL may contain a password: do not show it
 	if !strings.HasPrefix(dsn, "postgres://") && !strings.HasPrefix(dsn, "postgresql://") {
-		driver, dsn = "sqlite", dsn+"?_pragma=busy_timeout(10000)" // milliseconds to wait for another run
+		driver, name = "sqlite", "the SQLite file "+dsn
+		dsn += "?_pragma=busy_timeout(10000)" // milliseconds to wait for another run
 	}
 	db, err := sql.Open(driver, dsn)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("open %s: %w", name, err)
 	}
-	db.SetMaxOpenConns(1) // each connection to :memory: has a database of its own
+	db.SetMaxOpenConns(1) // each connection to :memory: has its own database
 	for _, statement := range schema {
 		if _, err := db.ExecContext(ctx, statement); err != nil {
-			return nil, errors.Join(err, db.Close())
+			return nil, errors.Join(fmt.Errorf("open %s: %w", name, err), db.Close())
 		}
 	}
 	return db, nil
@@ -218,7 +220,7 @@ func (t *table[T]) sync(ctx context.Context, db *sql.DB, user growthgenius.ID, f
 	return nil
 }
 
-// begin finds out where the last run ended.
+// begin returns the checkpoint of the last run.
 func (t *table[T]) begin(ctx context.Context, db *sql.DB, user growthgenius.ID) (since time.Time, err error) {
 	_, err = db.ExecContext(ctx, `INSERT INTO growthgenius_sync (resource, user_id, checkpoint, version)
 		VALUES ($1, $2, '1970-01-01T00:00:00Z', 0) ON CONFLICT (resource) DO NOTHING`, t.resource, string(user))
@@ -232,27 +234,27 @@ func (t *table[T]) begin(ctx context.Context, db *sql.DB, user growthgenius.ID) 
 		return since, err
 	}
 	if owner != string(user) {
-		return since, fmt.Errorf("this database is the copy of what user %s sees: take another one for user %s", owner, user)
+		return since, fmt.Errorf("this database is the copy of user %s: use another one for user %s", owner, user)
 	}
 	return time.Parse(time.RFC3339Nano, checkpoint)
 }
 
-// commit makes what write does and the new checkpoint one transaction.
+// commit runs write and stores the new checkpoint in one transaction.
 func (t *table[T]) commit(ctx context.Context, db *sql.DB, checkpoint time.Time, write func(*sql.Tx) error) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after Commit
-	// This comes first: another run waits here until this one has committed, and then finds
-	// another version than it knows.
+	// This comes first, so that another run waits here until this one has committed, and
+	// then finds an unexpected version.
 	res, err := tx.ExecContext(ctx, `UPDATE growthgenius_sync SET checkpoint = $1, version = version + 1
 		WHERE resource = $2 AND version = $3`, checkpoint.Format(time.RFC3339Nano), t.resource, t.version)
 	if err != nil {
 		return err
 	}
 	if n, err := res.RowsAffected(); err != nil || n != 1 {
-		return cmp.Or(err, errors.New("another run is at work on this database: this one ends"))
+		return cmp.Or(err, errors.New("another run is using this database"))
 	}
 	if err := write(tx); err != nil {
 		return err
@@ -261,7 +263,7 @@ func (t *table[T]) commit(ctx context.Context, db *sql.DB, checkpoint time.Time,
 	return tx.Commit()
 }
 
-// put stores a record in place of the one with its id.
+// put stores a record, in place of an older one with the same id.
 func (t *table[T]) put(ctx context.Context, tx *sql.Tx, item *T) (growthgenius.ID, error) {
 	record, err := json.Marshal(item)
 	if err != nil {
@@ -272,8 +274,8 @@ func (t *table[T]) put(ctx context.Context, tx *sql.Tx, item *T) (growthgenius.I
 	return id, err
 }
 
-// refresh stores everything there is and deletes the rows of what is no longer there, all
-// in one transaction. It holds the ids in memory.
+// refresh stores all records and deletes the rows of deleted ones, in one transaction. It
+// holds the ids in memory.
 func (t *table[T]) refresh(ctx context.Context, db *sql.DB, checkpoint time.Time) (deleted int, err error) {
 	err = t.commit(ctx, db, checkpoint, func(tx *sql.Tx) error {
 		missing, err := t.stored(ctx, tx)
@@ -282,7 +284,7 @@ func (t *table[T]) refresh(ctx context.Context, db *sql.DB, checkpoint time.Time
 		}
 		for item, err := range t.Stream(ctx, growthgenius.ListOptions{}) {
 			if err != nil {
-				return err // the list broke off: nothing is deleted
+				return err // the list is incomplete, so nothing is deleted
 			}
 			id, err := t.put(ctx, tx, item)
 			if err != nil {
@@ -290,7 +292,7 @@ func (t *table[T]) refresh(ctx context.Context, db *sql.DB, checkpoint time.Time
 			}
 			delete(missing, id)
 		}
-		// A list that lacks a record may be short for another reason, so the API is asked.
+		// A record may be missing in the list for another reason, so ask for it.
 		for id := range missing {
 			_, err := t.Get(ctx, id)
 			if err == nil {
@@ -309,7 +311,7 @@ func (t *table[T]) refresh(ctx context.Context, db *sql.DB, checkpoint time.Time
 	return deleted, err
 }
 
-// stored is the set of the ids in the table.
+// stored returns the set of the ids in the table.
 func (t *table[T]) stored(ctx context.Context, tx *sql.Tx) (map[growthgenius.ID]bool, error) {
 	rows, err := tx.QueryContext(ctx, t.ids)
 	if err != nil {

@@ -57,15 +57,15 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-const anotherRun = "another run is at work"
+const anotherRun = "another run is using this database"
 
-// process is the program at work.
+// process is a run of the program.
 type process struct {
 	*exec.Cmd
 	stdout, stderr strings.Builder
 }
 
-// start starts the program with the environment's GROWTHGENIUS_ variables replaced.
+// start starts the program with env in place of the GROWTHGENIUS_ variables.
 func start(t *testing.T, env []string, args ...string) *process {
 	t.Helper()
 	program, err := build()
@@ -83,7 +83,7 @@ func start(t *testing.T, env []string, args ...string) *process {
 	return p
 }
 
-// ends waits for the program. A wanted error of "" is success.
+// ends waits for the program, which must fail with the error, or succeed if it is "".
 func (p *process) ends(t *testing.T, want string) {
 	t.Helper()
 	_ = p.Wait()
@@ -95,8 +95,8 @@ func (p *process) ends(t *testing.T, want string) {
 	}
 }
 
-// api is a server whose clock stands but where the test moves it on, so that how many
-// windows a run reads does not depend on how fast this machine is.
+// api is a server whose clock stands still unless the test sets it ahead, so that the
+// number of windows that a run reads does not depend on the speed of the machine.
 type api struct {
 	*growthgeniustest.Server
 	ahead  *atomic.Int64
@@ -116,9 +116,9 @@ func (a *api) envFor(user, base string) []string {
 	return []string{"GROWTHGENIUS_API_KEY=" + a.APIKey(), "GROWTHGENIUS_USER_ID=" + user, "GROWTHGENIUS_BASE_URL=" + base}
 }
 
-// front puts a proxy before the server that says when a list is asked for and answered, and
-// gives the environment for it.
-func (a *api) front(t *testing.T, asked, answered func()) []string {
+// front puts a proxy before the server, which calls requested and responded for each list,
+// and returns the environment for it.
+func (a *api) front(t *testing.T, requested, responded func()) []string {
 	t.Helper()
 	target, err := url.Parse(a.URL())
 	if err != nil {
@@ -129,18 +129,18 @@ func (a *api) front(t *testing.T, asked, answered func()) []string {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		list := strings.HasSuffix(r.URL.Path, growthgeniustest.RouteContacts) || strings.HasSuffix(r.URL.Path, growthgeniustest.RouteMessages)
 		if list {
-			asked()
+			requested()
 		}
 		proxy.ServeHTTP(w, r)
 		if list {
-			answered()
+			responded()
 		}
 	}))
 	t.Cleanup(server.Close)
 	return a.envFor("1", server.URL+target.Path)
 }
 
-// day lets the team work: n records of each kind are new, n old ones have changed.
+// day simulates a day: of each kind, n records are created and n old ones are updated.
 func (a *api) day(n int) {
 	contacts, messages := a.Contacts(), a.Messages()
 	a.random.Shuffle(len(contacts), func(i, j int) { contacts[i], contacts[j] = contacts[j], contacts[i] })
@@ -168,7 +168,7 @@ func (a *api) day(n int) {
 	a.ahead.Add(int64(24 * time.Hour))
 }
 
-// same fails unless the tables have exactly what the server has.
+// same fails unless the tables have exactly the records of the server.
 func (a *api) same(t *testing.T, dsn string) {
 	t.Helper()
 	want := map[string][]string{}
@@ -188,7 +188,7 @@ func (a *api) same(t *testing.T, dsn string) {
 			break
 		}
 	}
-	t.Fatalf("the tables are not as the server: they have %d records, it has %d", len(got), len(want))
+	t.Fatalf("the tables differ from the server: they have %d records, it has %d", len(got), len(want))
 }
 
 func asJSON(t *testing.T, v any) string {
@@ -202,7 +202,7 @@ func asJSON(t *testing.T, v any) string {
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
-// read gives all rows of the tables, and fails where an id has two.
+// read returns all rows of the tables. It fails if an id has two.
 func read(t *testing.T, dsn string) map[string][]string {
 	t.Helper()
 	db, err := open(t.Context(), dsn)
@@ -217,7 +217,7 @@ func read(t *testing.T, dsn string) map[string][]string {
 	} {
 		readTable(t, db, query, func(row []string) {
 			if _, twice := all[kind+row[0]]; twice {
-				t.Fatalf("%s%s is there twice", kind, row[0])
+				t.Fatalf("%s%s has two rows", kind, row[0])
 			}
 			all[kind+row[0]] = row[1:]
 		})
@@ -252,7 +252,7 @@ func readTable(t *testing.T, db *sql.DB, query string, use func(row []string)) {
 	}
 }
 
-// plain is a value of either database as text, "" for NULL.
+// plain returns a value of either database as text, "" for NULL.
 func plain(t *testing.T, column string, v any) string {
 	t.Helper()
 	switch v := v.(type) {
@@ -298,17 +298,18 @@ func TestRefusals(t *testing.T) {
 	start(t, nil, "-dsn", dsn).ends(t, "GROWTHGENIUS_API_KEY is not set")
 	start(t, srv.env()[:1], "-dsn", dsn).ends(t, "WithUserID")
 	if _, err := os.Stat(dsn); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("a database was made: %v", err)
+		t.Errorf("a database was created: %v", err)
 	}
 	p := start(t, nil, dsn)
 	if _ = p.Wait(); p.ProcessState.ExitCode() != 2 || !strings.Contains(p.stderr.String(), "-dsn") {
 		t.Errorf("exit %d: %s%s", p.ProcessState.ExitCode(), &p.stdout, &p.stderr)
 	}
-	start(t, srv.env(), "-dsn", filepath.Join(dsn, "in", "no", "folder")).ends(t, "unable to open")
+	missing := filepath.Join(dsn, "missing", "folder")
+	start(t, srv.env(), "-dsn", missing).ends(t, "open the SQLite file "+missing+": unable to open")
 	start(t, srv.env(), "-dsn", "postgres:///x?host="+filepath.Dir(dsn)).ends(t, "failed to connect")
 }
 
-// Each database is put to the same tests.
+// The tests are the same for each database.
 
 func TestSQLite(t *testing.T) {
 	t.Parallel()
@@ -321,7 +322,7 @@ func TestSQLite(t *testing.T) {
 func TestPostgres(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
-		t.Skip("-short: it needs Postgres")
+		t.Skip("needs Postgres")
 	}
 	testDatabase(t, newPostgres)
 }
@@ -338,21 +339,21 @@ func testDatabase(t *testing.T, newDSN func(*testing.T) string) {
 	}
 }
 
-// testKilled kills the program night after night, while the records go on changing: at any
-// time, and soon after it has got a list, when it is writing.
+// testKilled kills the program night after night, while records keep changing: at any time,
+// and soon after it has received a list, when it is writing.
 func testKilled(t *testing.T, dsn string) {
 	t.Helper()
 	const nights, kills, records = 4, 6, 200
 	srv := serve(t)
 	srv.Inject(growthgeniustest.Fault{Delay: 10 * time.Millisecond})
-	answered := make(chan struct{}, 100)
-	env := srv.front(t, func() {}, func() { answered <- struct{}{} })
+	responded := make(chan struct{}, 100)
+	env := srv.front(t, func() {}, func() { responded <- struct{}{} })
 	var killed int
 	for range nights {
 		srv.day(records)
 		for try := range kills {
-			for len(answered) > 0 {
-				<-answered
+			for len(responded) > 0 {
+				<-responded
 			}
 			p, ended := start(t, env, "-dsn", dsn), make(chan struct{})
 			go func() {
@@ -361,11 +362,11 @@ func testKilled(t *testing.T, dsn string) {
 			}()
 			for range try % 3 { // the list of contacts, the list of messages
 				select {
-				case <-answered:
+				case <-responded:
 				case <-ended:
 				}
 			}
-			// From 0.2 to 200 ms, small and large alike, since nobody knows how fast this machine is.
+			// From 0.2 to 200 ms, equally often small and large, for machines of any speed.
 			select {
 			case <-time.After(time.Duration(2e5 * math.Pow(1000, srv.random.Float64()))):
 				_ = p.Process.Kill()
@@ -375,7 +376,7 @@ func testKilled(t *testing.T, dsn string) {
 			switch code := p.ProcessState.ExitCode(); {
 			case code == -1:
 				killed++
-			case code != 0 && !strings.Contains(p.stderr.String(), anotherRun): // Postgres still commits for one that was killed
+			case code != 0 && !strings.Contains(p.stderr.String(), anotherRun): // Postgres may still commit for a killed one
 				t.Fatalf("exit %d: %s", code, &p.stderr)
 			}
 		}
@@ -390,11 +391,11 @@ func testKilled(t *testing.T, dsn string) {
 	again := start(t, env, "-dsn", dsn)
 	again.ends(t, "")
 	if want := "contacts: 0 changed, 0 deleted\nmessages: 0 changed, 0 deleted\n"; again.stdout.String() != want {
-		t.Errorf("with nothing to do it says:\n%s", &again.stdout)
+		t.Errorf("with nothing to do, the output is:\n%s", &again.stdout)
 	}
 }
 
-// await waits for a transaction that goes on after its client was killed.
+// await waits for a transaction that continues after its client was killed.
 func await(t *testing.T, dsn string) {
 	t.Helper()
 	db, err := open(t.Context(), dsn)
@@ -407,7 +408,7 @@ func await(t *testing.T, dsn string) {
 	}
 }
 
-// testTwoAtOnce lets two runs begin at the same checkpoint.
+// testTwoAtOnce starts two runs from the same checkpoint.
 func testTwoAtOnce(t *testing.T, dsn string) {
 	t.Helper()
 	srv := serve(t)
@@ -415,11 +416,11 @@ func testTwoAtOnce(t *testing.T, dsn string) {
 	start(t, srv.env(), "-dsn", dsn).ends(t, "")
 	srv.day(10)
 
-	// Nobody gets a list before both have asked for one.
-	var asked atomic.Int32
+	// Neither run gets a list before both have requested one.
+	var requested atomic.Int32
 	both := make(chan struct{})
 	env := srv.front(t, func() {
-		if asked.Add(1) == 2 {
+		if requested.Add(1) == 2 {
 			close(both)
 		}
 		<-both
@@ -438,7 +439,7 @@ func testTwoAtOnce(t *testing.T, dsn string) {
 	srv.same(t, dsn)
 }
 
-// testFull deletes, and has lists that are short for other reasons.
+// testFull deletes records, and has lists that are incomplete for other reasons.
 func testFull(t *testing.T, dsn string) {
 	t.Helper()
 	srv := serve(t)
@@ -452,13 +453,13 @@ func testFull(t *testing.T, dsn string) {
 	}
 	before := read(t, dsn)
 	for name, fault := range map[string]growthgeniustest.Fault{
-		"a list that breaks off":  {Skip: 1, Route: growthgeniustest.RouteContacts, Effect: growthgeniustest.Truncate, Times: 1},
-		"a record that is hidden": {Route: growthgeniustest.RouteContact, Status: 403, Times: 1},
+		"an incomplete list": {Skip: 1, Route: growthgeniustest.RouteContacts, Effect: growthgeniustest.Truncate, Times: 1},
+		"a hidden record":    {Route: growthgeniustest.RouteContact, Status: 403, Times: 1},
 	} {
 		srv.Inject(fault)
 		p := start(t, srv.env(), "-dsn", dsn, "-full")
 		if err := p.Wait(); err == nil {
-			t.Errorf("%s is no error", name)
+			t.Errorf("%s did not fail", name)
 		}
 		if after := read(t, dsn); !maps.EqualFunc(before, after, slices.Equal) {
 			t.Errorf("%s changed the tables", name)
@@ -467,11 +468,11 @@ func testFull(t *testing.T, dsn string) {
 	p := start(t, srv.env(), "-dsn", dsn, "-full")
 	p.ends(t, "")
 	if want := "contacts: 0 changed, 5 deleted\nmessages: 0 changed, 5 deleted\n"; p.stdout.String() != want {
-		t.Errorf("it says:\n%s", &p.stdout)
+		t.Errorf("the output is:\n%s", &p.stdout)
 	}
 	srv.same(t, dsn)
 
-	// The same records, of a server that shows ten of them.
+	// A server with the same records whose lists show only ten.
 	short := serve(t, growthgeniustest.WithListCap(10))
 	short.ahead.Store(srv.ahead.Load())
 	short.AddContacts(srv.Contacts()...)
@@ -480,7 +481,7 @@ func testFull(t *testing.T, dsn string) {
 	srv.same(t, dsn)
 }
 
-// testHostile stores what a database may not like.
+// testHostile stores values that a database may not accept.
 func testHostile(t *testing.T, dsn string) {
 	t.Helper()
 	srv := serve(t)
@@ -504,6 +505,6 @@ func testAnotherUser(t *testing.T, dsn string) {
 	srv := serve(t)
 	srv.day(3)
 	start(t, srv.env(), "-dsn", dsn).ends(t, "")
-	start(t, srv.envFor("2", srv.URL()), "-dsn", dsn, "-full").ends(t, "what user 1 sees")
+	start(t, srv.envFor("2", srv.URL()), "-dsn", dsn, "-full").ends(t, "the copy of user 1")
 	srv.same(t, dsn)
 }

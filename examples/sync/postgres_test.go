@@ -19,7 +19,7 @@ import (
 	"time"
 )
 
-// newPostgres gives a schema of its own in the one server that the tests start.
+// newPostgres returns the DSN of a new schema, in the one server that the tests start.
 func newPostgres(t *testing.T) string {
 	t.Helper()
 	if err := postgres(); err != nil {
@@ -47,11 +47,11 @@ func dsnOf(schema string) string {
 	return "postgres:///postgres?user=sync&host=" + socketFolder + "&search_path=" + schema
 }
 
-// serveUntilEOF runs Postgres for as long as its standard input is open, so that it ends
-// with the tests however they end.
+// serveUntilEOF runs Postgres until its standard input is closed, so that it ends with the
+// tests even if they are killed.
 const serveUntilEOF = `"$0" -D "$1/data" -k "$1" -h "" -F >"$1/log" 2>&1 & read -r _; kill -INT $!; wait; rm -rf "$1"`
 
-// postgres starts a server in a new folder. It listens on a socket there, and on no port.
+// postgres starts a server in a new folder. It listens only on a socket in that folder.
 var postgres = sync.OnceValue(func() error {
 	bin, err := postgresFolder()
 	if err != nil {
@@ -61,7 +61,7 @@ var postgres = sync.OnceValue(func() error {
 		return err
 	}
 	var attr syscall.SysProcAttr
-	if os.Geteuid() == 0 { // which Postgres refuses to run as
+	if os.Geteuid() == 0 { // Postgres refuses to run as root
 		if attr.Credential, err = ordinaryUser(); err != nil {
 			return err
 		}
@@ -103,15 +103,16 @@ var postgres = sync.OnceValue(func() error {
 	}
 })
 
-// postgresFolder is where Postgres's programs are. Debian keeps them out of the PATH.
+// postgresFolder returns the folder of Postgres's programs, which Debian does not add to
+// the PATH.
 func postgresFolder() (string, error) {
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
 	if path, err := exec.LookPath("initdb"); err == nil {
 		found = append(found, path)
 	}
 	if len(found) == 0 {
-		return "", errors.New("no Postgres is installed (initdb is neither in the PATH nor in /usr/lib/postgresql):\n" +
-			"\tapt-get install postgresql, brew install postgresql, or go test -short to leave its tests out")
+		return "", errors.New("cannot find Postgres (initdb is neither in the PATH nor in /usr/lib/postgresql):\n" +
+			"\tapt-get install postgresql, brew install postgresql, or go test -short to skip its tests")
 	}
 	initdb, err := filepath.EvalSymlinks(slices.Max(found))
 	return filepath.Dir(initdb), err
@@ -123,7 +124,7 @@ func ordinaryUser() (*syscall.Credential, error) {
 		u, err = user.Lookup("nobody")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("somebody else than root is needed to run Postgres: %w", err)
+		return nil, fmt.Errorf("running Postgres needs a user other than root: %w", err)
 	}
 	uid, err := strconv.ParseUint(u.Uid, 10, 32)
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"github.com/growthgenius/growthgenius-go/growthgeniustest"
 )
 
-// sample is a server in memory with some records that are an hour old: a feed leaves out
-// the last minute, which a list may not show yet.
+// sample starts a server in memory with some records that are an hour old. Younger ones
+// would be left out: a feed ends a minute ago, because a list may lag.
 func sample() (*growthgeniustest.Server, error) {
 	var ahead atomic.Int64
 	server, err := growthgeniustest.Start(growthgeniustest.WithClock(func() time.Time {

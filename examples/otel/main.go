@@ -1,9 +1,9 @@
-// Otel makes an OpenTelemetry span of every request that a client sends, retries
-// included, and keeps to itself what a span should not tell: the query with its user_id
-// and e-mail addresses, ids, and whatever an error quotes.
+// Otel records an OpenTelemetry span for each request that a client sends, including
+// retries. The spans contain no private data: not the query with its user_id and e-mail
+// addresses, no ids, and no text of an error that may quote them.
 //
-// It talks to a server in memory, over real HTTP. With GROWTHGENIUS_API_KEY set it talks
-// to the real API, and only reads.
+// It uses a server in memory, over real HTTP. If GROWTHGENIUS_API_KEY is set, it uses the
+// real API, and only reads.
 package main
 
 import (
@@ -30,22 +30,22 @@ import (
 	"github.com/growthgenius/growthgenius-go/growthgeniustest"
 )
 
-// newHTTPClient returns the HTTP client to give to [growthgenius.WithHTTPClient].
+// newHTTPClient returns an HTTP client for [growthgenius.WithHTTPClient].
 func newHTTPClient(provider trace.TracerProvider) *http.Client {
 	base := http.DefaultTransport.(*http.Transport).Clone()
-	base.MaxIdleConnsPerHost = 64 // net/http keeps two, too few for a busy program
+	base.MaxIdleConnsPerHost = 64 // the default of 2 is too few for a busy program
 	return &http.Client{Transport: otelhttp.NewTransport(discreet{base},
 		otelhttp.WithTracerProvider(provider),
 		otelhttp.WithSpanNameFormatter(func(_ string, r *http.Request) string {
 			route, _ := growthgenius.RouteFromContext(r.Context())
 			return r.Method + " " + route
 		}),
-		// The API is somebody else's: trace ids and baggage stay here.
+		// The API belongs to another company: do not send it trace ids and baggage.
 		otelhttp.WithPropagators(propagation.NewCompositeTextMapPropagator()),
 	)}
 }
 
-// discreet sends requests for otelhttp and corrects what that writes into their spans.
+// discreet sends requests for otelhttp and corrects the attributes that otelhttp sets.
 type discreet struct{ base http.RoundTripper }
 
 func (d discreet) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -54,20 +54,21 @@ func (d discreet) RoundTrip(r *http.Request) (*http.Response, error) {
 	span.SetAttributes(
 		semconv.HTTPRoute(route),
 		semconv.URLTemplate(route),
-		semconv.URLFull(withoutSecrets(r.URL, route)), // otelhttp's has the query
+		semconv.URLFull(withoutSecrets(r.URL, route)), // otelhttp includes the query
 	)
 	res, err := d.base.RoundTrip(r)
 	if err != nil {
-		// An ended span takes no more: otelhttp would add the text of the error, which
-		// may quote the request. The SDK's own error and log have it without the key.
+		// End the span here, because otelhttp would add the text of the error, which may
+		// quote the request. The SDK's own errors and logs contain it without the key.
 		span.SetAttributes(semconv.ErrorType(err))
-		span.SetStatus(codes.Error, "no answer")
+		span.SetStatus(codes.Error, "no response")
 		span.End()
 	}
 	return res, err
 }
 
-// withoutSecrets is the URL of a request with the template of its route for a path.
+// withoutSecrets returns the URL of a request with the template of its route as the path,
+// and without the query.
 func withoutSecrets(u *url.URL, route string) string {
 	path := u.EscapedPath()
 	prefix := path[:max(0, strings.LastIndex(path, strings.TrimSuffix(route, "{id}")))]
@@ -85,7 +86,7 @@ func main() {
 }
 
 func run(ctx context.Context, out io.Writer) (err error) {
-	// A program has WithBatcher and an exporter of OTLP here.
+	// A real program would use WithBatcher and an OTLP exporter here.
 	provider := sdktrace.NewTracerProvider(sdktrace.WithSyncer(printer{out}))
 	defer func() { err = errors.Join(err, provider.Shutdown(context.WithoutCancel(ctx))) }()
 	traced := growthgenius.WithHTTPClient(newHTTPClient(provider))
@@ -107,13 +108,13 @@ func run(ctx context.Context, out io.Writer) (err error) {
 		fmt.Fprint(out, "GROWTHGENIUS_API_KEY is not set: this is a server in memory.\n\n")
 	}
 
-	// The context carries the span that those of the requests belong to.
+	// The context carries the parent of the spans of the requests.
 	ctx, span := provider.Tracer("otel").Start(ctx, "read contacts")
 	defer span.End()
 	return readContacts(ctx, client)
 }
 
-// readContacts reads again, one by one, what was updated within a day.
+// readContacts lists the contacts that were updated within a day, and gets some of them.
 func readContacts(ctx context.Context, client *growthgenius.Client) error {
 	users, err := client.Users.List(ctx)
 	if err != nil {
@@ -137,7 +138,7 @@ func readContacts(ctx context.Context, client *growthgenius.Client) error {
 	return nil
 }
 
-// printer is an exporter that writes a line for each span.
+// printer is an exporter that prints a line for each span.
 type printer struct{ out io.Writer }
 
 func (p printer) ExportSpans(_ context.Context, spans []sdktrace.ReadOnlySpan) error {

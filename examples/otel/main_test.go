@@ -26,13 +26,13 @@ import (
 
 const key = "gg-SECRET"
 
-// TestMain runs the tests in a program that propagates its traces by default.
+// TestMain runs the tests with propagation of traces turned on globally.
 func TestMain(m *testing.M) {
 	otel.SetTextMapPropagator(propagation.TraceContext{})
 	os.Exit(m.Run())
 }
 
-// traced makes calls within a span and returns the spans of their requests.
+// traced runs calls within a span and returns the spans of their requests.
 func traced(t *testing.T, base string, calls func(context.Context, *growthgenius.Client)) []tracetest.SpanStub {
 	t.Helper()
 	exporter := tracetest.NewInMemoryExporter()
@@ -49,16 +49,16 @@ func traced(t *testing.T, base string, calls func(context.Context, *growthgenius
 	spans := exporter.GetSpans()
 	for _, span := range spans {
 		if span.Parent.SpanID() != root.SpanContext().SpanID() || span.SpanKind != trace.SpanKindClient {
-			t.Errorf("%s: a %s span of %v, want a client span of the caller's", span.Name, span.SpanKind, span.Parent)
+			t.Errorf("%s: a %s span with the parent %v, want a client span of the caller's span", span.Name, span.SpanKind, span.Parent)
 		}
-		tellsNothing(t, base, span)
+		checkPrivate(t, base, span)
 	}
 	return spans
 }
 
-// tellsNothing fails if any part of a span has what is private. An attribute with an
+// checkPrivate fails if any part of a span contains private data. An attribute with an
 // unescaped question mark would be a URL with its query.
-func tellsNothing(t *testing.T, base string, span tracetest.SpanStub) {
+func checkPrivate(t *testing.T, base string, span tracetest.SpanStub) {
 	t.Helper()
 	texts := []string{span.Name, span.Status.Description}
 	attributes := span.Attributes
@@ -75,7 +75,7 @@ func tellsNothing(t *testing.T, base string, span tracetest.SpanStub) {
 	for _, text := range texts {
 		for _, private := range []string{key, "SECRET", "quinn", "@", "%40", "user_id", "?", "1102755"} {
 			if strings.Contains(text, private) {
-				t.Errorf("%s: %q has %q", span.Name, text, private)
+				t.Errorf("%s: %q contains %q", span.Name, text, private)
 			}
 		}
 	}
@@ -85,7 +85,7 @@ func tellsNothing(t *testing.T, base string, span tracetest.SpanStub) {
 	}
 }
 
-// attr is an attribute of a span, "" where there is none.
+// attr returns an attribute of a span, "" if it is not set.
 func attr(span tracetest.SpanStub, key attribute.Key) string {
 	for _, a := range span.Attributes {
 		if a.Key == key {
@@ -148,12 +148,13 @@ func TestSpans(t *testing.T) {
 	}
 }
 
-// TestSpansWithoutAnAnswer: each attempt is an error, whose text is not told.
+// TestSpansWithoutAnAnswer checks that each attempt without a response has a span with an
+// error, but without the text of the error.
 func TestSpansWithoutAnAnswer(t *testing.T) {
 	t.Parallel()
 	closed := httptest.NewServer(http.NotFoundHandler())
 	closed.Close()
-	answering := func(answer func(net.Conn, *http.Request)) string {
+	respondWith := func(respond func(net.Conn, *http.Request)) string {
 		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			conn, _, err := http.NewResponseController(w).Hijack()
 			if err != nil {
@@ -161,27 +162,27 @@ func TestSpansWithoutAnAnswer(t *testing.T) {
 				return
 			}
 			defer conn.Close()
-			answer(conn, r)
+			respond(conn, r)
 		}))
 		t.Cleanup(srv.Close)
 		return srv.URL
 	}
-	quoting := answering(func(conn net.Conn, r *http.Request) {
+	quoting := respondWith(func(conn net.Conn, r *http.Request) {
 		fmt.Fprintf(conn, "HTTP/1.1 %s %s\r\n\r\n", r.Header.Get("Authorization"), r.URL.RequestURI())
 	})
-	cut := answering(func(conn net.Conn, _ *http.Request) {
+	cut := respondWith(func(conn net.Conn, _ *http.Request) {
 		fmt.Fprint(conn, "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{")
 	})
 	for name, test := range map[string]struct{ base, status, description string }{
-		"refused": {closed.URL, "", "no answer"},
-		"quoting": {quoting, "", "no answer"},
+		"refused": {closed.URL, "", "no response"},
+		"quoting": {quoting, "", "no response"},
 		"cut":     {cut, "200", "unexpected EOF"},
 	} {
 		spans := traced(t, test.base, func(ctx context.Context, client *growthgenius.Client) {
 			if _, err := client.Contacts.Get(ctx, "1102755"); err == nil {
 				t.Errorf("%s: no error", name)
 			}
-			// The SDK sees through the stack that nothing was sent, and tries again.
+			// The SDK detects through the stack that nothing was sent, and retries.
 			if name == "refused" {
 				_, _ = client.Contacts.Create(ctx, growthgenius.ContactInput{Name: growthgenius.Set("quinn")})
 			}

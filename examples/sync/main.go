@@ -11,8 +11,8 @@
 // of them fails. A database holds the copy of what one user can see.
 //
 // The API lists created and updated records, but not deleted ones. So -full, once a week
-// perhaps, reads all records again. It deletes the rows that are missing in the list if
-// the API, asked for each of them, does not find it.
+// perhaps, reads all records again. It deletes the rows of records that are missing in the
+// list and that the API does not find by their id either.
 //
 // If GROWTHGENIUS_API_KEY and GROWTHGENIUS_USER_ID are set, it uses the real API, and
 // only reads. Otherwise it uses a server in memory, over real HTTP, and does not accept

@@ -25,7 +25,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if os.Getenv(serveEnv) != "" { // this is the server that a test has started
+	if os.Getenv(serveEnv) != "" { // started by a test, as its server
 		if err := serve(context.Background(), os.Stdin, os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
@@ -35,10 +35,11 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// crowd answers a GET of a contact from memory, as the server does.
-type crowd [][]byte
+// singles is a transport that responds to a GET of a contact from memory, as the server
+// does.
+type singles [][]byte
 
-func (all crowd) RoundTrip(req *http.Request) (*http.Response, error) {
+func (all singles) RoundTrip(req *http.Request) (*http.Response, error) {
 	id, err := strconv.Atoi(path.Base(req.URL.Path))
 	if err != nil {
 		return nil, err
@@ -46,26 +47,27 @@ func (all crowd) RoundTrip(req *http.Request) (*http.Response, error) {
 	return inMemory(all[id-firstID]).RoundTrip(req)
 }
 
-// What one Get takes in this process, net/http's transport left out: it varies with
-// neither the machine nor the moment. The bounds are a little above what was measured.
+// TestAllocations measures a Get without net/http's transport. Its allocations depend
+// neither on the machine nor on its load. The bounds are a little above what was
+// measured.
 func TestAllocations(t *testing.T) {
 	const (
 		maxAllocs, maxAllocsOfHand = 45, 0.58
 		maxBytes, maxBytesOfHand   = 5250, 0.58
 	)
-	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // what is pooled stays
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // keeps the pools filled
 	r, err := newRecord()
 	if err != nil {
 		t.Fatal(err)
 	}
-	hc := &http.Client{Transport: crowd(r.everybody())}
+	hc := &http.Client{Transport: singles(r.singles())}
 	measure := func(connect func(string, *http.Client) (call, error)) sample {
 		c, err := connect("https://api.example.com", hc)
 		if err != nil {
 			t.Fatal(err)
 		}
 		var s sample
-		for range 2 { // the first is to warm up
+		for range 2 { // the first run is a warm-up
 			if s, err = metered(people, func() error { return repeat(t.Context(), c, people, 1) }); err != nil {
 				t.Fatal(err)
 			}
@@ -75,15 +77,15 @@ func TestAllocations(t *testing.T) {
 	hand, sdk := measure(connectByHand), measure(connectOurs)
 	t.Logf("by hand %.1f allocations of %.0f bytes, the SDK %.1f of %.0f", hand.allocs, hand.bytes, sdk.allocs, sdk.bytes)
 	if sdk.allocs > maxAllocs || sdk.allocs > maxAllocsOfHand*hand.allocs {
-		t.Errorf("%.1f allocations a Get, %.1f by hand", sdk.allocs, hand.allocs)
+		t.Errorf("%.1f allocations per Get, %.1f by hand", sdk.allocs, hand.allocs)
 	}
 	if sdk.bytes > maxBytes || sdk.bytes > maxBytesOfHand*hand.bytes {
-		t.Errorf("%.0f bytes a Get, %.0f by hand", sdk.bytes, hand.bytes)
+		t.Errorf("%.0f bytes per Get, %.0f by hand", sdk.bytes, hand.bytes)
 	}
 }
 
-// A list is never held as a whole. That a reader which does hold it is told apart shows
-// that this measures something.
+// TestStreamHeap checks that the SDK does not hold a list as a whole. One of the readers
+// does, which shows that the test can fail.
 func TestStreamHeap(t *testing.T) {
 	const contacts, most = 10_000, 24 << 20
 	r, err := newRecord()
@@ -100,7 +102,7 @@ func TestStreamHeap(t *testing.T) {
 		peak, err := peakHeap(func(sample func()) error {
 			n, err := reader.read(t.Context(), srv.URL, srv.Client(), sample, sample)
 			if err == nil && n != contacts && reader.name != floor {
-				err = fmt.Errorf("%d contacts came", n)
+				err = fmt.Errorf("got %d contacts", n)
 			}
 			return err
 		})
@@ -128,7 +130,7 @@ func TestConnections(t *testing.T) {
 			t.Fatal(err)
 		}
 		if n := b.requests.Load(); n != requests {
-			t.Errorf("%d requests were sent for %d calls", n, requests)
+			t.Errorf("%d requests for %d calls", n, requests)
 		}
 		return b.opened.Load()
 	}
@@ -136,11 +138,11 @@ func TestConnections(t *testing.T) {
 		t.Errorf("the SDK opened %d connections for %d requests, %d at a time", n, requests, burst)
 	}
 	if n := opened(connectByHand); n < requests/2 {
-		t.Errorf("net/http opened %d connections only: this shows nothing", n)
+		t.Errorf("net/http opened only %d connections: the comparison is meaningless", n)
 	}
 }
 
-// Everybody gets the record asked for, with one request, and none of them a short answer.
+// TestClients checks that each client gets the requested record with one request.
 func TestClients(t *testing.T) {
 	t.Parallel()
 	handler, err := newHandler()
@@ -171,19 +173,20 @@ func TestClients(t *testing.T) {
 				}
 			}
 			if n := requests.Load(); n != 1 {
-				t.Errorf("%d requests for a call", n)
+				t.Errorf("%d requests for one call", n)
 			}
 			if call, err = c.connect(srv.URL+"/nobody", srv.Client()); err == nil {
 				err = call(t.Context())
 			}
-			if err == nil && c.name != floor && c.name != "stripe-go" { // which takes no prefix
-				t.Error("a record that is not there was taken for the right one")
+			if err == nil && c.name != floor && c.name != "stripe-go" { // which accepts no prefix
+				t.Error("a missing record was accepted as the right one")
 			}
 		})
 	}
 }
 
-// The sample is the reference's, and what differs between contacts keeps its shape.
+// TestRecord checks that the sample is the reference's, and that the differences between
+// contacts keep its shape.
 func TestRecord(t *testing.T) {
 	t.Parallel()
 	sample, err := os.ReadFile(filepath.Join("..", "testdata", "contact.json"))
@@ -208,19 +211,19 @@ func TestRecord(t *testing.T) {
 			t.Errorf("contact %d is %s, %s, %s", id, c.ID, c.Name, c.LinkedInUsername)
 		}
 		if len(c.Extra) > 0 {
-			t.Errorf("the SDK does not know %v", c.Extra)
+			t.Errorf("unknown to the SDK: %v", c.Extra)
 		}
 	}
 	var list bytes.Buffer
 	if err := r.list(&list, 3); err != nil || !json.Valid(list.Bytes()) {
-		t.Errorf("no JSON, error %v: %s", err, &list)
+		t.Errorf("invalid JSON, error %v: %s", err, &list)
 	}
 	if page := r.page(2, 2, 3); !json.Valid(page) || bytes.Count(page, []byte(`{"contact":`)) != 1 {
 		t.Errorf("not the second page of two: %s", page)
 	}
 }
 
-// The hand-written struct has the SDK's fields, all of them.
+// TestPlainFields checks that the hand-written struct has all fields of the SDK's.
 func TestPlainFields(t *testing.T) {
 	t.Parallel()
 	keys := func(of reflect.Type) map[string]string {
@@ -240,20 +243,20 @@ func TestPlainFields(t *testing.T) {
 
 func TestDecoders(t *testing.T) {
 	t.Parallel()
-	all, err := answers()
+	all, err := responses()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, a := range all {
-		a.repeats = 1
-		for i := range a.decoders {
-			if err := a.repeat(t.Context(), i); err != nil {
+	for _, r := range all {
+		r.repeats = 1
+		for i := range r.decoders {
+			if err := r.repeat(t.Context(), i); err != nil {
 				t.Error(err)
 			}
 		}
-		a.contacts++
-		if err := a.repeat(t.Context(), 0); err == nil {
-			t.Error("a contact that is missing was not noticed")
+		r.contacts++
+		if err := r.repeat(t.Context(), 0); err == nil {
+			t.Error("a missing contact was not noticed")
 		}
 	}
 }
@@ -304,7 +307,7 @@ func TestCommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	if first.String() != again.String() {
-		t.Errorf("the tables changed on the way through JSON:\n%s\n%s", &first, &again)
+		t.Errorf("the tables differ after a round trip through JSON:\n%s\n%s", &first, &again)
 	}
 	for _, sec := range sections {
 		svg, err := os.ReadFile(filepath.Join(charts, chart{}.file(sec.name)))
@@ -316,16 +319,16 @@ func TestCommand(t *testing.T) {
 			if _, err := decoder.Token(); errors.Is(err, io.EOF) {
 				break
 			} else if err != nil {
-				t.Fatalf("the chart of %s is no XML: %v", sec.name, err)
+				t.Fatalf("the chart of %s is not valid XML: %v", sec.name, err)
 			}
 		}
 	}
 	if err := command(t.Context(), []string{"-only", "nonsense"}, io.Discard); err == nil {
-		t.Error("an unknown section was taken")
+		t.Error("an unknown section was accepted")
 	}
 }
 
-// What the documentation shows is what the results beside it say.
+// TestDocumentation checks that the documentation shows the results beside it.
 func TestDocumentation(t *testing.T) {
 	t.Parallel()
 	docs := filepath.Join("..", "docs")
@@ -344,7 +347,7 @@ func TestDocumentation(t *testing.T) {
 	for _, sec := range sections {
 		for _, table := range sec.tables(rep) {
 			if !strings.Contains(page, table.String()) {
-				t.Errorf("docs/performance.md does not have this table of the results:\n%s", table)
+				t.Errorf("docs/performance.md lacks this table of the results:\n%s", table)
 			}
 		}
 		c := sec.chart(rep)

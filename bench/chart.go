@@ -13,12 +13,12 @@ type chart struct {
 	title, note string
 	kinds       []kind
 	groups      []group
-	mark        float64 // where to draw a line; 0 is nowhere
+	mark        float64 // the value at which to draw a line; 0 means no line
 }
 
-// kind is a kind of bar, group the bars of one label, one for each kind.
+// A kind is a kind of bar. A group has a label and a bar for each kind.
 type (
-	kind  struct{ name, colour string }
+	kind  struct{ name, color string }
 	group struct {
 		label string
 		bars  []bar
@@ -44,7 +44,8 @@ const (
 
 func (chart) file(section string) string { return "performance-" + section + ".svg" }
 
-// String draws the chart as an SVG, on a ground of its own so that it reads on any page.
+// String returns the chart as an SVG image, with its own background so that it is
+// readable on any page.
 func (c chart) String() string {
 	height := top + len(c.groups)*(len(c.kinds)*barHeight+groupGap) + 24
 	largest := c.mark
@@ -63,7 +64,7 @@ func (c chart) String() string {
 	line(`<text x="20" y="50" fill="#4b5359">%s</text>`, html.EscapeString(c.note))
 	x := 20
 	for _, k := range c.kinds {
-		line(`<rect x="%d" y="64" width="12" height="12" fill="%s"/>`, x, k.colour)
+		line(`<rect x="%d" y="64" width="12" height="12" fill="%s"/>`, x, k.color)
 		line(`<text x="%d" y="74">%s</text>`, x+18, html.EscapeString(k.name))
 		x += 40 + 7*len([]rune(k.name))
 	}
@@ -77,7 +78,7 @@ func (c chart) String() string {
 			plotLeft-12, y+len(c.kinds)*barHeight/2+4, weight, html.EscapeString(g.label))
 		for i, bar := range g.bars {
 			at, width := y+i*barHeight, max(1, bar.value/largest*plotWidth)
-			line(`<rect x="%d" y="%d" width="%.1f" height="%d" fill="%s"/>`, plotLeft, at+1, width, barHeight-2, c.kinds[i].colour)
+			line(`<rect x="%d" y="%d" width="%.1f" height="%d" fill="%s"/>`, plotLeft, at+1, width, barHeight-2, c.kinds[i].color)
 			line(`<text x="%.1f" y="%d" font-size="11">%s</text>`, plotLeft+width+6, at+11, html.EscapeString(bar.text))
 		}
 		y += len(c.kinds)*barHeight + groupGap
@@ -90,7 +91,7 @@ func (c chart) String() string {
 	return b.String()
 }
 
-// sorted orders the groups by their first bars.
+// sorted sorts the groups by their first bars.
 func (c chart) sorted() chart {
 	slices.SortStableFunc(c.groups, func(a, b group) int { return cmp.Compare(a.bars[0].value, b.bars[0].value) })
 	return c

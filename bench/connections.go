@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// connectionsRow is how many connections a client opens for bursts of requests, as it is
-// set up by default.
+// connectionsRow holds how many connections a client opens for bursts of requests with
+// its default settings.
 type connectionsRow struct {
 	Client   string  `json:"client"`
 	Opened   spread  `json:"opened"`
@@ -22,15 +22,15 @@ type connectionsRow struct {
 	OfTime   spread  `json:"of_time"` // of hand-written code with net/http's default transport
 }
 
-// bursts serves each burst of requests only once all of it is there, so that none can
-// lend another its connection.
+// bursts is a server that responds to a burst of requests only when all of them have
+// arrived, so that no request can reuse the connection of another one.
 type bursts struct {
 	*httptest.Server
 	opened, requests atomic.Int64
 
-	mu      sync.Mutex
+	mu      sync.Mutex // guards the fields below
 	waiting int
-	all     chan struct{}
+	all     chan struct{} // closed when the burst is complete
 	size    int
 }
 
@@ -54,14 +54,14 @@ func newBursts(size int) (*bursts, error) {
 	return b, nil
 }
 
-// begin makes the next burst one of so many requests.
+// begin sets the size of the next burst.
 func (b *bursts) begin(size int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.size = size
 }
 
-// meet waits for the rest of the burst, or a while for those that never come.
+// meet waits for the rest of the burst, but not long if it stays incomplete.
 func (b *bursts) meet(ctx context.Context) {
 	b.mu.Lock()
 	all := b.all
@@ -82,7 +82,7 @@ func (b *bursts) meet(ctx context.Context) {
 	}
 }
 
-// leave gives up a place in a burst that has not met yet.
+// leave takes a request out of a burst that is still incomplete.
 func (b *bursts) leave(all chan struct{}) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -91,7 +91,7 @@ func (b *bursts) leave(all chan struct{}) {
 	}
 }
 
-// drive sends so many requests, a burst after the other.
+// drive sends requests in bursts, one after the other.
 func (b *bursts) drive(ctx context.Context, c call, requests int) error {
 	for size := b.size; requests > 0; requests -= size {
 		size = min(size, requests)

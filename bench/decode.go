@@ -13,11 +13,11 @@ import (
 	"github.com/growthgenius/growthgenius-go"
 )
 
-// decodeRow is what one decoder takes for a contact of an answer of so many.
+// decodeRow holds what a decoder takes for each contact in a response.
 type decodeRow struct {
-	Answer   string  `json:"answer"`
+	Answer   string  `json:"answer"` // name of the response
 	Decoder  string  `json:"decoder"`
-	Contact  spread  `json:"contact"` // seconds a contact
+	Contact  spread  `json:"contact"` // seconds per contact
 	Allocs   float64 `json:"allocs"`
 	Bytes    float64 `json:"bytes"`
 	OfTime   spread  `json:"of_time"`
@@ -30,8 +30,8 @@ const (
 	directJSON   = "go-json-experiment, plain struct"
 )
 
-// answer is something to decode, and the ways to do it, encoding/json first.
-type answer struct {
+// response is a response to decode and the ways to decode it, encoding/json first.
+type response struct {
 	name     string
 	contacts int
 	repeats  int
@@ -40,11 +40,11 @@ type answer struct {
 
 type decoder struct {
 	name string
-	// decode returns how many contacts it found, and an id that must be right.
+	// decode returns the number of contacts and the id of the last one.
 	decode func(ctx context.Context) (contacts int, last string, err error)
 }
 
-func answers() ([]answer, error) {
+func responses() ([]response, error) {
 	r, err := newRecord()
 	if err != nil {
 		return nil, err
@@ -58,15 +58,17 @@ func answers() ([]answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []answer{
+	return []response{
 		{"one contact", 1, 2000, contactDecoders(r.append(nil, 1))},
 		{"a search page of 100", short, 20, pageDecoders(r.page(1, short, short))},
 		{"a list of 10,000", long, 1, lists},
 	}, nil
 }
 
-// decodeInto decodes into a new value each time.
-func decodeInto[T any](body []byte, unmarshal func([]byte, any) error, found func(*T) (int, string)) func(context.Context) (int, string, error) {
+// decodeInto returns a function that decodes into a new value each time.
+func decodeInto[T any](
+	body []byte, unmarshal func([]byte, any) error, found func(*T) (int, string),
+) func(context.Context) (int, string, error) {
 	return func(context.Context) (int, string, error) {
 		v := new(T)
 		if err := unmarshal(body, v); err != nil {
@@ -79,8 +81,8 @@ func decodeInto[T any](body []byte, unmarshal func([]byte, any) error, found fun
 
 func direct(body []byte, v any) error { return jsonv2.Unmarshal(body, v) }
 
-// methods decodes as encoding/json would once it has found UnmarshalJSON, without reading
-// everything twice for that.
+// methods calls UnmarshalJSON directly, as encoding/json does after it has read the body
+// once to check it.
 func methods(body []byte, v any) error { return v.(json.Unmarshaler).UnmarshalJSON(body) }
 
 func contactDecoders(body []byte) []decoder {
@@ -105,8 +107,8 @@ func pageDecoders(body []byte) []decoder {
 	}
 }
 
-// listDecoders read the list from a transport in memory: the SDK decodes lists only as
-// they arrive.
+// listDecoders returns decoders that read the list from a transport in memory, because
+// the SDK decodes lists only as they arrive.
 func listDecoders(body []byte) ([]decoder, error) {
 	hc := &http.Client{Transport: inMemory(body)}
 	client, err := growthgenius.NewClient(apiKey, growthgenius.WithHTTPClient(hc), growthgenius.WithUserID("1"))
@@ -148,7 +150,7 @@ func listDecoders(body []byte) ([]decoder, error) {
 	}, nil
 }
 
-// inMemory is a transport that answers every request with these bytes.
+// inMemory is a transport that returns these bytes for each request.
 type inMemory []byte
 
 func (body inMemory) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -160,21 +162,21 @@ func (body inMemory) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 func measureDecode(ctx context.Context, s settings) ([]decodeRow, error) {
-	all, err := answers()
+	all, err := responses()
 	if err != nil {
 		return nil, err
 	}
 	var rows []decodeRow
-	for _, a := range all {
-		taken, err := interleave(ctx, s.Rounds, len(a.decoders), func(i int) (sample, error) {
-			return metered(a.repeats*a.contacts, func() error { return a.repeat(ctx, i) })
+	for _, r := range all {
+		taken, err := interleave(ctx, s.Rounds, len(r.decoders), func(i int) (sample, error) {
+			return metered(r.repeats*r.contacts, func() error { return r.repeat(ctx, i) })
 		})
 		if err != nil {
 			return nil, err
 		}
-		for i, d := range a.decoders {
+		for i, d := range r.decoders {
 			rows = append(rows, decodeRow{
-				Answer: a.name, Decoder: d.name, Contact: taken[i].spread(seconds),
+				Answer: r.name, Decoder: d.name, Contact: taken[i].spread(seconds),
 				Allocs: taken[i].spread(allocs).Median, Bytes: taken[i].spread(size).Median,
 				OfTime:   taken[i].over(taken[0], seconds),
 				OfAllocs: taken[i].over(taken[0], allocs).Median, OfBytes: taken[i].over(taken[0], size).Median,
@@ -184,15 +186,16 @@ func measureDecode(ctx context.Context, s settings) ([]decodeRow, error) {
 	return rows, nil
 }
 
-func (a answer) repeat(ctx context.Context, i int) error {
-	d := a.decoders[i]
-	for range a.repeats {
+// repeat decodes the response with a decoder, and checks what it returns.
+func (r response) repeat(ctx context.Context, i int) error {
+	d := r.decoders[i]
+	for range r.repeats {
 		n, last, err := d.decode(ctx)
-		if err == nil && (n != a.contacts || last != fmt.Sprint(n)) {
+		if err == nil && (n != r.contacts || last != fmt.Sprint(n)) {
 			err = fmt.Errorf("%d contacts, the last is %s", n, last)
 		}
 		if err != nil {
-			return fmt.Errorf("%s, %s: %w", a.name, d.name, err)
+			return fmt.Errorf("%s, %s: %w", r.name, d.name, err)
 		}
 	}
 	return nil

@@ -7,13 +7,13 @@ import (
 	"slices"
 )
 
-// getRow is what one client takes for one GET of one record, and its share of what
+// getRow holds what a client takes for one GET of one record, and the ratio to what
 // hand-written code takes for the same bytes.
 type getRow struct {
 	Client     string  `json:"client"`
 	Payload    string  `json:"payload"`
-	Serial     spread  `json:"serial"`   // seconds a call
-	Parallel   spread  `json:"parallel"` // seconds a call, by 16 goroutines
+	Serial     spread  `json:"serial"`   // seconds per call
+	Parallel   spread  `json:"parallel"` // seconds per call, with 16 goroutines
 	Allocs     float64 `json:"allocs"`
 	Bytes      float64 `json:"bytes"`
 	OfSerial   spread  `json:"of_serial"`
@@ -35,7 +35,7 @@ func measureGet(ctx context.Context, s settings) ([]getRow, error) {
 	for i, c := range clients {
 		hc := &http.Client{Transport: transport}
 		if c.name == ours {
-			hc = nil // its own transport is part of what is measured
+			hc = nil // the SDK's own transport is part of the measurement
 		}
 		if calls[i], err = c.connect(root+"/"+c.payload, hc); err != nil {
 			return nil, fmt.Errorf("%s: %w", c.name, err)

@@ -1,11 +1,11 @@
-// Command bench measures the SDK beside hand-written code and beside other SDKs, on this
-// machine and in one run: everybody in turn, round after round. What it prints are ratios
-// of medians of rounds, since nothing else travels to another machine.
+// Command bench compares the SDK with hand-written code and with other SDKs. All of them
+// are measured in one run, in turn, round after round. It prints ratios of the medians of
+// the rounds, because only ratios can be compared between machines.
 //
-//	go run .                     # everything, four to eight minutes on two quiet cores
-//	go run . -only get,decode    # some of it; the names are those of the sections below
+//	go run .                     # everything, four to eight minutes on two idle cores
+//	go run . -only get,decode    # some sections
 //	go run . -json ../docs/performance.json -svg ../docs
-//	go run . -from ../docs/performance.json -svg ../docs    # draws what was measured before
+//	go run . -from ../docs/performance.json -svg ../docs    # draws earlier results
 package main
 
 import (
@@ -25,7 +25,7 @@ import (
 	"time"
 )
 
-// report is what a run writes as JSON.
+// report holds the results of a run, as written to the JSON file.
 type report struct {
 	Machine     machine          `json:"machine"`
 	Settings    settings         `json:"settings"`
@@ -104,49 +104,31 @@ func main() {
 
 func command(ctx context.Context, args []string, out io.Writer) error {
 	rep := report{Machine: thisMachine()}
-	s := &rep.Settings
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	flags.IntVar(&s.Rounds, "rounds", 40, "of get and decode")
-	flags.IntVar(&s.Calls, "calls", 250, "a client makes in a round of get; four times that with goroutines")
-	flags.IntVar(&s.Parallel, "goroutines", 16, "of get")
-	flags.IntVar(&s.Contacts, "contacts", 100_000, "in the list of stream")
-	flags.IntVar(&s.Streams, "streams", 7, "rounds of stream")
-	flags.IntVar(&s.Pages, "pages", 50, "of the search of pager")
-	flags.DurationVar(&s.Latency, "latency", 40*time.Millisecond, "of the server of pager")
-	flags.IntVar(&s.Pagers, "pagers", 3, "rounds of pager")
-	flags.IntVar(&s.Requests, "requests", 5000, "of connections")
-	flags.IntVar(&s.Burst, "burst", 64, "requests at a time, of connections")
-	flags.IntVar(&s.Bursts, "bursts", 3, "rounds of connections")
-	only := flags.String("only", "", "comma-separated sections; empty is all")
-	to := flags.String("json", "", "write the results to this file")
-	from := flags.String("from", "", "read the results from this file instead of measuring")
-	svg := flags.String("svg", "", "draw the charts into this folder")
+	addFlags(flags, &rep.Settings)
+	only := flags.String("only", "", "measure only these comma-separated `sections`: get, decode, stream, pager, connections")
+	to := flags.String("json", "", "write the results to this `file`")
+	from := flags.String("from", "", "read the results from this `file` instead of measuring")
+	svg := flags.String("svg", "", "draw the charts in this `folder`")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if *svg != "" { // before minutes of measuring
+	if *svg != "" { // fail now, not after minutes of measuring
 		if err := os.MkdirAll(*svg, 0o750); err != nil {
 			return err
 		}
 	}
+	var err error
 	if *from != "" {
-		text, err := os.ReadFile(*from)
-		if err == nil {
-			rep = report{}
-			err = json.Unmarshal(text, &rep)
-		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", *from, err)
-		}
-	} else if err := measure(ctx, *only, &rep); err != nil {
+		rep, err = readReport(*from)
+	} else {
+		err = measure(ctx, *only, &rep)
+	}
+	if err != nil {
 		return err
 	}
 	if *to != "" {
-		text, err := json.MarshalIndent(rep, "", "  ")
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(*to, append(text, '\n'), 0o600); err != nil {
+		if err := rep.write(*to); err != nil {
 			return err
 		}
 	}
@@ -165,6 +147,39 @@ func command(ctx context.Context, args []string, out io.Writer) error {
 	return nil
 }
 
+func addFlags(flags *flag.FlagSet, s *settings) {
+	flags.IntVar(&s.Rounds, "rounds", 40, "get, decode: number of rounds")
+	flags.IntVar(&s.Calls, "calls", 250, "get: serial calls of a client per round; four times as many with goroutines")
+	flags.IntVar(&s.Parallel, "goroutines", 16, "get: number of goroutines")
+	flags.IntVar(&s.Contacts, "contacts", 100_000, "stream: contacts in the list")
+	flags.IntVar(&s.Streams, "streams", 7, "stream: number of rounds")
+	flags.IntVar(&s.Pages, "pages", 50, "pager: pages of the search")
+	flags.DurationVar(&s.Latency, "latency", 40*time.Millisecond, "pager: latency of the server")
+	flags.IntVar(&s.Pagers, "pagers", 3, "pager: number of rounds")
+	flags.IntVar(&s.Requests, "requests", 5000, "connections: requests of a client per round")
+	flags.IntVar(&s.Burst, "burst", 64, "connections: concurrent requests")
+	flags.IntVar(&s.Bursts, "bursts", 3, "connections: number of rounds")
+}
+
+func readReport(file string) (rep report, err error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return rep, err
+	}
+	if err := json.Unmarshal(text, &rep); err != nil {
+		return rep, fmt.Errorf("%s: %w", file, err)
+	}
+	return rep, nil
+}
+
+func (rep report) write(file string) error {
+	text, err := json.MarshalIndent(rep, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, append(text, '\n'), 0o600)
+}
+
 func measure(ctx context.Context, only string, rep *report) error {
 	chosen := sections
 	if only != "" {
@@ -172,7 +187,7 @@ func measure(ctx context.Context, only string, rep *report) error {
 		for name := range strings.SplitSeq(only, ",") {
 			i := slices.IndexFunc(sections, func(s section) bool { return s.name == name })
 			if i < 0 {
-				return fmt.Errorf("there is no section %q", name)
+				return fmt.Errorf("unknown section %q", name)
 			}
 			chosen = append(chosen, sections[i])
 		}

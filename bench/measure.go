@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// spread is the median of a value over the rounds, and the quartiles around it.
+// spread holds the median of a value over the rounds, and the quartiles.
 type spread struct {
 	Median float64 `json:"median"`
 	Low    float64 `json:"low"`
@@ -30,7 +30,7 @@ func spreadOf(values []float64) spread {
 	return spread{at(0.5), at(0.25), at(0.75)}
 }
 
-// sample is what one contender took in one round, for one call or record.
+// sample holds what a contender took in a round, per call or record.
 type sample struct{ seconds, cpu, allocs, bytes float64 }
 
 func seconds(s sample) float64 { return s.seconds }
@@ -38,7 +38,7 @@ func cpu(s sample) float64     { return s.cpu }
 func allocs(s sample) float64  { return s.allocs }
 func size(s sample) float64    { return s.bytes }
 
-// samples are those of one contender, a round each.
+// samples holds the samples of a contender, one for each round.
 type samples []sample
 
 func (all samples) spread(value func(sample) float64) spread {
@@ -49,20 +49,20 @@ func (all samples) spread(value func(sample) float64) spread {
 	return spreadOf(values)
 }
 
-// over holds each round against the other contender's of the same round: what else the
-// machine was doing then befell both.
+// over returns the ratios to another contender, round by round, because other load on the
+// machine affects both of them in the same round.
 func (all samples) over(other samples, value func(sample) float64) spread {
 	values := make([]float64, len(all))
 	for i, s := range all {
-		if values[i] = 1; value(other[i]) > 0 { // a system's clock may be too coarse for a round
+		if values[i] = 1; value(other[i]) > 0 { // the system's clock may be too coarse
 			values[i] = value(s) / value(other[i])
 		}
 	}
 	return spreadOf(values)
 }
 
-// interleave measures every contender once a round, each round starting with another one,
-// after a first round that does not count.
+// interleave measures all contenders once per round. Each round starts with another one,
+// and a first round is not counted.
 func interleave(ctx context.Context, rounds, contenders int, run func(i int) (sample, error)) ([]samples, error) {
 	all := make([]samples, contenders)
 	for round := range rounds + 1 {
@@ -83,7 +83,7 @@ func interleave(ctx context.Context, rounds, contenders int, run func(i int) (sa
 	return all, nil
 }
 
-// metered measures what run takes, for each of so many things it does.
+// metered measures what run takes, divided by the number of things that it does.
 func metered(things int, run func() error) (sample, error) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -100,8 +100,8 @@ func metered(things int, run func() error) (sample, error) {
 	}, err
 }
 
-// cpuTime is how long this process has been at work, in the kernel too. The server is
-// another one.
+// cpuTime returns the CPU time of this process, including the kernel. The server is
+// another process.
 func cpuTime() time.Duration {
 	var use syscall.Rusage
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &use) != nil {
@@ -110,7 +110,7 @@ func cpuTime() time.Duration {
 	return time.Duration(use.Utime.Nano() + use.Stime.Nano())
 }
 
-// repeat makes so many calls by so many goroutines.
+// repeat makes calls, distributed over goroutines.
 func repeat(ctx context.Context, c call, calls, goroutines int) error {
 	var (
 		left   atomic.Int64
@@ -135,7 +135,8 @@ func repeat(ctx context.Context, c call, calls, goroutines int) error {
 	return ctx.Err()
 }
 
-// newTransport has the settings of the SDK's own transport, for everybody else.
+// newTransport returns a transport with the settings of the SDK's own one, for the
+// others.
 func newTransport() *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.MaxIdleConnsPerHost, t.MaxIdleConns = 64, 256

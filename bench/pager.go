@@ -9,23 +9,23 @@ import (
 	"github.com/growthgenius/growthgenius-go"
 )
 
-// pagerRow is what a loop over a search takes that works so long on each page.
+// pagerRow holds what a loop over the pages of a search takes.
 type pagerRow struct {
-	Work     time.Duration `json:"work"`
+	Work     time.Duration `json:"work"` // on each page
 	Prefetch int           `json:"prefetch"`
 	Seconds  spread        `json:"seconds"`
 	OfTime   spread        `json:"of_time"` // of the loop without prefetch
-	Floor    float64       `json:"floor"`   // seconds: nobody can be faster
+	Floor    float64       `json:"floor"`   // least possible seconds
 }
 
-// works are in terms of the server's latency.
+// works holds how long the loop works on each page, given the server's latency.
 var works = []func(latency time.Duration) time.Duration{
 	func(latency time.Duration) time.Duration { return latency },
 	func(latency time.Duration) time.Duration { return latency / 4 },
 	func(time.Duration) time.Duration { return 0 },
 }
 
-// prefetches are how many pages are asked for ahead, the loop without that first.
+// prefetches holds how many pages are requested ahead, starting with none.
 var prefetches = []int{-1, 1, 4}
 
 func measurePager(ctx context.Context, s settings) ([]pagerRow, error) {
@@ -58,8 +58,8 @@ func measurePager(ctx context.Context, s settings) ([]pagerRow, error) {
 	return rows, nil
 }
 
-// floor is how long the loop takes if nothing but the server and the work takes time: a page
-// is asked for once the page so many before it is handed over.
+// floor returns how long the loop takes if only the server and the work take time. Page i
+// is requested when page i-prefetch is handed to the loop.
 func (s settings) floor(work time.Duration, prefetch int) time.Duration {
 	handed := make([]time.Duration, s.Pages)
 	handed[0] = s.Latency
@@ -86,7 +86,7 @@ func pageThrough(ctx context.Context, client *growthgenius.Client, pages int, wo
 		}
 	}
 	if n != pages*pageSize {
-		return fmt.Errorf("%d contacts came of %d", n, pages*pageSize)
+		return fmt.Errorf("got %d contacts, want %d", n, pages*pageSize)
 	}
 	return nil
 }

@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// plainContact is the contact as hand-written code has it: the 58 fields of
-// growthgenius.Contact, ids as integers, no methods, and nowhere to keep what is unknown.
+// plainContact is a contact as in hand-written code: the 58 fields of
+// growthgenius.Contact, with ids as integers, without methods, and without unknown
+// fields.
 type plainContact struct {
 	ID                  int64           `json:"id"`
 	Name                string          `json:"name"`
@@ -73,7 +74,7 @@ type plainAccount struct {
 	Status string `json:"status"`
 }
 
-// plainEnvelope, plainList and plainPage are the answers that contacts come in.
+// plainEnvelope, plainList and plainPage are the responses with contacts.
 type (
 	plainEnvelope struct {
 		Contact plainContact `json:"contact"`

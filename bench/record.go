@@ -14,7 +14,7 @@ import (
 //go:embed payloads
 var payloadFiles embed.FS
 
-// payload is an answer as it is sent, without blanks.
+// payload returns a response as it is sent, without white space.
 func payload(name string) ([]byte, error) {
 	text, err := payloadFiles.ReadFile("payloads/" + name + ".json")
 	if err != nil {
@@ -25,16 +25,16 @@ func payload(name string) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// record makes contacts of the reference's sample. What is a person's own differs from one
-// to the next, as it does in life: a decoder that remembers texts must not profit from a
-// benchmark that always sends the same.
+// record makes contacts from the reference's sample. Personal data differs from contact
+// to contact, as in reality: a benchmark with equal contacts would favor a decoder that
+// caches strings.
 type record struct {
-	pieces [][]byte // what stands between the places where the contacts differ
-	ids    []bool   // whether the id stands behind a piece, or else its last six digits
+	pieces [][]byte // the text between the places in which the contacts differ
+	ids    []bool   // whether the id follows the piece, or else its last six digits
 }
 
-// differences are what the sample has, and what takes its place: # is the id, ~ its last
-// six digits.
+// differences replaces text of the sample by placeholders: # is the id, ~ its last six
+// digits.
 var differences = strings.NewReplacer(
 	`"id":1102755`, `"id":#`,
 	`"prospect_id":236811124`, `"prospect_id":236~`,
@@ -82,15 +82,15 @@ func (r record) append(b []byte, id int) []byte {
 	return append(b, r.pieces[len(r.ids)]...)
 }
 
-// single is the answer of a GET of one contact.
+// single returns the response to a GET of a contact.
 func (r record) single(id int) []byte {
 	return append(r.append([]byte(`{"contact":`), id), '}')
 }
 
-// list writes the answer of a list of n contacts, with ids from 1, without holding it.
+// list writes a list of n contacts, with ids from 1, without holding it in memory.
 func (r record) list(w io.Writer, n int) error {
 	buf := bufio.NewWriterSize(w, 64<<10)
-	_, _ = buf.WriteString(`{"contacts":[`) // Flush has the first error of all
+	_, _ = buf.WriteString(`{"contacts":[`) // Flush returns the first error
 	var item []byte
 	for i := range n {
 		item = item[:0]
@@ -104,7 +104,7 @@ func (r record) list(w io.Writer, n int) error {
 	return buf.Flush()
 }
 
-// page is a page of a search that finds so many contacts, with ids from 1.
+// page returns a page of a search that finds total contacts, with ids from 1.
 func (r record) page(number, size, total int) []byte {
 	b := []byte(`{"contacts":[`)
 	skip := (number - 1) * size
@@ -119,14 +119,14 @@ func (r record) page(number, size, total int) []byte {
 		number, size, total, (total+size-1)/size)
 }
 
-// people are the contacts that calls of one contact ask for, one after the other.
+// people is the number of contacts that are requested in turn, with ids from firstID.
 const (
 	people  = 1000
 	firstID = 1102755
 )
 
-// everybody has the answers of people, so that making them is not part of what is measured.
-func (r record) everybody() [][]byte {
+// singles returns the responses for all people, so that making them is not measured.
+func (r record) singles() [][]byte {
 	all := make([][]byte, people)
 	for i := range all {
 		all[i] = r.single(firstID + i)

@@ -32,21 +32,21 @@ const (
 	floor       = "net/http, body discarded"
 )
 
-// call makes one GET and fails unless the record that was asked for comes back.
+// call makes a GET and returns an error unless it gets the requested record.
 type call func(ctx context.Context) error
 
-// client is a way to make that GET: an SDK, a library, or a few lines by hand.
+// client is a way to make that GET: an SDK, a library, or hand-written code.
 type client struct {
 	name    string
-	module  string // whose version the results name
-	payload string // the answer, a file of payloads
-	// connect sets the client up; without an http.Client it gets what it takes by default.
+	module  string // whose version is part of the results
+	payload string // the response, a file in payloads
+	// connect sets the client up. If hc is nil the client uses its default.
 	connect func(base string, hc *http.Client) (call, error)
 }
 
 const apiKey = "0123456789abcdef"
 
-// clients are in the order of the tables, each payload's hand-written code first.
+// clients is in the order of the tables. Hand-written code is the first of each payload.
 var clients = []client{
 	{name: handWritten, payload: ours, connect: connectByHand},
 	{name: ours, payload: ours, connect: connectOurs},
@@ -69,7 +69,7 @@ var clients = []client{
 	{name: "hcloud-go", module: "github.com/hetznercloud/hcloud-go/v2", payload: "hcloud-go", connect: connectHCloud},
 }
 
-// byHand is what people write: a request, a header, the status, encoding/json.
+// byHand is what people write by hand: a request, headers, the status, encoding/json.
 func byHand[T any](ctx context.Context, hc *http.Client, url string, right func(*T) bool) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
@@ -96,7 +96,7 @@ func byHand[T any](ctx context.Context, hc *http.Client, url string, right func(
 	return check(right(v))
 }
 
-// byHandOn asks for the same record each time.
+// byHandOn returns a client by hand that always gets the same record.
 func byHandOn[T any](path string, right func(*T) bool) func(base string, hc *http.Client) (call, error) {
 	return func(base string, hc *http.Client) (call, error) {
 		hc = orDefault(hc)
@@ -113,13 +113,13 @@ func connectByHand(base string, hc *http.Client) (call, error) {
 	}, nil
 }
 
-// inTurn gives the id of one contact after the other.
+// inTurn returns a function that returns the ids of all people in turn.
 func inTurn() func() int {
 	var n atomic.Uint32
 	return func() int { return firstID + int(n.Add(1)%people) }
 }
 
-// connectFloor is what no client can do without.
+// connectFloor does only what every client has to do.
 func connectFloor(base string, hc *http.Client) (call, error) {
 	hc = orDefault(hc)
 	next := inTurn()
@@ -300,7 +300,8 @@ func connectGitLab(base string, hc *http.Client) (call, error) {
 }
 
 func connectStripe(base string, hc *http.Client) (call, error) {
-	// It takes no prefix before /v1; the server knows its paths without one too.
+	// It does not accept a prefix before /v1, so the server has its paths without one,
+	// too.
 	base = strings.TrimSuffix(base, "/stripe-go")
 	backends := stripe.NewBackendsWithConfig(&stripe.BackendConfig{URL: stripe.String(base), HTTPClient: hc})
 	c := stripe.NewClient(apiKey, stripe.WithBackends(backends))
@@ -352,7 +353,7 @@ func orDefault(hc *http.Client) *http.Client {
 
 func check(right bool) error {
 	if !right {
-		return errors.New("another record came than the one asked for")
+		return errors.New("the response is not the requested record")
 	}
 	return nil
 }

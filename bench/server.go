@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// newHandler serves every payload under its name, lists of any length under
-// /list/{length}, and searches of any number of pages, after a wait, under
+// newHandler returns a handler with each payload under its name, with lists of any length
+// under /list/{length}, and with searches of any number of pages, delayed by wait, under
 // /search/{pages}/{wait}.
 func newHandler() (http.Handler, error) {
 	mux := http.NewServeMux()
@@ -25,14 +25,14 @@ func newHandler() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	everybody := r.everybody()
+	singles := r.singles()
 	mux.HandleFunc("GET /"+ours+"/contacts/{id}", func(w http.ResponseWriter, req *http.Request) {
 		id, err := strconv.Atoi(req.PathValue("id"))
 		if err != nil || id < firstID || id >= firstID+people {
 			http.NotFound(w, req)
 			return
 		}
-		reply(w, everybody[id-firstID])
+		reply(w, singles[id-firstID])
 	})
 	for _, c := range clients {
 		if c.name != handWritten || c.payload == ours {
@@ -58,12 +58,12 @@ func newHandler() (http.Handler, error) {
 		_ = r.list(w, n)
 	})
 	mux.HandleFunc("POST /search/{pages}/{wait}/contacts/search", func(w http.ResponseWriter, req *http.Request) {
-		var asked struct {
+		var search struct {
 			Page int `json:"page"`
 		}
 		pages, err := strconv.Atoi(req.PathValue("pages"))
 		wait, waitErr := time.ParseDuration(req.PathValue("wait"))
-		if err = errors.Join(err, waitErr, json.NewDecoder(req.Body).Decode(&asked)); err != nil {
+		if err = errors.Join(err, waitErr, json.NewDecoder(req.Body).Decode(&search)); err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
@@ -71,7 +71,7 @@ func newHandler() (http.Handler, error) {
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write(r.page(max(1, asked.Page), pageSize, pages*pageSize))
+		_, _ = w.Write(r.page(max(1, search.Page), pageSize, pages*pageSize))
 	})
 	return mux, nil
 }
@@ -81,7 +81,7 @@ const pageSize = 25
 func reply(w http.ResponseWriter, body []byte) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	_, _ = w.Write(body) // nobody is left to tell
+	_, _ = w.Write(body) // an error means that the client is gone
 }
 
 func sleep(ctx context.Context, d time.Duration) bool {
@@ -95,8 +95,8 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// serveEnv makes this program the server: what is measured must not have the server's
-// allocations in it.
+// serveEnv is the environment variable that makes this program the server. The server is
+// a process of its own, so that its allocations are not measured.
 const serveEnv = "GROWTHGENIUS_BENCH_SERVE"
 
 // serve prints its address and serves until its standard input ends.
@@ -123,13 +123,13 @@ func serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	return nil
 }
 
-// startServer runs the server in a process of its own.
+// startServer starts the server in a process of its own.
 func startServer(ctx context.Context) (url string, stop func(), err error) {
 	self, err := os.Executable()
 	if err != nil {
 		return "", nil, err
 	}
-	child := exec.CommandContext(ctx, self) //nolint:gosec // this very program
+	child := exec.CommandContext(ctx, self) //nolint:gosec // the program itself
 	child.Env = append(os.Environ(), serveEnv+"=1")
 	child.Stderr = os.Stderr
 	in, err := child.StdinPipe()

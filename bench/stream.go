@@ -14,17 +14,17 @@ import (
 	"github.com/growthgenius/growthgenius-go"
 )
 
-// streamRow is what one way to read the long list takes.
+// streamRow holds what a way to read the long list takes.
 type streamRow struct {
 	Reader  string  `json:"reader"`
 	Seconds spread  `json:"seconds"`
 	OfTime  spread  `json:"of_time"`
-	First   spread  `json:"first"` // seconds to the first contact; 0 where there is none
+	First   spread  `json:"first"` // seconds to the first contact; 0 if it does not decode contacts
 	Peak    float64 `json:"peak"`  // bytes of live heap above the start
 }
 
-// reader reads the list at url and returns how many contacts it found. It calls first at
-// the first of them, and done at the end, with everything it holds still held.
+// reader is a way to read the list at url. It calls first after the first contact, and
+// done at the end, before it releases memory. It returns the number of contacts.
 type reader struct {
 	name string
 	read func(ctx context.Context, url string, hc *http.Client, first, done func()) (contacts int, err error)
@@ -136,7 +136,7 @@ func measureStream(ctx context.Context, s settings) ([]streamRow, error) {
 	read := func(i int, first, done func()) error {
 		n, err := readers[i].read(ctx, url, hc, first, done)
 		if err == nil && n != s.Contacts && readers[i].name != floor {
-			err = fmt.Errorf("%d contacts came of %d", n, s.Contacts)
+			err = fmt.Errorf("got %d contacts, want %d", n, s.Contacts)
 		}
 		if err != nil {
 			err = fmt.Errorf("%s: %w", readers[i].name, err)
@@ -144,7 +144,7 @@ func measureStream(ctx context.Context, s settings) ([]streamRow, error) {
 		return err
 	}
 	taken, err := interleave(ctx, s.Streams, len(readers), func(i int) (sample, error) {
-		runtime.GC() // what the one before left is not this one's to clear away
+		runtime.GC() // the garbage of the reader before must not be collected in this one's time
 		begun := time.Now()
 		return metered(1, func() error {
 			return read(i, func() { firsts[i] = append(firsts[i], time.Since(begun).Seconds()) }, func() {})
@@ -166,8 +166,8 @@ func measureStream(ctx context.Context, s settings) ([]streamRow, error) {
 	return rows, nil
 }
 
-// peakHeap is the most live heap above the start while run runs: by samples every few
-// milliseconds, and those that run takes itself.
+// peakHeap returns the largest live heap during run, above that at its start. It is
+// sampled every few milliseconds, and when run calls sample.
 func peakHeap(run func(sample func()) error) (float64, error) {
 	start := liveHeap()
 	peaks := make(chan uint64)
@@ -192,7 +192,7 @@ func peakHeap(run func(sample func()) error) (float64, error) {
 	return float64(max(own, <-peaks, start) - start), err
 }
 
-// liveHeap collects garbage and returns how many bytes were still in use.
+// liveHeap collects garbage and returns the bytes that are still in use.
 func liveHeap() uint64 {
 	runtime.GC()
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}

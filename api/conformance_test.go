@@ -21,15 +21,15 @@ import (
 	"github.com/growthgenius/growthgenius-go/growthgeniustest"
 )
 
-// validator is a transport that holds each request and each answer to the document.
+// validator is a transport that checks each request and response against the document.
 type validator struct {
 	router routers.Router
 	key    string
 	next   http.RoundTripper
 
-	mu         sync.Mutex
+	mu         sync.Mutex // guards the fields below
 	violations []error
-	operations map[string]int // how often each was called and answered with success
+	operations map[string]int // how often each one succeeded
 }
 
 func newValidator(t *testing.T, srv *growthgeniustest.Server) *validator {
@@ -66,14 +66,14 @@ func (v *validator) RoundTrip(req *http.Request) (*http.Response, error) {
 	if roundTripErr != nil {
 		return nil, roundTripErr
 	}
-	answer, readErr := io.ReadAll(res.Body)
+	responseBody, readErr := io.ReadAll(res.Body)
 	_ = res.Body.Close()
-	res.Body = io.NopCloser(bytes.NewReader(answer))
+	res.Body = io.NopCloser(bytes.NewReader(responseBody))
 	if readErr != nil {
 		return nil, readErr
 	}
 	if input != nil {
-		v.report(req, v.response(req.Context(), input, res, answer))
+		v.report(req, v.response(req.Context(), input, res, responseBody))
 		if res.StatusCode < 300 {
 			v.mu.Lock()
 			v.operations[input.Route.Operation.OperationID]++
@@ -83,7 +83,7 @@ func (v *validator) RoundTrip(req *http.Request) (*http.Response, error) {
 	return res, nil
 }
 
-// request validates a request, and that it has no query parameter of its own invention.
+// request validates a request. It rejects query parameters that are not in the document.
 func (v *validator) request(req *http.Request) (*openapi3filter.RequestValidationInput, error) {
 	route, params, err := v.router.FindRoute(req)
 	if err != nil {
@@ -97,7 +97,7 @@ func (v *validator) request(req *http.Request) (*openapi3filter.RequestValidatio
 			IncludeResponseStatus:             true,
 			AuthenticationFunc: func(_ context.Context, auth *openapi3filter.AuthenticationInput) error {
 				if got := auth.RequestValidationInput.Request.Header.Values(auth.SecurityScheme.Name); len(got) != 1 || got[0] != v.key {
-					return errors.New("the header does not hold the raw key")
+					return errors.New("the header is not the API key itself")
 				}
 				return nil
 			},
@@ -134,7 +134,8 @@ func (v *validator) report(req *http.Request, err error) {
 	v.violations = append(v.violations, fmt.Errorf("%s %s: %w", req.Method, req.URL.RequestURI(), err))
 }
 
-// Every method of the SDK under every shape of the server: all that goes over the wire is as the document says.
+// TestConformance calls all methods of the SDK with all shapes of the server, and checks
+// all requests and responses against the document.
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	type options = []growthgeniustest.ServerOption
@@ -175,7 +176,7 @@ func TestConformance(t *testing.T) {
 				}
 			}
 			if name == "single user" && v.operations["getCurrentUser"] == 0 {
-				t.Error("the single user was never asked for")
+				t.Error("getCurrentUser was never called")
 			}
 		})
 	}
@@ -299,7 +300,8 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// The validator finds what is wrong: else the test above proves nothing.
+// TestTheValidatorCatches checks that the validator finds errors. Otherwise
+// TestConformance would prove nothing.
 func TestTheValidatorCatches(t *testing.T) {
 	t.Parallel()
 	const key = "the-key"
@@ -309,21 +311,21 @@ func TestTheValidatorCatches(t *testing.T) {
 	}{
 		"no user_id":       {method: "GET", path: "/contacts/7"},
 		"no key":           {method: "GET", path: "/users", key: "-"},
-		"a scheme word":    {method: "GET", path: "/users", key: "Bearer " + key},
+		"a scheme":         {method: "GET", path: "/users", key: "Bearer " + key},
 		"unknown path":     {method: "GET", path: "/prospects?user_id=1"},
 		"unknown method":   {method: "PUT", path: "/contacts/7?user_id=1", body: `{"contact":{"city":"Rome"}}`},
 		"unknown query":    {method: "GET", path: "/contacts/7?user_id=1&api_key=x"},
 		"no bounds":        {method: "GET", path: "/contacts?user_id=1"},
 		"odd bound":        {method: "GET", path: "/contacts?user_id=1&from=today&to=2021-01-01T00:00:00Z"},
 		"no envelope":      {method: "POST", path: "/contacts?user_id=1", body: `{"city":"Rome"}`},
-		"misspelt field":   {method: "POST", path: "/contacts?user_id=1", body: `{"contact":{"fist_name":"Elon"}}`},
+		"misspelled field": {method: "POST", path: "/contacts?user_id=1", body: `{"contact":{"fist_name":"Elon"}}`},
 		"odd type":         {method: "PATCH", path: "/contacts/7?user_id=1", body: `{"contact":{"city":5}}`},
 		"key in the body":  {method: "POST", path: "/contacts/search?user_id=1", body: `{"api_key":"x"}`},
 		"empty input":      {method: "PATCH", path: "/messages/7?user_id=1", body: `{"message":{}}`},
 		"body on a get":    {method: "GET", path: "/contacts/7?user_id=1", body: `{"contact":{"city":"Rome"}}`},
-		"answer of a page": {method: "GET", path: "/contacts/7?user_id=1", fault: growthgeniustest.Fault{Effect: growthgeniustest.HTMLPage}},
-		"odd answer":       {method: "GET", path: "/contacts/7?user_id=1", fault: growthgeniustest.Fault{Status: 200, Body: `{"contact":{"id":7,"city":5}}`}},
-		"empty answer":     {method: "GET", path: "/contacts/7?user_id=1", fault: growthgeniustest.Fault{Status: 200, Body: `{}`}},
+		"an HTML page":     {method: "GET", path: "/contacts/7?user_id=1", fault: growthgeniustest.Fault{Effect: growthgeniustest.HTMLPage}},
+		"odd response":     {method: "GET", path: "/contacts/7?user_id=1", fault: growthgeniustest.Fault{Status: 200, Body: `{"contact":{"id":7,"city":5}}`}},
+		"empty response":   {method: "GET", path: "/contacts/7?user_id=1", fault: growthgeniustest.Fault{Status: 200, Body: `{}`}},
 		"odd error":        {method: "GET", path: "/contacts/7?user_id=1", fault: growthgeniustest.Fault{Status: 500, Body: `{"oops":1}`}},
 		"error as success": {method: "GET", path: "/companies/find?user_id=1&domain=tesla.com", fault: growthgeniustest.Fault{Status: 200, Body: `{"error":"no"}`}},
 		"unknown status":   {method: "GET", path: "/contacts/7?user_id=1", fault: growthgeniustest.Fault{Status: 201, Body: `{"contact":{"id":7}}`}},
@@ -356,7 +358,7 @@ func TestTheValidatorCatches(t *testing.T) {
 			}
 			_ = res.Body.Close()
 			if len(v.violations) == 0 {
-				t.Error("nothing was found wrong")
+				t.Error("no violation was found")
 			}
 		})
 	}

@@ -27,7 +27,7 @@ func document(t *testing.T) *openapi3.T {
 	return doc
 }
 
-// operation finds an operation by its id.
+// operation returns the operation with the id.
 func operation(t *testing.T, doc *openapi3.T, id string) *openapi3.Operation {
 	t.Helper()
 	for _, item := range doc.Paths.Map() {
@@ -37,7 +37,7 @@ func operation(t *testing.T, doc *openapi3.T, id string) *openapi3.Operation {
 			}
 		}
 	}
-	t.Fatalf("there is no operation %s", id)
+	t.Fatalf("no operation %s", id)
 	return nil
 }
 
@@ -76,7 +76,7 @@ func TestEverythingSaysWhereItIsFrom(t *testing.T) {
 	}
 	for source, want := range map[string]int{"documented": 150, "later": 150, "inferred": 20} {
 		if counts[source] < want {
-			t.Errorf("%d marks of %s: the walk does not reach everything", counts[source], source)
+			t.Errorf("only %d parts are %s: the walk does not reach all of them", counts[source], source)
 		}
 	}
 }
@@ -87,7 +87,8 @@ func schemas(where string, content openapi3.Content, check func(string, map[stri
 	}
 }
 
-// properties checks every property in a schema at any depth. What is behind a reference is checked where it stands.
+// properties checks all properties of a schema, at any depth. It does not follow
+// references: the schemas behind them are checked on their own.
 func properties(where string, s *openapi3.SchemaRef, check func(string, map[string]any)) {
 	if s == nil || s.Ref != "" {
 		return
@@ -109,11 +110,11 @@ func properties(where string, s *openapi3.SchemaRef, check func(string, map[stri
 	properties(where+"{}", s.Value.AdditionalProperties.Schema, check)
 }
 
-// samples is each file of testdata and what of the document it is a sample of.
+// samples maps each file of testdata to the part of the document that describes it.
 var samples = map[string]struct {
 	operation string
 	request   bool
-	schema    string // in place of an operation
+	schema    string // instead of an operation
 }{
 	"users.json":                   {operation: "listUsers"},
 	"user_single.json":             {operation: "getCurrentUser"},
@@ -165,11 +166,11 @@ func TestSamples(t *testing.T) {
 				t.Error(err)
 			}
 			if err := schema.VisitJSON(map[string]any{"unheard_of": 1}); err == nil {
-				t.Error("the schema takes anything")
+				t.Error("the schema accepts anything")
 			}
 		})
 	}
-	// No file is left out.
+	// All files of testdata must be in samples.
 	for _, pattern := range []string{"*.json", "*/*.json"} {
 		files, err := filepath.Glob(filepath.Join(root, pattern))
 		if err != nil {
@@ -179,7 +180,7 @@ func TestSamples(t *testing.T) {
 			name, _ := filepath.Rel(root, file)
 			name = filepath.ToSlash(name)
 			if _, ok := samples[name]; !ok && !strings.HasPrefix(name, "golden/") {
-				t.Errorf("%s is held to no schema", name)
+				t.Errorf("%s is not in samples", name)
 			}
 		}
 	}

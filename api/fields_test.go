@@ -15,13 +15,13 @@ import (
 	"github.com/growthgenius/growthgenius-go"
 )
 
-// The schemas and the SDK's types have the same fields, both ways.
+// TestFieldsAreTheSDKs checks that the schemas and the SDK's types have the same fields.
 func TestFieldsAreTheSDKs(t *testing.T) {
 	t.Parallel()
 	doc := document(t)
 	for name, c := range map[string]struct {
 		of      reflect.Type
-		without []string // fields of the type that are the SDK's own, or another schema's
+		without []string // fields of the type that are not in the schema
 	}{
 		"User":              {of: reflect.TypeFor[growthgenius.User]()},
 		"Contact":           {of: reflect.TypeFor[growthgenius.Contact]()},
@@ -48,7 +48,7 @@ func TestFieldsAreTheSDKs(t *testing.T) {
 	} {
 		schema := doc.Components.Schemas[name]
 		if schema == nil {
-			t.Errorf("there is no schema %s", name)
+			t.Errorf("no schema %s", name)
 			continue
 		}
 		var fields []string
@@ -74,7 +74,8 @@ func TestFieldsAreTheSDKs(t *testing.T) {
 	same(t, "findPerson's query", query, tags(reflect.TypeFor[growthgenius.PersonQuery](), "url"))
 }
 
-// The samples that hold whole records hold every field of their schema, and no other.
+// TestSamplesAreWhole checks that samples of whole records have exactly the fields of
+// their schema.
 func TestSamplesAreWhole(t *testing.T) {
 	t.Parallel()
 	doc := document(t)
@@ -110,7 +111,8 @@ func TestSamplesAreWhole(t *testing.T) {
 	}
 }
 
-// whole checks a value against the properties of its schema, the records inside it too.
+// whole checks that a value, and all records in it, have exactly the properties of the
+// schema.
 func whole(t *testing.T, where string, v any, schema *openapi3.SchemaRef) {
 	t.Helper()
 	switch v := v.(type) {
@@ -123,7 +125,7 @@ func whole(t *testing.T, where string, v any, schema *openapi3.SchemaRef) {
 			schema = schema.Value.AnyOf[0]
 		}
 		have := slices.Sorted(maps.Keys(v))
-		if strings.HasSuffix(where, "school.location") { // seen in fewer fields than other places
+		if strings.HasSuffix(where, "school.location") { // has fewer fields than other places
 			return
 		}
 		same(t, where, have, slices.Sorted(maps.Keys(schema.Value.Properties)))
@@ -139,7 +141,7 @@ func same(t *testing.T, what string, got, want []string) {
 	t.Helper()
 	for _, name := range got {
 		if !slices.Contains(want, name) {
-			t.Errorf("%s: %s is on one side only", what, name)
+			t.Errorf("%s: unexpected %s", what, name)
 		}
 	}
 	for _, name := range want {
@@ -149,7 +151,7 @@ func same(t *testing.T, what string, got, want []string) {
 	}
 }
 
-// tags gives the names in a struct's tags.
+// tags returns the sorted names in the tags of a struct.
 func tags(of reflect.Type, key string) []string {
 	var names []string
 	for field := range of.Fields() {

@@ -2,4 +2,5 @@
 // this repository, for the one call that is measured.
 package oapi
 
-//go:generate go run github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen@v2.8.2 -config config.yaml ../../../api/openapi.yaml
+//go:generate go -C loose run github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen@v2.8.2 -config config.yaml ../../../../api/openapi.yaml
+//go:generate go -C plain run github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen@v2.8.2 -config config.yaml ../../../../api/openapi.yaml

@@ -16,12 +16,12 @@ import (
 	"github.com/oapi-codegen/runtime"
 )
 
-// Contact A person the team has added to its database: 58 fields.
+// Contact A person whom the team has added to its database: 58 fields.
 type Contact struct {
 	// AnnualRevenue A range as text, such as "$1-$10 million".
 	AnnualRevenue *string `json:"annual_revenue,omitempty"`
 
-	// BadDataReason Only ever seen null; text is inferred.
+	// BadDataReason Always null in the samples; the type is inferred.
 	BadDataReason  *string `json:"bad_data_reason,omitempty"`
 	City           *string `json:"city,omitempty"`
 	CompanyAddress *string `json:"company_address,omitempty"`
@@ -34,7 +34,7 @@ type Contact struct {
 	CompanyNameInformal *string `json:"company_name_informal,omitempty"`
 	CompanyState        *string `json:"company_state,omitempty"`
 
-	// ContactAccount The account the contact belongs to.
+	// ContactAccount The account that the contact belongs to.
 	ContactAccount   *Contact_ContactAccount   `json:"contact_account,omitempty"`
 	ContactAccountId *Contact_ContactAccountId `json:"contact_account_id,omitempty"`
 	CorporatePhone   *string                   `json:"corporate_phone,omitempty"`
@@ -43,34 +43,34 @@ type Contact struct {
 	// CreatedAt When the contact was created, by the server's clock.
 	CreatedAt *time.Time `json:"created_at,omitempty"`
 
-	// Custom1 Only ever seen null; text is inferred.
+	// Custom1 Always null in the samples; the type is inferred.
 	Custom1 *string `json:"custom1,omitempty"`
 
-	// Custom2 Only ever seen null; text is inferred.
+	// Custom2 Always null in the samples; the type is inferred.
 	Custom2 *string `json:"custom2,omitempty"`
 
-	// Custom3 Only ever seen null; text is inferred.
+	// Custom3 Always null in the samples; the type is inferred.
 	Custom3 *string `json:"custom3,omitempty"`
 
-	// Custom4 Only ever seen null; text is inferred.
+	// Custom4 Always null in the samples; the type is inferred.
 	Custom4 *string `json:"custom4,omitempty"`
 
-	// Custom5 Only ever seen null; text is inferred.
+	// Custom5 Always null in the samples; the type is inferred.
 	Custom5 *string `json:"custom5,omitempty"`
 
-	// Custom6 Only ever seen null; text is inferred.
+	// Custom6 Always null in the samples; the type is inferred.
 	Custom6 *string `json:"custom6,omitempty"`
 
-	// Custom7 Only ever seen null; text is inferred.
+	// Custom7 Always null in the samples; the type is inferred.
 	Custom7 *string `json:"custom7,omitempty"`
 
-	// Custom8 Only ever seen null; text is inferred.
+	// Custom8 Always null in the samples; the type is inferred.
 	Custom8 *string `json:"custom8,omitempty"`
 
-	// Custom9 Only ever seen null; text is inferred.
+	// Custom9 Always null in the samples; the type is inferred.
 	Custom9 *string `json:"custom9,omitempty"`
 
-	// Email Not unique; nothing is deduplicated.
+	// Email Not unique: there is no deduplication.
 	Email           *string `json:"email,omitempty"`
 	EmailConfidence *int    `json:"email_confidence,omitempty"`
 
@@ -89,10 +89,10 @@ type Contact struct {
 	Id       ID      `json:"id"`
 	Industry *string `json:"industry,omitempty"`
 
-	// Keywords Separated by commas.
+	// Keywords Comma-separated.
 	Keywords *string `json:"keywords,omitempty"`
 
-	// LabelNames Only ever seen null; its type is unknown.
+	// LabelNames Always null in the samples; its type is unknown.
 	LabelNames interface{} `json:"label_names,omitempty"`
 	LastName   *string     `json:"last_name,omitempty"`
 
@@ -100,10 +100,10 @@ type Contact struct {
 	LinkedinUrl      *string `json:"linkedin_url,omitempty"`
 	LinkedinUsername *string `json:"linkedin_username,omitempty"`
 
-	// Lists Only ever seen null; its type is unknown.
+	// Lists Always null in the samples; its type is unknown.
 	Lists interface{} `json:"lists,omitempty"`
 
-	// MobilePhone The text "NaN" occurs.
+	// MobilePhone It may be the text "NaN".
 	MobilePhone    *string             `json:"mobile_phone,omitempty"`
 	Name           *string             `json:"name,omitempty"`
 	OtherPhone     *string             `json:"other_phone,omitempty"`
@@ -117,32 +117,32 @@ type Contact struct {
 	// Status Such as "Ongoing".
 	Status *string `json:"status,omitempty"`
 
-	// Technologies Separated by commas, or empty.
+	// Technologies Comma-separated, or empty.
 	Technologies *string `json:"technologies,omitempty"`
 
 	// Title The job title.
 	Title      *string `json:"title,omitempty"`
 	TwitterUrl *string `json:"twitter_url,omitempty"`
 
-	// UnstructuredData Only ever seen null; its type is unknown.
+	// UnstructuredData Always null in the samples; its type is unknown.
 	UnstructuredData interface{} `json:"unstructured_data,omitempty"`
 
 	// UpdatedAt When the contact was last updated, by the server's clock.
 	UpdatedAt *time.Time `json:"updated_at,omitempty"`
 
-	// UploadIdentifier Only ever seen null; text is inferred.
+	// UploadIdentifier Always null in the samples; the type is inferred.
 	UploadIdentifier *string `json:"upload_identifier,omitempty"`
 
 	// UserId The user who owns the contact, not the acting user of the call.
 	UserId *Contact_UserId `json:"user_id,omitempty"`
 
-	// Website The company's, without a scheme in the samples.
+	// Website The URL of the company, without a scheme in the samples.
 	Website              *string                `json:"website,omitempty"`
 	WorkPhone            *string                `json:"work_phone,omitempty"`
 	AdditionalProperties map[string]interface{} `json:"-"`
 }
 
-// Contact_ContactAccount The account the contact belongs to.
+// Contact_ContactAccount The account that the contact belongs to.
 type Contact_ContactAccount struct {
 	union json.RawMessage
 }
@@ -162,7 +162,7 @@ type Contact_UserId struct {
 	union json.RawMessage
 }
 
-// ContactAccount The account a contact belongs to.
+// ContactAccount The account that a contact belongs to.
 type ContactAccount struct {
 	Id *ContactAccount_Id `json:"id,omitempty"`
 
@@ -176,7 +176,7 @@ type ContactAccount_Id struct {
 	union json.RawMessage
 }
 
-// ContactEnvelope One contact under its name (documented), or as a list of one under the plural (inferred).
+// ContactEnvelope A contact under the singular name (documented), or in a list of one under the plural name (inferred).
 type ContactEnvelope struct {
 	union json.RawMessage
 }
@@ -191,7 +191,7 @@ type ContactEnvelope1 struct {
 	Contacts []Contact `json:"contacts"`
 }
 
-// Error No error body is documented. Text and HTML occur too.
+// Error No error body is documented. Responses with text and HTML occur, too.
 type Error struct {
 	union json.RawMessage
 }
@@ -230,7 +230,7 @@ type Error5 struct {
 	ErrorMessage string `json:"error_message"`
 }
 
-// ID An id: an integer in most samples, UUID text in the search sample.
+// ID An id: an integer in most samples, a UUID in the search sample.
 type ID struct {
 	union json.RawMessage
 }
@@ -241,15 +241,15 @@ type ID0 = int64
 // ID1 defines model for ID.1.
 type ID1 = string
 
-// ActingUser An id: an integer in most samples, UUID text in the search sample.
+// ActingUser An id: an integer in most samples, a UUID in the search sample.
 type ActingUser = ID
 
-// Id An id: an integer in most samples, UUID text in the search sample.
+// Id An id: an integer in most samples, a UUID in the search sample.
 type Id = ID
 
 // GetContactParams defines parameters for GetContact.
 type GetContactParams struct {
-	// UserId Who acts. Not the record's own user_id.
+	// UserId The acting user. It is not the user_id of the record.
 	UserId ActingUser `form:"user_id" json:"user_id"`
 }
 

@@ -279,10 +279,10 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 // TestNoRedirectEvenIfTheClientWantsThem: the CheckRedirect of a given client is not used.
 func TestNoRedirectEvenIfTheClientWantsThem(t *testing.T) {
 	t.Parallel()
-	c, srv := testkit.Serve(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/users", http.StatusFound) })
+	_, srv := testkit.Serve(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/users", http.StatusFound) })
 	hc := srv.Client()
 	hc.CheckRedirect = func(*http.Request, []*http.Request) error { return nil }
-	c = testkit.OneShot(t, growthgenius.WithBaseURL(srv.URL), growthgenius.WithHTTPClient(hc))
+	c := testkit.OneShot(t, growthgenius.WithBaseURL(srv.URL), growthgenius.WithHTTPClient(hc))
 	_, err := c.Contacts.Get(t.Context(), "1")
 	testkit.OnlyIs(t, err, growthgenius.ErrRedirected)
 }

@@ -29,8 +29,6 @@ func TestCensor(t *testing.T) {
 // TestClientsAreCensored: what the clients of this package log reaches the censor, with a
 // logger of the test's own and without.
 func TestClientsAreCensored(t *testing.T) { //nolint:paralleltest // it reads the censor of the process
-	header := func(value string) growthgenius.RequestOption { return growthgenius.WithHeader("X-Test", value) }
-	_ = header
 	for name, opts := range map[string][]growthgenius.Option{"own": {new(Logs).Option()}, "none": nil} {
 		api := NewAPI(t).On(http.MethodGet, "/contacts/1", 200, `{"contact":{"id":1,"`+name+`@example.com":1}}`)
 		if _, err := api.Client(opts...).Contacts.Get(t.Context(), "1"); err != nil {

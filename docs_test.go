@@ -1,10 +1,12 @@
 package growthgenius_test
 
 import (
+	"encoding/json"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -120,6 +122,86 @@ func TestTables(t *testing.T) {
 		for name := range rows {
 			t.Errorf("%s has a row for `%s`, which this package does not have", page, name)
 		}
+	}
+}
+
+// TestArchitecture compares the tree in docs/architecture.md with the files of the root and
+// the packages of internal.
+func TestArchitecture(t *testing.T) {
+	t.Parallel()
+	_, after, _ := strings.Cut(readPage(t, "docs/architecture.md"), "```text\n")
+	tree, _, _ := strings.Cut(after, "```")
+	shown, there := map[string]bool{}, map[string]bool{}
+	for line := range strings.Lines(tree) {
+		for _, word := range strings.Fields(line) {
+			switch folder, ok := strings.CutSuffix(word, "/"); {
+			case strings.HasSuffix(word, ".go"):
+				shown[word] = true
+			case ok && strings.HasPrefix(line, "  "):
+				shown["internal/"+folder] = true
+			}
+		}
+	}
+	for _, pattern := range []string{"*.go", "internal/*"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range found {
+			if name = filepath.ToSlash(name); !strings.HasSuffix(name, "_test.go") {
+				there[name] = true
+			}
+		}
+	}
+	for name := range there {
+		if !shown[name] {
+			t.Errorf("docs/architecture.md does not have %s", name)
+		}
+	}
+	for name := range shown {
+		if !there[name] {
+			t.Errorf("docs/architecture.md has %s, which does not exist", name)
+		}
+	}
+}
+
+// TestArchitecturePaths checks that each file that docs/architecture.md names with its folder
+// exists.
+func TestArchitecturePaths(t *testing.T) {
+	t.Parallel()
+	for _, name := range regexp.MustCompile("`([a-z]+/[a-z/]*[a-z_]+\\.[a-z]+)`").FindAllStringSubmatch(readPage(t, "docs/architecture.md"), -1) {
+		if _, err := os.Stat(filepath.FromSlash(name[1])); err != nil {
+			t.Errorf("docs/architecture.md names %s, which does not exist", name[1])
+		}
+	}
+}
+
+// TestArchitectureExample builds the new endpoint of docs/architecture.md as a part of the
+// package.
+func TestArchitectureExample(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("it builds the package")
+	}
+	_, after, _ := strings.Cut(readPage(t, "docs/architecture.md"), "```go\n")
+	code, _, _ := strings.Cut(after, "```")
+	root, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	example, overlay := filepath.Join(dir, "accounts.go"), filepath.Join(dir, "overlay.json")
+	added, err := json.Marshal(map[string]any{"Replace": map[string]string{filepath.Join(root, "accounts.go"): example}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{example: code, overlay: string(added)} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-overlay", overlay, ".").CombinedOutput(); err != nil {
+		t.Errorf("the example does not build: %v\n%s", err, out)
 	}
 }
 

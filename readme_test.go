@@ -143,6 +143,29 @@ func TestReadmeCode(t *testing.T) {
 	}
 }
 
+// TestReadmeQuickstart compares the output in the README with what the quickstart prints.
+func TestReadmeQuickstart(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("it builds a program")
+	}
+	_, after, _ := strings.Cut(readPage(t, "README.md"), "<!-- quickstart output: begin -->\n```text\n")
+	shown, _, ok := strings.Cut(after, "```\n<!-- quickstart output: end -->")
+	if !ok {
+		t.Fatal("README.md has no output of the quickstart")
+	}
+	cmd := exec.CommandContext(t.Context(), "go", "run", "./examples/quickstart")
+	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "GROWTHGENIUS_") })
+	printed, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seconds := regexp.MustCompile(`\d+\.\d+ s\b`)
+	if got, want := seconds.ReplaceAllString(shown, "N s"), seconds.ReplaceAllString(string(printed), "N s"); got != want {
+		t.Errorf("README.md shows\n%s\nthe quickstart prints\n%s", got, want)
+	}
+}
+
 // TestReadmeFigures compares the figures at the top of the README with what was measured.
 func TestReadmeFigures(t *testing.T) {
 	t.Parallel()

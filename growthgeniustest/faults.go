@@ -14,9 +14,9 @@ const (
 	// Status is 0, the genuine response, delayed by Delay and Drip.
 	Answer Effect = iota
 	// Refuse refuses the connection, so that nothing is sent. A server cannot refuse
-	// single connections, so it is [Server.Transport] that fails the dial, in precedence
-	// over faults with a Probability. For clients that do not use it, the server resets
-	// the connection before it reads the request.
+	// single connections, so [Server.Transport] fails the dial instead. There, Refuse takes
+	// precedence over faults with a Probability. For other clients, the server resets the
+	// connection before it reads the request.
 	Refuse
 	// Reset resets the connection without a response: before the body is read or, with
 	// Commit, after the request was carried out.
@@ -89,7 +89,7 @@ type Fault struct {
 
 	// Commit carries the request out although its response is lost or replaced.
 	Commit bool
-	// CommitDelay is how long after the effect the request is carried out, with Commit.
+	// CommitDelay, with Commit, is how long after the effect the request is carried out.
 	CommitDelay time.Duration
 }
 

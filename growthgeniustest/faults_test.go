@@ -29,55 +29,57 @@ func post(w *wire) (status int, header http.Header, body string, err error) {
 	return res.StatusCode, res.Header, string(text), err
 }
 
+var faultEffects = map[string]struct {
+	fault     growthgeniustest.Fault
+	status    int // 0 means no response
+	cutShort  bool
+	committed int
+	body      string // a part of it
+}{
+	"status": {
+		fault:  growthgeniustest.Fault{Status: 503},
+		status: 503, body: `{"error":"Service Unavailable"}`,
+	},
+	"status, commit": {
+		fault:  growthgeniustest.Fault{Status: 500, Body: "<h1>no</h1>", Commit: true},
+		status: 500, committed: 1, body: "<h1>no</h1>",
+	},
+	"pending": {fault: growthgeniustest.Fault{Status: 202}, status: 202},
+	"reset":   {fault: growthgeniustest.Fault{Effect: growthgeniustest.Reset}},
+	"reset, commit": {
+		fault:     growthgeniustest.Fault{Effect: growthgeniustest.Reset, Commit: true},
+		committed: 1,
+	},
+	"refuse": {fault: growthgeniustest.Fault{Effect: growthgeniustest.Refuse, Commit: true}},
+	"truncate": {
+		fault:  growthgeniustest.Fault{Effect: growthgeniustest.Truncate},
+		status: 200, cutShort: true, committed: 1, body: `{"contact":{"annual_revenue"`,
+	},
+	"html": {
+		fault:  growthgeniustest.Fault{Effect: growthgeniustest.HTMLPage},
+		status: 200, body: "<!DOCTYPE html>",
+	},
+	"html, commit": {
+		fault:  growthgeniustest.Fault{Effect: growthgeniustest.HTMLPage, Commit: true},
+		status: 200, committed: 1, body: "<!DOCTYPE html>",
+	},
+	"wrong record": {
+		fault:  growthgeniustest.Fault{Effect: growthgeniustest.WrongRecord},
+		status: 200, committed: 1, body: "wrong@example.com",
+	},
+	"late": {
+		fault:  growthgeniustest.Fault{Delay: time.Millisecond},
+		status: 200, committed: 1, body: "sjobs@apple.com",
+	},
+	"drip": {
+		fault:  growthgeniustest.Fault{Drip: time.Microsecond},
+		status: 200, committed: 1, body: "sjobs@apple.com",
+	},
+}
+
 func TestFaultEffects(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct {
-		fault     growthgeniustest.Fault
-		status    int // 0 means no response
-		cutShort  bool
-		committed int
-		body      string // a part of it
-	}{
-		"status": {
-			fault:  growthgeniustest.Fault{Status: 503},
-			status: 503, body: `{"error":"Service Unavailable"}`,
-		},
-		"status, commit": {
-			fault:  growthgeniustest.Fault{Status: 500, Body: "<h1>no</h1>", Commit: true},
-			status: 500, committed: 1, body: "<h1>no</h1>",
-		},
-		"pending": {fault: growthgeniustest.Fault{Status: 202}, status: 202},
-		"reset":   {fault: growthgeniustest.Fault{Effect: growthgeniustest.Reset}},
-		"reset, commit": {
-			fault:     growthgeniustest.Fault{Effect: growthgeniustest.Reset, Commit: true},
-			committed: 1,
-		},
-		"refuse": {fault: growthgeniustest.Fault{Effect: growthgeniustest.Refuse, Commit: true}},
-		"truncate": {
-			fault:  growthgeniustest.Fault{Effect: growthgeniustest.Truncate},
-			status: 200, cutShort: true, committed: 1, body: `{"contact":{"annual_revenue"`,
-		},
-		"html": {
-			fault:  growthgeniustest.Fault{Effect: growthgeniustest.HTMLPage},
-			status: 200, body: "<!DOCTYPE html>",
-		},
-		"html, commit": {
-			fault:  growthgeniustest.Fault{Effect: growthgeniustest.HTMLPage, Commit: true},
-			status: 200, committed: 1, body: "<!DOCTYPE html>",
-		},
-		"wrong record": {
-			fault:  growthgeniustest.Fault{Effect: growthgeniustest.WrongRecord},
-			status: 200, committed: 1, body: "wrong@example.com",
-		},
-		"late": {
-			fault:  growthgeniustest.Fault{Delay: time.Millisecond},
-			status: 200, committed: 1, body: "sjobs@apple.com",
-		},
-		"drip": {
-			fault:  growthgeniustest.Fault{Drip: time.Microsecond},
-			status: 200, committed: 1, body: "sjobs@apple.com",
-		},
-	} {
+	for name, c := range faultEffects {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			onBothNetworks(t, func(t *testing.T, newWire wireMaker) {

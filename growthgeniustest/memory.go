@@ -13,8 +13,8 @@ import (
 
 // WithInMemoryNetwork makes the server listen within the process instead of on a port, so
 // that only [Server.Client] and [Server.Transport] reach it. Such a server may be used in
-// a [testing/synctest] bubble, in which waits take no real time. An example is a create
-// whose response is lost: the client looks for the record for five seconds.
+// a [testing/synctest] bubble, in which waits take no real time, not even the five
+// seconds for which a client looks for a record if it gets no response to a create.
 //
 //	synctest.Test(t, func(t *testing.T) {
 //		srv := growthgeniustest.NewServer(t, growthgeniustest.WithInMemoryNetwork())

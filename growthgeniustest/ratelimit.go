@@ -19,8 +19,8 @@ type bucket struct {
 // rounded up to whole seconds; 0 means no header. These requests are recorded, but not
 // carried out.
 //
-// A first limit starts with its whole burst; a changed limit starts with what is left of
-// the burst before. A perSecond of 0 removes the limit. The API reference of 2021-01-22
+// The first limit starts with a full burst; a changed limit starts with what is left of
+// the old burst. A perSecond of 0 removes the limit. The API reference of 2021-01-22
 // documents no limit.
 func (s *Server) SetRateLimit(perSecond float64, burst int, retryAfter time.Duration) {
 	s.mu.Lock()

@@ -7,8 +7,8 @@ import (
 	"github.com/growthgenius/growthgenius-go"
 )
 
-// AddUsers stores users and returns them as stored: an empty ID becomes the next integer,
-// and a zero CreatedAt the time of the server's clock.
+// AddUsers stores users and returns them as stored. An empty ID becomes the next integer,
+// and a zero CreatedAt becomes the time of the server's clock.
 func (s *Server) AddUsers(users ...growthgenius.User) []growthgenius.User {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -36,10 +36,10 @@ func (s *Server) nextUserID() growthgenius.ID {
 	return growthgenius.IntID(next)
 }
 
-// AddContacts stores contacts and returns them as stored: an empty ID becomes the next
-// one, a zero UpdatedAt the time of the server's clock, and a zero CreatedAt the
-// UpdatedAt. A contact replaces the stored one with the same ID. The ledger does not list
-// them.
+// AddContacts stores contacts and returns them as stored. An empty ID becomes the next
+// one, a zero UpdatedAt becomes the time of the server's clock, and a zero CreatedAt
+// becomes the UpdatedAt. A contact replaces a stored one with the same ID. The ledger
+// does not list these contacts.
 func (s *Server) AddContacts(contacts ...growthgenius.Contact) []growthgenius.Contact {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -51,10 +51,10 @@ func (s *Server) AddContacts(contacts ...growthgenius.Contact) []growthgenius.Co
 	return stored
 }
 
-// AddMessages stores messages and returns them as stored: an empty ID becomes the next
+// AddMessages stores messages and returns them as stored. An empty ID becomes the next
 // one. Messages have no field for the time of their last update; in the updated-between
-// list it is the time of the server's clock. A message replaces the stored one with the
-// same ID. The ledger does not list them.
+// lists it is the time of the server's clock. A message replaces a stored one with the
+// same ID. The ledger does not list these messages.
 func (s *Server) AddMessages(messages ...growthgenius.Message) []growthgenius.Message {
 	s.mu.Lock()
 	defer s.mu.Unlock()

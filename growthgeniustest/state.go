@@ -172,7 +172,7 @@ func (s *Server) lagged(d time.Duration) time.Time {
 	return s.now().Add(-d)
 }
 
-// LedgerEntry is a create that was carried out, whether or not its client was told so.
+// LedgerEntry is a create that was carried out, whether or not the client got a response.
 type LedgerEntry struct {
 	Seq      int             // of the request, see Request.Seq
 	Resource string          // "contact" or "message"

@@ -8,28 +8,31 @@ import (
 	"time"
 )
 
-// EnrichmentCache keeps the answers of lookups. See [WithEnrichmentCache]. It is used by
-// many goroutines at once, and clients and processes may share one.
+// EnrichmentCache stores the results of lookups. See [WithEnrichmentCache]. A cache must
+// be safe for concurrent use. Several clients, also of different processes, may share a
+// cache.
 //
-// Keys start with "growthgenius:" and are printable ASCII without blanks; they name the
-// domains of companies, and nothing of people. Values are opaque, and personal data. Each
-// carries its version and its age, so a cache may return anything it was ever given.
+// Keys begin with "growthgenius:" and are printable ASCII without spaces. They contain
+// the domains of companies, but no data of people. Values are opaque, and may be personal
+// data. Each value holds its version and its time, so a cache may also return one that
+// has expired.
 type EnrichmentCache interface {
-	// Get returns the value of a key, which nobody may change from then on; ok is false
-	// where there is none, which is no error.
+	// Get returns the value of a key. ok is false if there is none, which is not an
+	// error. The cache must not change the value afterwards.
 	Get(ctx context.Context, key string) (value []byte, ok bool, err error)
-	// Set keeps a value for ttl, or for less.
+	// Set stores a value for ttl, or for a shorter time.
 	Set(ctx context.Context, key string, value []byte, ttl time.Duration) error
 }
 
-// MemoryCache is an [EnrichmentCache] in memory, bounded in size: what was not used for
-// longest goes first. It ends with the process.
+// MemoryCache is an [EnrichmentCache] in memory. It is bounded in size, and evicts the
+// entries first that have not been used for the longest time. Make one with
+// [NewMemoryCache]; it is safe for concurrent use.
 type MemoryCache struct {
 	maxBytes int64
 
-	mu    sync.Mutex
+	mu    sync.Mutex // guards the fields below
 	bytes int64
-	order list.List // of *memoryEntry, the last used first
+	order list.List // of *memoryEntry, the most recently used first
 	byKey map[string]*list.Element
 }
 
@@ -41,13 +44,14 @@ type memoryEntry struct {
 
 const (
 	defaultMemoryCacheBytes = 64 << 20
-	memoryEntryBytes        = 256 // what an entry takes besides its key and value, about
+	memoryEntryBytes        = 256 // about what an entry takes besides its key and value
 )
 
 func (e *memoryEntry) size() int64 { return int64(len(e.key)+len(e.value)) + memoryEntryBytes }
 
-// NewMemoryCache returns an empty cache that takes about maxBytes of memory at most: 64 MiB
-// where that is 0 or less. A value that is larger than the whole cache is not kept.
+// NewMemoryCache returns an empty cache that takes at most about maxBytes of memory. If
+// maxBytes is 0 or less, it is 64 MiB. A value that is larger than the whole cache is not
+// stored.
 func NewMemoryCache(maxBytes int64) *MemoryCache {
 	if maxBytes <= 0 {
 		maxBytes = defaultMemoryCacheBytes
@@ -55,7 +59,7 @@ func NewMemoryCache(maxBytes int64) *MemoryCache {
 	return &MemoryCache{maxBytes: maxBytes, byKey: map[string]*list.Element{}}
 }
 
-// Get returns a copy of the value. It never fails.
+// Get returns a copy of the value of a key. The error is always nil.
 func (m *MemoryCache) Get(_ context.Context, key string) (value []byte, ok bool, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -72,7 +76,8 @@ func (m *MemoryCache) Get(_ context.Context, key string) (value []byte, ok bool,
 	return slices.Clone(entry.value), true, nil
 }
 
-// Set keeps a copy of the value; one with a ttl of 0 or less is not kept. It never fails.
+// Set stores a copy of a value for ttl. It stores nothing if ttl is 0 or less. The error
+// is always nil.
 func (m *MemoryCache) Set(_ context.Context, key string, value []byte, ttl time.Duration) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -25,39 +25,39 @@ type version struct {
 	text  string
 }
 
-// history is a server whose records change while they are read. Two hosts answer its
-// lists, and each shows an update when it has heard of it, at most lag later.
+// history is a server whose records change while they are read. Its lists come from two
+// hosts, and each of them shows an update some time later, at most lag.
 type history[T any] struct {
 	feedOf[T]
 	skew, lag time.Duration
-	unit      time.Duration // updated times are cut to it
-	openFrom  bool          // from itself is not in
-	openTo    bool          // to itself is not in
-	coarse    bool          // bounds are cut to seconds
-	heavy     int           // more records fail, unless the window is the smallest
-	how       string        // they fail
-	mishaps   []mishap      // of the requests, in order
+	unit      time.Duration // update times are truncated to it
+	openFrom  bool          // from is exclusive
+	openTo    bool          // to is exclusive
+	coarse    bool          // bounds are truncated to seconds
+	heavy     int           // a list of more records fails, unless the window is the smallest
+	how       string        // the way in which it fails
+	mishaps   []mishap      // what happens to each request, in order
 	records   map[growthgenius.ID][]version
 
 	asked int
 	at    time.Time          // when records were last read, by the server's clock
-	die   context.CancelFunc // ends the program that asks
+	die   context.CancelFunc // ends the program that reads
 }
 
-// mishap is what befalls a request.
+// mishap is what happens to a request.
 type mishap struct {
 	kind          string
-	before, after time.Duration // how long it takes until the records are read, and then until the answer
+	before, after time.Duration // until the records are read, and from then to the response
 	host          int
-	touch         growthgenius.ID // is updated before the answer
-	late          bool            // and after the records are read
+	touch         growthgenius.ID // is updated before the response
+	late          bool            // the update comes after the records are read
 }
 
-const mostRequests = 3000 // of a case; the largest that ends has a few hundred
+const mostRequests = 3000 // of a test case; the largest one that ends has a few hundred
 
 func (h *history[T]) now() time.Time { return time.Now().Add(h.skew) }
 
-// update gives a record a new version; hosts hear of it late by these parts of the lag.
+// update gives a record a new version. The hosts show it after these fractions of the lag.
 func (h *history[T]) update(id growthgenius.ID, at time.Time, text string, late [2]float64) {
 	v := version{at: at, text: text}
 	for host, part := range late {
@@ -67,7 +67,7 @@ func (h *history[T]) update(id growthgenius.ID, at time.Time, text string, late 
 	slices.SortStableFunc(h.records[id], func(a, b version) int { return a.at.Compare(b.at) })
 }
 
-// newest is the last of the versions that pass.
+// newest returns the last of the versions that pass.
 func newest(versions []version, pass func(version) bool) (version, bool) {
 	for _, v := range slices.Backward(versions) {
 		if pass(v) {
@@ -77,7 +77,7 @@ func newest(versions []version, pass func(version) bool) (version, bool) {
 	return version{}, false
 }
 
-// between are the records that a host lists now.
+// between returns the records that a host lists at this time.
 func (h *history[T]) between(from, to time.Time, host int) []string {
 	if h.coarse {
 		from, to = from.Truncate(time.Second), to.Truncate(time.Second)
@@ -124,7 +124,7 @@ func (h *history[T]) answer(_ int, r *http.Request) (*http.Response, error) {
 	}
 	res := testkit.Reply(200, h.list(found...), "Date", h.now().UTC().Format(http.TimeFormat))
 	switch m.kind {
-	case "503", "504", "408": // of a proxy, whose clock is right
+	case "503", "504", "408": // from a proxy, whose clock is right
 		return testkit.Reply(int(m.kind[0]-'0')*100+int(m.kind[2]-'0'), "try again"), nil
 	case "hang":
 		<-r.Context().Done()
@@ -144,11 +144,11 @@ func (h *history[T]) answer(_ int, r *http.Request) (*http.Response, error) {
 	return res, nil
 }
 
-// subscriber keeps a copy of the records of a history, and crashes.
+// subscriber is a program that keeps a copy of the records of a history, and crashes.
 type subscriber[T any] struct {
 	history[T]
 	opts    growthgenius.ChangeOptions
-	crashes []string // at the windows, in order
+	crashes []string // at each window, in order
 	windows int
 
 	rows       map[growthgenius.ID]string
@@ -157,7 +157,7 @@ type subscriber[T any] struct {
 
 var errCrash = errors.New("crashed")
 
-// poll reads what has changed. An error in broken is a fault of the feed.
+// poll reads the changes. An error in broken is a defect of the feed.
 func (s *subscriber[T]) poll(t *testing.T) (err, broken error) {
 	var ctx context.Context
 	ctx, s.die = context.WithCancel(t.Context())
@@ -168,7 +168,7 @@ func (s *subscriber[T]) poll(t *testing.T) (err, broken error) {
 	if next.IsZero() {
 		next = time.Unix(0, 0)
 	}
-	var before map[string]bool // what the last window had
+	var before map[string]bool // the records of the last window
 	for w, err := range s.changes(client, s.opts).Windows(ctx) {
 		if err != nil {
 			return err, nil
@@ -212,7 +212,7 @@ func (s *subscriber[T]) keep(w *growthgenius.ChangeWindow[T]) error {
 		id, text := s.read(item)
 		s.rows[id] = text
 	}
-	if crash == "between" { // not in one transaction
+	if crash == "between" { // the program does not use one transaction
 		return errCrash
 	}
 	s.checkpoint = w.Checkpoint
@@ -222,8 +222,8 @@ func (s *subscriber[T]) keep(w *growthgenius.ChangeWindow[T]) error {
 	return nil
 }
 
-// complete is an error if a record is not as it has been since a time that the checkpoint
-// has passed.
+// complete returns an error if the copy of a record differs from the version that was there
+// at the checkpoint.
 func (s *subscriber[T]) complete() error {
 	for id, versions := range s.records {
 		v, ok := newest(versions, func(v version) bool { return !v.at.After(s.now()) })
@@ -234,7 +234,7 @@ func (s *subscriber[T]) complete() error {
 	return nil
 }
 
-// run polls until everything has happened, and then once more.
+// run polls until all versions exist, and then once more.
 func (s *subscriber[T]) run(t *testing.T, pauses []time.Duration) error {
 	for _, pause := range pauses {
 		time.Sleep(pause)
@@ -259,7 +259,7 @@ func (s *subscriber[T]) run(t *testing.T, pauses []time.Duration) error {
 	return s.complete()
 }
 
-// drawSubscriber invents a server and a program that copies its records.
+// drawSubscriber draws a server and a program that copies its records.
 func drawSubscriber[T any](rt *rapid.T, f feedOf[T], how string) (s *subscriber[T], pauses []time.Duration) {
 	seconds := func(name string, low, high int) time.Duration {
 		unit := rapid.SampledFrom([]time.Duration{time.Second, time.Second, time.Millisecond}).Draw(rt, name+" in")
@@ -303,8 +303,8 @@ func drawSubscriber[T any](rt *rapid.T, f feedOf[T], how string) (s *subscriber[
 	return s, pauses
 }
 
-// TestChangesLoseNothing: whatever happens to the server, the requests and the program,
-// a copy is what the records are, up to the checkpoint.
+// TestChangesLoseNothing: whatever happens to the server, the requests and the program, the
+// copy is equal to the records, up to the checkpoint.
 func TestChangesLoseNothing(t *testing.T) {
 	t.Parallel()
 	for name, how := range map[string]string{"light": "", "too slow": "hang", "too large": "too large"} {

@@ -18,12 +18,12 @@ import (
 	"github.com/growthgenius/growthgenius-go/internal/testkit"
 )
 
-// feedOf is the change feed of a resource, and what tests need to know of its records.
+// feedOf is the change feed of a resource, and how to write and read its records.
 type feedOf[T any] struct {
 	resource string
 	changes  func(*growthgenius.Client, growthgenius.ChangeOptions) *growthgenius.ChangeFeed[T]
 	read     func(*T) (id growthgenius.ID, text string)
-	write    string // the JSON of an id, a text and, where it shows, a time
+	write    string // the JSON of an id, a text and, if it has one, a time
 }
 
 var (
@@ -45,17 +45,17 @@ var (
 	}
 )
 
-// record is a record as the API lists it, if it was updated at that time.
+// record returns a record as the API lists it that was updated at a time.
 func (f feedOf[T]) record(id growthgenius.ID, text string, at time.Time) string {
 	return fmt.Sprintf(f.write, id, text, at.Format(time.RFC3339Nano))
 }
 
-// list is an answer with these records.
+// list returns a response with these records.
 func (f feedOf[T]) list(records ...string) string {
 	return `{"` + f.resource + `s":[` + strings.Join(records, ",") + `]}`
 }
 
-// bounds are the times that a list was asked for.
+// bounds returns the period of a list request.
 func bounds(r *http.Request) (from, to time.Time, err error) {
 	q := r.URL.Query()
 	from, err1 := time.Parse(time.RFC3339, q.Get("from"))
@@ -63,21 +63,23 @@ func bounds(r *http.Request) (from, to time.Time, err error) {
 	return from, to, errors.Join(err1, err2)
 }
 
-// newYear is when bubbles of fake time begin.
+// newYear is the beginning of fake time in a bubble.
 var newYear = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// tape answers by the window that is asked for, and keeps what was asked: "0s-8s" since
-// its beginning, without the second beyond each end.
+// tape is a script whose responses depend on the window of the request. It keeps the windows,
+// as "0s-8s" since its beginning, without the extra second at each end.
 type tape struct {
 	testkit.Script
 	since time.Time
 	asked []string
 }
 
-// beginning is 64 seconds before what a clock that is right lets be read in a new bubble.
+// beginning is 64 seconds before the end of what can be read in a new bubble if the clocks
+// are right.
 var beginning = newYear.Add(-125 * time.Second)
 
-// newTape asks play for each answer; one without an answer or an error never comes.
+// newTape returns a tape that calls play for each response. If play returns neither a
+// response nor an error, the request hangs.
 func newTape(since time.Time, play func(from, to time.Duration) (*http.Response, error)) *tape {
 	tp := &tape{since: since}
 	tp.Respond = func(_ int, r *http.Request) (*http.Response, error) {
@@ -103,8 +105,8 @@ func span(from, to time.Duration) string {
 	return from.Round(100*time.Millisecond).String() + "-" + to.Round(100*time.Millisecond).String()
 }
 
-// follow reads a feed: its windows, as a tape would note them, and the texts of each one's
-// records.
+// follow reads a feed. It returns the windows in the notation of a tape, and the texts of the
+// records of each.
 func follow[T any](t *testing.T, f feedOf[T], tp *tape, seq iter.Seq2[*growthgenius.ChangeWindow[T], error]) (windows []string, texts [][]string, err error) {
 	t.Helper()
 	for w, failure := range seq {
@@ -133,19 +135,21 @@ func follow[T any](t *testing.T, f feedOf[T], tp *tape, seq iter.Seq2[*growthgen
 
 const noContacts = `{"contacts":[]}`
 
-// TestChangesWindows: what is asked for, how it is split and how it grows again.
+// TestChangesWindows: which windows a feed requests, how it splits them, and how they grow
+// again.
 func TestChangesWindows(t *testing.T) {
 	t.Parallel()
 	type play func(from, to time.Duration) (*http.Response, error)
 	fine := func(time.Duration, time.Duration) (*http.Response, error) { return testkit.Reply(200, noContacts), nil }
-	// One KiB for each second up to a time.
+	// One KiB for each second, up to a time.
 	dense := func(most time.Duration) play {
 		return func(from, to time.Duration) (*http.Response, error) {
 			length := min(most, to+time.Second) - max(0, from-time.Second)
 			return testkit.Reply(200, noContacts+strings.Repeat(" ", int(max(0, length.Seconds())*1024))), nil
 		}
 	}
-	// The first so many answers, and those of windows over a length, have another status or never come.
+	// The first responses, and those to windows over a length, have another status, or never
+	// come.
 	failing := func(first int, longest time.Duration, status int) play {
 		return func(from, to time.Duration) (*http.Response, error) {
 			first--
@@ -160,18 +164,18 @@ func TestChangesWindows(t *testing.T) {
 	}
 	at := func(seconds float64) time.Time { return beginning.Add(time.Duration(seconds * float64(time.Second))) }
 	const (
-		floor   = "the window from 1999-12-31T23:57:55Z to 1999-12-31T23:57:56Z is the smallest there is (see WithAttemptTimeout and WithMaxResponseBytes): growthgenius: GET /contacts: "
+		floor   = "the window from 1999-12-31T23:57:55Z to 1999-12-31T23:57:56Z cannot be split any further (see WithAttemptTimeout and WithMaxResponseBytes; Stream reads the same records in constant memory): growthgenius: GET /contacts: "
 		tooSlow = "0s-1m4s 0s-2s 2s-6s 6s-14s 14s-30s 14s-15s 15s-16s 16s-18s 18s-22s 22s-30s 30s-39.3s 39.3s-49s 49s-58.9s 58.9s-1m4s"
 	)
 	for name, tt := range map[string]struct {
 		opts   growthgenius.ChangeOptions
 		play   play
-		most   int64 // bytes of an answer
+		most   int64 // bytes of a response
 		asked  string
-		ends   string        // the last window, where less of it is delivered
-		waited time.Duration // for answers
+		ends   string        // the last window, if less of it is delivered
+		waited time.Duration // for responses
 		err    error
-		words  string // of the error
+		words  string // in the error
 	}{
 		"all at once":       {play: fine, asked: "0s-1m4s"},
 		"to the lag":        {play: fine, opts: growthgenius.ChangeOptions{Lag: 10 * time.Second}, asked: "0s-1m54s"},
@@ -193,7 +197,7 @@ func TestChangesWindows(t *testing.T) {
 		"large":            {play: dense(24 * time.Second), most: 16 << 10, asked: "0s-1m4s 0s-32s 0s-16s 0s-8s 8s-16s 16s-24s 24s-32s 32s-48s 48s-1m4s"},
 		"always too large": {
 			play: dense(64 * time.Second), most: 1 << 10, asked: "0s-1m4s 0s-32s 0s-16s 0s-8s 0s-4s 0s-2s 0s-1s",
-			err: growthgenius.ErrResponseTooLarge, words: floor + "response too large: the answer (status 200) is over 1024 bytes",
+			err: growthgenius.ErrResponseTooLarge, words: floor + "response too large: the response (status 200) is over 1024 bytes",
 		},
 		"over 8 MiB": { // the smallest may have 64
 			play: func(time.Duration, time.Duration) (*http.Response, error) {
@@ -211,7 +215,7 @@ func TestChangesWindows(t *testing.T) {
 		},
 		"always slow": {
 			play: failing(0, 0, 0), asked: "0s-1m4s 0s-2s 0s-1s 0s-1s 0s-1s 0s-1s", waited: 6 * 30 * time.Second,
-			words: floor + "no complete answer within 30s",
+			words: floor + "no complete response within 30s (see WithAttemptTimeout) (4 attempts in 2m0s)",
 		},
 		"always given up": {
 			play: failing(0, 0, 504), asked: "0s-1m4s 0s-2s 0s-1s 0s-1s 0s-1s 0s-1s",
@@ -232,7 +236,7 @@ func TestChangesWindows(t *testing.T) {
 				if asked := strings.Join(tp.asked, " "); asked != tt.asked {
 					t.Errorf("asked for\n%s, want\n%s", asked, tt.asked)
 				}
-				var want []string // of the windows that begin at one time, the last that was asked for
+				var want []string // of the windows with the same start, the last that was requested
 				for _, w := range strings.Fields(tt.asked) {
 					begins, _, _ := strings.Cut(w, "-")
 					if n := len(want); n > 0 && strings.HasPrefix(want[n-1], begins+"-") {
@@ -260,8 +264,7 @@ func TestChangesWindows(t *testing.T) {
 	}
 }
 
-// TestChangesRecover: a server that is down for a moment does not leave a long feed with
-// short windows.
+// TestChangesRecover: after a short outage of the server, windows grow long again.
 func TestChangesRecover(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -280,7 +283,7 @@ func TestChangesRecover(t *testing.T) {
 	})
 }
 
-// TestChangesClocks: only the server's clock says what may be read.
+// TestChangesClocks: only the server's clock determines what may be read.
 func TestChangesClocks(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -310,8 +313,8 @@ func TestChangesClocks(t *testing.T) {
 	}
 }
 
-// TestChangesOtherClock: a proxy that answers for the server, by another clock, and an
-// answer that was long under way do not make a checkpoint younger.
+// TestChangesOtherClock: neither a response of a proxy with another clock nor a response that
+// took long makes a checkpoint later than it may be.
 func TestChangesOtherClock(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -332,8 +335,8 @@ func TestChangesOtherClock(t *testing.T) {
 	})
 }
 
-// TestChangesRefused: what cannot work is an error that says so, most of it before
-// anything is sent.
+// TestChangesRefused: what cannot work is an error with the reason, mostly before anything is
+// sent.
 func TestChangesRefused(t *testing.T) {
 	t.Parallel()
 	undated := func() *http.Response {
@@ -347,9 +350,9 @@ func TestChangesRefused(t *testing.T) {
 		answer *http.Response
 		words  string // "" for none
 	}{
-		"negative lag":    {opts: growthgenius.ChangeOptions{Lag: -1}, words: "Lag may not be negative"},
-		"negative window": {opts: growthgenius.ChangeOptions{Window: -time.Second}, words: "Window not be under 1s"},
-		"short window":    {opts: growthgenius.ChangeOptions{Window: 999 * time.Millisecond}, words: "Window not be under 1s (they are 0s and 999ms)"},
+		"negative lag":    {opts: growthgenius.ChangeOptions{Lag: -1}, words: "Lag must not be negative and Window must be at least 1s; got -1ns and 0s"},
+		"negative window": {opts: growthgenius.ChangeOptions{Window: -time.Second}, words: "Window must be at least 1s; got 0s and -1s"},
+		"short window":    {opts: growthgenius.ChangeOptions{Window: 999 * time.Millisecond}, words: "Window must be at least 1s; got 0s and 999ms"},
 		"until before since": {
 			opts:  growthgenius.ChangeOptions{Since: newYear, Until: newYear.Add(-1)},
 			words: "Until (1999-12-31T23:59:59Z) is before Since (2000-01-01T00:00:00Z)",
@@ -358,12 +361,12 @@ func TestChangesRefused(t *testing.T) {
 		"no user":                {client: func(c *growthgenius.Client) *growthgenius.Client { return c.ForUser("") }, words: "no acting user"},
 		"a time to come": {
 			opts: growthgenius.ChangeOptions{Since: newYear.Add(2 * time.Second)}, answer: testkit.Reply(200, noContacts, "Date", newYear.Format(http.TimeFormat)),
-			words: "Since (2000-01-01T00:00:02Z) is in the future of the API, whose clock shows 2000-01-01T00:00:00Z",
+			words: "Since (2000-01-01T00:00:02Z) is in the future: the API's clock shows 2000-01-01T00:00:00Z",
 		},
-		"no date":              {answer: undated(), words: "the answer has no Date header, so what is too young to be read cannot be told: set ChangeOptions.Until"},
+		"no date":              {answer: undated(), words: "the response has no Date header, so the end of the last window cannot be determined: set ChangeOptions.Until"},
 		"no date, but an end":  {opts: growthgenius.ChangeOptions{Until: beginning}, answer: undated()},
 		"the longest lag":      {opts: growthgenius.ChangeOptions{Lag: 1<<63 - 1}, answer: testkit.Reply(200, noContacts)},
-		"an answer of no list": {answer: testkit.Reply(200, `{"error":"maintenance"}`), words: "unexpected answer"},
+		"an answer of no list": {answer: testkit.Reply(200, `{"error":"maintenance"}`), words: "unexpected response"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -397,8 +400,8 @@ func TestChangesRefused(t *testing.T) {
 	}
 }
 
-// TestChangesStop: nothing is sent after the loop has ended or the context has, and each
-// loop begins anew.
+// TestChangesStop: nothing is sent after the end of the loop or of the context, and each loop
+// starts from the beginning.
 func TestChangesStop(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -452,7 +455,7 @@ func TestChangesStop(t *testing.T) {
 	})
 }
 
-// TestChangesOverlap: what two windows show is delivered once, unless it has changed.
+// TestChangesOverlap: a record that is in two windows is delivered once, unless it changed.
 func TestChangesOverlap(t *testing.T) {
 	t.Parallel()
 	t.Run("contacts", func(t *testing.T) { t.Parallel(); overlaps(t, contactFeed) })
@@ -500,8 +503,8 @@ func overlaps[T any](t *testing.T, f feedOf[T]) {
 	}
 }
 
-// TestChangesOverlapByTime: only what the next window could show again is remembered, and
-// that goes by the time of a contact.
+// TestChangesOverlapByTime: only the records are remembered that the next window could show
+// again, which is decided by the time of a contact.
 func TestChangesOverlapByTime(t *testing.T) {
 	t.Parallel()
 	for age, again := range map[time.Duration]bool{0: false, 2 * time.Second: false, 2*time.Second + 1: true, time.Minute: true, -time.Minute: false} {
@@ -551,7 +554,7 @@ func TestChangesWire(t *testing.T) {
 }
 
 // TestChangesBurst: ten thousand records of one moment, too large for any window but the
-// smallest, come through, each of them once.
+// smallest, are each delivered once.
 func TestChangesBurst(t *testing.T) {
 	t.Parallel()
 	t.Run("contacts", func(t *testing.T) { t.Parallel(); burst(t, contactFeed) })
@@ -598,10 +601,8 @@ func burst[T any](t *testing.T, f feedOf[T]) {
 	})
 }
 
-// TestChangesMemory: of a long backlog, the window in hand is what is in memory. It is not
-// parallel: others would be in memory too.
-// TestListThatSaysItIsPartial: the reference has these words of searches only, but a list
-// that says so is not the whole. A feed asks for less time.
+// TestListThatSaysItIsPartial: the reference documents these fields for searches only, but a
+// list with them is not complete either. A feed requests a shorter period.
 func TestListThatSaysItIsPartial(t *testing.T) {
 	t.Parallel()
 	for _, words := range []string{`"partial_results_only":true`, `"pagination":{"total_entries":2}`} {
@@ -691,8 +692,8 @@ func TestChangesMemory(t *testing.T) {
 	}
 }
 
-// TestChangesOfAServer: two programs in turn copy what is created, updated and deleted,
-// from a server whose lists lag and whose clock is wrong.
+// TestChangesOfAServer: two programs in turn copy what is created, updated and deleted, from
+// a server whose lists lag and whose clock is wrong.
 func TestChangesOfAServer(t *testing.T) {
 	t.Parallel()
 	for name, opts := range map[string][]growthgeniustest.ServerOption{
@@ -709,7 +710,7 @@ func TestChangesOfAServer(t *testing.T) {
 				c := srv.NewClient()
 				contacts, messages := map[string]string{}, map[string]string{}
 				var since, messagesSince time.Time
-				// poll copies the changes, and tells their texts.
+				// poll copies the changes, and returns their texts.
 				poll := func() string {
 					t.Helper()
 					time.Sleep(2 * time.Minute)
@@ -778,7 +779,7 @@ func TestChangesOfAServer(t *testing.T) {
 				if got := poll(); got != "" {
 					t.Errorf("unchanged again: %q", got)
 				}
-				delete(contacts, string(ids[0])) // it is said that deletions cannot be seen
+				delete(contacts, string(ids[0])) // deletions cannot be seen, as documented
 				for _, contact := range srv.Contacts() {
 					if contacts[string(contact.ID)] != contact.Title {
 						t.Errorf("contact %s is %q", contact.ID, contacts[string(contact.ID)])

@@ -39,7 +39,8 @@ type Client struct {
 // NewClient returns a client that authenticates with the API key. Most calls also need
 // to know on whose behalf they act: see [WithUserID] and [Client.ForUser].
 //
-// It fails where the key or an option cannot work. It sends nothing.
+// It sends nothing. It returns an error that matches [ErrInvalidInput] if the key or an
+// option is not valid.
 func NewClient(apiKey string, opts ...Option) (*Client, error) {
 	if err := checkAPIKey(apiKey); err != nil {
 		return nil, err
@@ -74,9 +75,9 @@ func NewClient(apiKey string, opts ...Option) (*Client, error) {
 
 // begin sets up what sends requests, and what finds out what became of creates.
 func (c *core) begin(cfg *config, apiKey string) {
-	timeout := cfg.attemptTimeout
-	if t := cfg.httpClient.Timeout; t > 0 {
-		timeout = min(timeout, t)
+	timeout, setBy := cfg.attemptTimeout, "WithAttemptTimeout"
+	if t := cfg.httpClient.Timeout; t > 0 && t < timeout {
+		timeout, setBy = t, "the Timeout of the client given to WithHTTPClient"
 	}
 	transport := cfg.httpClient.Transport
 	if transport == nil {
@@ -85,7 +86,7 @@ func (c *core) begin(cfg *config, apiKey string) {
 	retry := cfg.retry.withDefaults()
 	c.maxAttempts = retry.MaxAttempts
 	c.readBack = readback.New(readback.Config{
-		Policy: readback.Policy(cfg.readBack), AttemptTimeout: timeout, Lists: lists{c}, Logger: c.logger,
+		Policy: readback.Policy(cfg.readBack), AttemptTimeout: timeout, Lists: lists{c}, Logger: c.logger, Describe: loggable,
 	})
 	c.engine = engine.New(engine.Config{
 		Transport:     transport,
@@ -93,6 +94,7 @@ func (c *core) begin(cfg *config, apiKey string) {
 		Authorization: func() string { return apiKey },
 		UserAgent:     strings.TrimSpace(cfg.userAgent + " growthgenius-go/" + Version),
 		Timeout:       timeout,
+		TimeoutSetBy:  setBy,
 		MaxBytes:      c.maxBytes,
 		Retry:         engine.Policy(retry),
 		Gate:          pace.NewGate(cfg.limiter, retry.MaxRetryAfter),
@@ -107,9 +109,9 @@ func (c *core) begin(cfg *config, apiKey string) {
 	})
 }
 
-// NewClientFromEnv returns a client set up by the environment: the API key in
-// GROWTHGENIUS_API_KEY, the acting user in GROWTHGENIUS_USER_ID and the base URL in
-// GROWTHGENIUS_BASE_URL. Only the key is needed. Options win over the environment.
+// NewClientFromEnv returns a client that is configured by environment variables: the API
+// key in GROWTHGENIUS_API_KEY, the acting user in GROWTHGENIUS_USER_ID and the base URL in
+// GROWTHGENIUS_BASE_URL. Only the key is required. Options override the environment.
 func NewClientFromEnv(opts ...Option) (*Client, error) {
 	key := os.Getenv("GROWTHGENIUS_API_KEY")
 	if key == "" {
@@ -136,10 +138,10 @@ func newClient(c caller) *Client {
 }
 
 // ForUser returns a client that acts on behalf of another user. It shares connections,
-// limiter and retry budget with c, and costs next to nothing.
+// limiter and retry budget with c, so it is cheap to create.
 func (c *Client) ForUser(id ID) *Client { return newClient(c.caller.as(id)) }
 
-// String names the API and the acting user; never the key.
+// String returns the base URL and the acting user, never the key.
 func (c *Client) String() string {
 	if c == nil || c.caller.core == nil {
 		return "growthgenius.Client(not made by NewClient)"
@@ -147,33 +149,31 @@ func (c *Client) String() string {
 	return fmt.Sprintf("growthgenius.Client(%s, user %q)", c.caller.core.base, string(c.caller.userID))
 }
 
-// Do sends a request of your own through the same engine as every other call: with the
-// API key, user_id, retries and limiter. Use it for endpoints this SDK does not know yet,
-// such as those of the Discovery and Prospector APIs, which the reference names without
-// describing.
+// Do sends a request to any path of the API, with the API key, user_id, retries and limiter
+// of every other call. Use it for endpoints that this SDK does not know yet, such as those
+// of the Discovery and Prospector APIs, which the reference names without describing them.
 //
-// The path is relative to the base URL and starts with a slash; each segment must be
-// escaped (see [url.PathEscape]). It appears in errors and logs, so it should carry
-// nothing secret. The query is nil, [url.Values] or a struct with `url` tags. The body
-// is nil or a value for encoding/json. The answer is decoded into out, by encoding/json,
-// unless out is nil; types of this package decode as tolerantly as ever.
+// The path is relative to the base URL and starts with a slash. Each segment must be
+// escaped (see [url.PathEscape]). The path appears in errors and logs, so it must not
+// contain secrets. The query is nil, [url.Values] or a struct with `url` tags. The body is
+// nil or a value for encoding/json. The response is decoded into out by encoding/json,
+// unless out is nil. Types of this package decode as tolerantly as in other calls.
 //
-// The user_id of the acting user is added for every path but /users. A POST is taken for
-// a create: it is sent again only if it provably never reached the API or was answered
-// 429, and a failure that leaves its outcome open is an [*OutcomeUnknownError].
+// Do adds the user_id of the acting user to every path except /users. It treats a POST as a
+// create: it retries it only if the request provably never reached the API, or if the
+// response was 429. If the outcome is not known, the error is an [*OutcomeUnknownError].
 func (c *Client) Do(ctx context.Context, method, path string, query, body, out any, opts ...RequestOption) error {
 	e := endpoint{method: strings.ToUpper(method), route: path, query: query, body: body, anonymous: path == "/users", raw: true}
 	if err := checkDo(e.method, path, out); err != nil {
-		e.route = "(a path that is not sent)" // it may be anything, a URL with a key included
-		return e.refuse(err)
+		return endpoint{route: "Client.Do"}.refuse(err) // the path may be anything, even a URL with a key
 	}
 	return callInto(ctx, c.caller, e, out, opts)
 }
 
-// checkDo refuses what could only fail once it has been sent.
+// checkDo returns an error for arguments that would only fail after the request was sent.
 func checkDo(method, path string, out any) error {
 	if method == "" || strings.ContainsFunc(method, func(r rune) bool { return r < 'A' || r > 'Z' }) {
-		return fmt.Errorf("%w: the method %q is none: it should be like http.MethodGet", ErrInvalidInput, method)
+		return fmt.Errorf("%w: %q is not an HTTP method; use a constant such as http.MethodGet", ErrInvalidInput, method)
 	}
 	if v := reflect.ValueOf(out); out != nil && (v.Kind() != reflect.Pointer || v.IsNil()) {
 		return fmt.Errorf("%w: out is a %T: it must be a pointer that is not nil, or nil for no decoding", ErrInvalidInput, out)
@@ -194,7 +194,7 @@ func checkAPIKey(key string) error {
 	return nil
 }
 
-// parseBaseURL accepts https, and plain http to this machine only.
+// parseBaseURL parses a base URL. It accepts https, and plain http for loopback addresses.
 func parseBaseURL(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	if err != nil {
@@ -221,15 +221,15 @@ func isLoopback(host string) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
-// maxIdleConnsPerHost keeps the connections of a burst for the next one; net/http keeps
-// two, and would open a connection for nearly every request of a busy program.
+// maxIdleConnsPerHost is how many connections are kept from one burst to the next. net/http
+// keeps two, and would open a new connection for nearly every request of a busy program.
 const maxIdleConnsPerHost = 64
 
 // defaultTransport is shared by all clients without a transport of their own.
 var defaultTransport = sync.OnceValue(func() http.RoundTripper {
 	shared, ok := http.DefaultTransport.(*http.Transport)
 	if !ok {
-		return http.DefaultTransport // somebody has replaced it, and will have a reason
+		return http.DefaultTransport // the program has replaced the default transport: use its own
 	}
 	t := shared.Clone()
 	t.MaxIdleConnsPerHost = maxIdleConnsPerHost
@@ -237,7 +237,7 @@ var defaultTransport = sync.OnceValue(func() http.RoundTripper {
 	return t
 })
 
-// callInto makes a call whose answer is the caller's own business.
+// callInto makes a call whose response is decoded into a value of the caller's.
 func callInto(ctx context.Context, c caller, e endpoint, out any, opts []RequestOption) error {
 	if err := checkPath(e.route); err != nil {
 		return e.refuse(err)

@@ -45,14 +45,14 @@ func TestOptionsThatCannotWork(t *testing.T) {
 	}
 }
 
-// TestNewClientFromEnv is not parallel: the environment is one for all.
+// TestNewClientFromEnv is not parallel: all tests share the environment.
 func TestNewClientFromEnv(t *testing.T) { //nolint:paralleltest // see above
 	const key, id, base = "GROWTHGENIUS_API_KEY", "GROWTHGENIUS_USER_ID", "GROWTHGENIUS_BASE_URL"
 	for _, tt := range []struct {
 		name string
 		env  map[string]string
 		opts []growthgenius.Option
-		want string // of the client as text, or of the error
+		want string // in the text of the client, or of the error
 	}{
 		{"no key", nil, nil, "GROWTHGENIUS_API_KEY is not set"},
 		{"no key, but options", map[string]string{id: "1"}, []growthgenius.Option{growthgenius.WithUserID("1")}, "GROWTHGENIUS_API_KEY is not set"},

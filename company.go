@@ -6,23 +6,26 @@ import (
 	"github.com/growthgenius/growthgenius-go/internal/wire"
 )
 
-// Company is what a company lookup found. The fields are those of the later revision; the
-// reference itself answers a contact, and then the company_* fields of that contact, its
-// website, industry and employee_count fill what they can here and Contact holds the
-// whole. Ids are text of the provider's own.
+// Company is the result of a company lookup. The fields are those of a later revision of
+// the reference unless a comment says otherwise. Ids are text, from the provider of the
+// data.
+//
+// The reference itself has a contact as the response (documented). It is stored in
+// Contact then, and its company_* fields, website, industry and employee_count are copied
+// to the fields of the Company.
 type Company struct {
 	ID                 string           `json:"id,omitzero"`
 	Name               string           `json:"name,omitzero"`
 	Website            string           `json:"website,omitzero"`
 	Industry           string           `json:"industry,omitzero"`
-	Founded            string           `json:"founded,omitzero"`    // The year, as text.
-	Size               *int             `json:"size,omitzero"`       // Number of people; nil where unknown.
+	Founded            string           `json:"founded,omitzero"`    // The year.
+	Size               *int             `json:"size,omitzero"`       // The number of employees; nil if unknown.
 	SizeRange          string           `json:"size_range,omitzero"` // Such as "11-50".
-	Location           *CompanyLocation `json:"location,omitzero"`   // Nil where unknown.
+	Location           *CompanyLocation `json:"location,omitzero"`   // Nil if unknown.
 	Type               string           `json:"type,omitzero"`
 	Ticker             string           `json:"ticker,omitzero"`
 	Summary            string           `json:"summary,omitzero"`
-	Headline           string           `json:"headline,omitzero"` // Only ever seen null; text is inferred.
+	Headline           string           `json:"headline,omitzero"` // Null in all samples; text is inferred.
 	FacebookURL        string           `json:"facebook_url,omitzero"`
 	TwitterURL         string           `json:"twitter_url,omitzero"`
 	CrunchbaseURL      string           `json:"crunchbase_url,omitzero"`
@@ -35,15 +38,15 @@ type Company struct {
 	AlternativeDomains []string         `json:"alternative_domains,omitzero"`
 	AffiliatedProfiles []string         `json:"affiliated_profiles,omitzero"`
 
-	// Contact is the contact the API answered with, as the reference documents; nil where
-	// it answered with a company.
+	// Contact is the contact in the response (documented), or nil if the response has a
+	// company.
 	Contact *Contact `json:"contact,omitzero"`
 
-	// Extra keeps unknown keys and values of unexpected types, as [Contact].Extra does.
+	// Extra holds unknown keys and values of unexpected types, as [Contact].Extra does.
 	Extra map[string]json.RawMessage `json:",embed,unknown"`
 }
 
-// CompanyLocation is where a company is. Later.
+// CompanyLocation is the location of a company. Later.
 type CompanyLocation struct {
 	Name          string `json:"name,omitzero"`
 	Locality      string `json:"locality,omitzero"`
@@ -55,16 +58,16 @@ type CompanyLocation struct {
 	AddressLine2  string `json:"address_line_2,omitzero"`
 	PostalCode    string `json:"postal_code,omitzero"`
 
-	// Extra keeps unknown keys and values of unexpected types, as [Contact].Extra does.
+	// Extra holds unknown keys and values of unexpected types, as [Contact].Extra does.
 	Extra map[string]json.RawMessage `json:",embed,unknown"`
 }
 
 var _ = wire.Describe(wire.Traits[Company]{Wrapper: "company", Named: (*Company).named})
 
-// named reports whether the record itself identifies the company.
+// named reports whether the record says which company it is about.
 func (c *Company) named() bool { return c.ID != "" || c.Name != "" || c.Website != "" }
 
-// fillFromContact fills the company's fields from the contact that the API sent instead.
+// fillFromContact sets the fields of the company from the contact in the response.
 func (c *Company) fillFromContact() {
 	from := c.Contact
 	c.Name = from.CompanyName
@@ -82,8 +85,8 @@ func (c *Company) fillFromContact() {
 	}
 }
 
-// UnmarshalJSON decodes a company, or the contact that the reference documents instead. A
-// field of an unexpected type does not fail it: see Extra.
+// UnmarshalJSON decodes a company, or the contact that the reference has instead. A field
+// of an unexpected type is not an error: see Extra.
 func (c *Company) UnmarshalJSON(data []byte) error {
 	if err := wire.UnmarshalRecord(data, c); err != nil {
 		return err
@@ -100,7 +103,7 @@ func (c Company) MarshalJSON() ([]byte, error) {
 	return wire.MarshalRecord((*plain)(&c))
 }
 
-// UnmarshalJSON decodes the record. A field of an unexpected type does not fail it.
+// UnmarshalJSON decodes the record. A field of an unexpected type is not an error.
 func (l *CompanyLocation) UnmarshalJSON(data []byte) error { return wire.UnmarshalRecord(data, l) }
 
 // MarshalJSON encodes the record under the API's names, Extra included.

@@ -13,80 +13,91 @@ import (
 	"github.com/growthgenius/growthgenius-go/internal/wire"
 )
 
-// ContactsService is the Contact API: people the team has added to its database.
+// ContactsService is the Contact API: the people that the team has added to its database.
 type ContactsService struct{ caller caller }
 
-// Contact is a person the team has added to its database.
+// Contact is a person that the team has added to its database. Its fields are documented
+// unless a comment says otherwise.
 //
-// Text that is null at the API is "", an absent number is nil, an absent time is the
-// zero time. Search results carry only a few of the fields. Encoding a Contact leaves
-// fields without a value out.
+// Text that is null in the API is "", a missing number is nil, and a missing time is the
+// zero time. Search results have only a few of the fields. Encoding a Contact leaves out
+// the fields that have no value.
 type Contact struct {
-	ID ID `json:"id,omitzero"` // ID is an integer in contact answers and may be a UUID in search results. Documented.
+	// ID is an integer in responses about contacts, and may be a UUID in search results.
+	ID ID `json:"id,omitzero"`
 
-	// Who the person is.
+	// The person.
 
-	Name             string `json:"name,omitzero"`              // The person's name, as shown. Documented.
-	FullName         string `json:"full_name,omitzero"`         // First and last name in one. Documented.
-	FirstName        string `json:"first_name,omitzero"`        // Search results may misspell the key as "fist_name"; that is read too. Documented.
-	LastName         string `json:"last_name,omitzero"`         // Documented.
-	Title            string `json:"title,omitzero"`             // The job title. Documented.
-	Email            string `json:"email,omitzero"`             // Not unique: the API does not deduplicate. Documented.
-	EmailStatus      string `json:"email_status,omitzero"`      // What is known of the address, such as "valid". Documented.
-	EmailConfidence  *int   `json:"email_confidence,omitzero"`  // 0 to 100 by its looks; nil where the API says null. Documented.
-	LinkedInURL      string `json:"linkedin_url,omitzero"`      // Without a scheme in the reference. Documented.
-	LinkedInUsername string `json:"linkedin_username,omitzero"` // Documented.
-	FacebookURL      string `json:"facebook_url,omitzero"`      // Documented.
-	TwitterURL       string `json:"twitter_url,omitzero"`       // Documented.
+	Name     string `json:"name,omitzero"`      // The name as displayed.
+	FullName string `json:"full_name,omitzero"` // First and last name.
+	// Search results may have FirstName under the misspelled key "fist_name", which is
+	// read too.
+	FirstName        string `json:"first_name,omitzero"`
+	LastName         string `json:"last_name,omitzero"`
+	Title            string `json:"title,omitzero"`            // The job title.
+	Email            string `json:"email,omitzero"`            // Not unique.
+	EmailStatus      string `json:"email_status,omitzero"`     // Such as "valid".
+	EmailConfidence  *int   `json:"email_confidence,omitzero"` // 0 to 100 (inferred).
+	LinkedInURL      string `json:"linkedin_url,omitzero"`     // No scheme in the samples.
+	LinkedInUsername string `json:"linkedin_username,omitzero"`
+	FacebookURL      string `json:"facebook_url,omitzero"`
+	TwitterURL       string `json:"twitter_url,omitzero"`
 
-	// Telephone numbers, as entered; see Phones for the usable ones.
+	// FirstPhone and the numbers below are as entered. Phones returns the usable ones.
+	FirstPhone     string `json:"first_phone,omitzero"`
+	WorkPhone      string `json:"work_phone,omitzero"`
+	CorporatePhone string `json:"corporate_phone,omitzero"`
+	MobilePhone    string `json:"mobile_phone,omitzero"` // May be the text "NaN".
+	HomePhone      string `json:"home_phone,omitzero"`
+	OtherPhone     string `json:"other_phone,omitzero"`
 
-	FirstPhone     string `json:"first_phone,omitzero"`     // Documented.
-	WorkPhone      string `json:"work_phone,omitzero"`      // Documented.
-	CorporatePhone string `json:"corporate_phone,omitzero"` // Documented.
-	MobilePhone    string `json:"mobile_phone,omitzero"`    // The text "NaN" occurs. Documented.
-	HomePhone      string `json:"home_phone,omitzero"`      // Documented.
-	OtherPhone     string `json:"other_phone,omitzero"`     // Documented.
+	// The person's location.
 
-	// Where the person is.
+	City    string `json:"city,omitzero"`
+	State   string `json:"state,omitzero"`
+	Country string `json:"country,omitzero"`
 
-	City    string `json:"city,omitzero"`    // Documented.
-	State   string `json:"state,omitzero"`   // Documented.
-	Country string `json:"country,omitzero"` // Documented.
+	// The company that the person works for.
 
-	// The company the person works for.
+	CompanyName         string `json:"company_name,omitzero"`
+	CompanyNameInformal string `json:"company_name_informal,omitzero"`
+	CompanyAddress      string `json:"company_address,omitzero"`
+	CompanyCity         string `json:"company_city,omitzero"`
+	CompanyState        string `json:"company_state,omitzero"`
+	CompanyCountry      string `json:"company_country,omitzero"`
+	CompanyLinkedInURL  string `json:"company_linkedin_url,omitzero"`
+	Website             string `json:"website,omitzero"` // The company's; no scheme in the samples.
+	Industry            string `json:"industry,omitzero"`
+	AnnualRevenue       string `json:"annual_revenue,omitzero"` // Such as "$1-$10 million".
+	EmployeeCount       string `json:"employee_count,omitzero"` // Such as "11-50".
+	Keywords            string `json:"keywords,omitzero"`       // Separated by commas.
+	Technologies        string `json:"technologies,omitzero"`   // Separated by commas.
+	SEODescription      string `json:"seo_description,omitzero"`
 
-	CompanyName         string `json:"company_name,omitzero"`          // Documented.
-	CompanyNameInformal string `json:"company_name_informal,omitzero"` // Documented.
-	CompanyAddress      string `json:"company_address,omitzero"`       // Documented.
-	CompanyCity         string `json:"company_city,omitzero"`          // Documented.
-	CompanyState        string `json:"company_state,omitzero"`         // Documented.
-	CompanyCountry      string `json:"company_country,omitzero"`       // Documented.
-	CompanyLinkedInURL  string `json:"company_linkedin_url,omitzero"`  // Documented.
-	Website             string `json:"website,omitzero"`               // The company's, without a scheme in the reference. Documented.
-	Industry            string `json:"industry,omitzero"`              // Documented.
-	AnnualRevenue       string `json:"annual_revenue,omitzero"`        // A range as text, such as "$1-$10 million". Documented.
-	EmployeeCount       string `json:"employee_count,omitzero"`        // A range as text, such as "11-50". Documented.
-	Keywords            string `json:"keywords,omitzero"`              // Separated by commas. Documented.
-	Technologies        string `json:"technologies,omitzero"`          // Separated by commas, or "". Documented.
-	SEODescription      string `json:"seo_description,omitzero"`       // Documented.
+	// The state of the team's work with the contact.
 
-	// Where the contact stands in the team's work.
+	Stage  string `json:"stage,omitzero"`  // Such as "Replied".
+	Status string `json:"status,omitzero"` // Such as "Ongoing".
+	// ContactAccount is the account that the contact belongs to, or nil.
+	ContactAccount   *ContactAccount `json:"contact_account,omitzero"`
+	ContactAccountID ID              `json:"contact_account_id,omitzero"`
+	ProspectID       ID              `json:"prospect_id,omitzero"`
+	// UserID is the user who owns the contact, not the acting user of a call.
+	UserID ID `json:"user_id,omitzero"`
 
-	Stage            string          `json:"stage,omitzero"`              // Such as "Replied". Documented.
-	Status           string          `json:"status,omitzero"`             // Such as "Ongoing". Documented.
-	ContactAccount   *ContactAccount `json:"contact_account,omitzero"`    // The account the contact belongs to; nil where there is none. Documented.
-	ContactAccountID ID              `json:"contact_account_id,omitzero"` // Documented.
-	ProspectID       ID              `json:"prospect_id,omitzero"`        // Documented.
-	UserID           ID              `json:"user_id,omitzero"`            // The user who owns the contact, not the acting user of the call. Documented.
-	BadDataReason    string          `json:"bad_data_reason,omitzero"`    // Only ever seen null; text is inferred.
-	UploadIdentifier string          `json:"upload_identifier,omitzero"`  // Only ever seen null; text is inferred.
-	LabelNames       json.RawMessage `json:"label_names,omitzero"`        // Only ever seen null, so it is kept as it comes.
-	Lists            json.RawMessage `json:"lists,omitzero"`              // Only ever seen null, so it is kept as it comes.
-	UnstructuredData json.RawMessage `json:"unstructured_data,omitzero"`  // Only ever seen null, so it is kept as it comes.
+	// BadDataReason and UploadIdentifier are null in all samples. That they are text is
+	// inferred.
+	BadDataReason    string `json:"bad_data_reason,omitzero"`
+	UploadIdentifier string `json:"upload_identifier,omitzero"`
 
-	// Fields of the team's own; only ever seen null, text is inferred.
+	// LabelNames, Lists and UnstructuredData are null in all samples, so their JSON is
+	// kept as it is.
+	LabelNames       json.RawMessage `json:"label_names,omitzero"`
+	Lists            json.RawMessage `json:"lists,omitzero"`
+	UnstructuredData json.RawMessage `json:"unstructured_data,omitzero"`
 
+	// Custom1 to Custom9 are the team's own fields. They are null in all samples. That
+	// they are text is inferred.
 	Custom1 string `json:"custom1,omitzero"`
 	Custom2 string `json:"custom2,omitzero"`
 	Custom3 string `json:"custom3,omitzero"`
@@ -97,33 +108,32 @@ type Contact struct {
 	Custom8 string `json:"custom8,omitzero"`
 	Custom9 string `json:"custom9,omitzero"`
 
-	// When, by the server's clock; the zero time where the API says null.
+	// CreatedAt and UpdatedAt are times of the server's clock.
+	CreatedAt time.Time `json:"created_at,omitzero"`
+	UpdatedAt time.Time `json:"updated_at,omitzero"`
 
-	CreatedAt time.Time `json:"created_at,omitzero"` // Documented.
-	UpdatedAt time.Time `json:"updated_at,omitzero"` // Documented.
-
-	// Extra keeps what no field above could take: unknown keys, and the raw value of
-	// known keys whose type was unexpected. Encoding writes it again, and a key here
-	// replaces the field of that name. Nil where there is none.
+	// Extra holds what fits no field above: unknown keys, and the raw values of known
+	// keys whose type is unexpected. Encoding writes them again, and a key in Extra
+	// replaces the field of that name. Extra is nil if there are none.
 	Extra map[string]json.RawMessage `json:",embed,unknown"`
 }
 
-// ContactAccount is the account a contact belongs to. Documented.
+// ContactAccount is the account that a contact belongs to. Documented.
 type ContactAccount struct {
 	ID     ID     `json:"id,omitzero"`
 	Status string `json:"status,omitzero"` // Such as "cold".
 
-	// Extra keeps unknown keys and values of unexpected types, as Contact.Extra does.
+	// Extra holds unknown keys and values of unexpected types, as [Contact].Extra does.
 	Extra map[string]json.RawMessage `json:",embed,unknown"`
 }
 
-// ContactInput is what a contact is created or updated with. A field left out is not
-// sent, so an update keeps it; Null clears it.
+// ContactInput holds the fields to create or update a contact with. A field that is not
+// set is not sent, so an update leaves it unchanged; [Null] clears it.
 //
 // The reference allows every field of a contact in a create ("see response JSON for
-// additional fields"); which of them the API then keeps is not documented.
+// additional fields"). It does not say which of them the API stores.
 type ContactInput struct {
-	// Who the person is.
+	// The person.
 
 	Name             Optional[string] `json:"name,omitzero"`
 	FullName         Optional[string] `json:"full_name,omitzero"`
@@ -138,7 +148,7 @@ type ContactInput struct {
 	FacebookURL      Optional[string] `json:"facebook_url,omitzero"`
 	TwitterURL       Optional[string] `json:"twitter_url,omitzero"`
 
-	// Telephone numbers, as entered; see Phones for the usable ones.
+	// Telephone numbers.
 
 	FirstPhone     Optional[string] `json:"first_phone,omitzero"`
 	WorkPhone      Optional[string] `json:"work_phone,omitzero"`
@@ -147,13 +157,13 @@ type ContactInput struct {
 	HomePhone      Optional[string] `json:"home_phone,omitzero"`
 	OtherPhone     Optional[string] `json:"other_phone,omitzero"`
 
-	// Where the person is.
+	// The person's location.
 
 	City    Optional[string] `json:"city,omitzero"`
 	State   Optional[string] `json:"state,omitzero"`
 	Country Optional[string] `json:"country,omitzero"`
 
-	// The company the person works for.
+	// The company that the person works for.
 
 	CompanyName         Optional[string] `json:"company_name,omitzero"`
 	CompanyNameInformal Optional[string] `json:"company_name_informal,omitzero"`
@@ -170,7 +180,7 @@ type ContactInput struct {
 	Technologies        Optional[string] `json:"technologies,omitzero"`
 	SEODescription      Optional[string] `json:"seo_description,omitzero"`
 
-	// Where the contact stands in the team's work.
+	// The state of the team's work with the contact.
 
 	Stage            Optional[string]          `json:"stage,omitzero"`
 	Status           Optional[string]          `json:"status,omitzero"`
@@ -184,8 +194,7 @@ type ContactInput struct {
 	Lists            Optional[json.RawMessage] `json:"lists,omitzero"`
 	UnstructuredData Optional[json.RawMessage] `json:"unstructured_data,omitzero"`
 
-	// Fields of the team's own; only ever seen null, text is inferred.
-
+	// Custom1 to Custom9 are the team's own fields. That they are text is inferred.
 	Custom1 Optional[string] `json:"custom1,omitzero"`
 	Custom2 Optional[string] `json:"custom2,omitzero"`
 	Custom3 Optional[string] `json:"custom3,omitzero"`
@@ -196,7 +205,8 @@ type ContactInput struct {
 	Custom8 Optional[string] `json:"custom8,omitzero"`
 	Custom9 Optional[string] `json:"custom9,omitzero"`
 
-	// Extra is sent beside the fields above. A key that is a field's own is an error.
+	// Extra is sent along with the fields above. A key that belongs to one of them is an
+	// error.
 	Extra map[string]any `json:",embed,unknown"`
 }
 
@@ -210,78 +220,107 @@ var contactEnvelope = wire.Envelope{Singular: "contact", Plural: "contacts"}
 
 // Create creates a contact and returns it as the API stored it.
 //
-// The API does not deduplicate (documented): each call creates a contact, even where one
-// with the same e-mail or name and company exists. A create is therefore sent again only
-// if it provably never reached the API or was refused with 429, and after absence only
-// where [ReadBackPolicy].ReplayAfter asks for it. Where its outcome cannot be told the error
-// is an [*OutcomeUnknownError], never a plain failure; do not call Create again on it
-// without looking.
+// The API does not deduplicate (documented): each call creates a contact, even if one
+// with the same e-mail address, or the same name and company, exists. To update an
+// existing contact instead, use [ContactsService.Upsert].
+//
+// A create is retried only if it provably never reached the API, or if the response was
+// 429. If the response is lost, Create looks for the contact in the list of recent
+// updates, and returns the contact if it is there. Otherwise the error is an
+// [*OutcomeUnknownError]: the contact may exist. Do not call Create again then: pass the
+// error's Token to [ContactsService.Resolve]. With [ReadBackPolicy].ReplayAfter, Create
+// sends the contact again itself, once a complete list has not shown it for that long.
+//
+// Any other error means that no contact was created. If the context ends after the
+// request was sent, the outcome is unknown and the error matches both [ErrOutcomeUnknown]
+// and the context's error, so check for ErrOutcomeUnknown first.
 func (s *ContactsService) Create(ctx context.Context, in ContactInput, opts ...RequestOption) (*Contact, error) {
 	return createOne[Contact](ctx, s.caller, endpoint{
 		method: http.MethodPost, route: "/contacts", body: in, envelope: contactEnvelope,
 	}, opts)
 }
 
-// Get returns the contact with the id. [ErrNotFound] means there is none.
+// Get returns the contact with the id. [ErrNotFound] means that there is none.
 func (s *ContactsService) Get(ctx context.Context, id ID, opts ...RequestOption) (*Contact, error) {
 	return callOne[Contact](ctx, s.caller, endpoint{
 		method: http.MethodGet, route: "/contacts/{id}", id: &id, envelope: contactEnvelope,
 	}, opts)
 }
 
-// Update changes the fields of in that are set, clears those that are null and keeps the
-// others. It returns the whole contact. Sending an update twice does no harm, so it is
-// retried like a read.
+// Update changes the fields that are set in the input, clears those that are null, and
+// leaves the others unchanged. It returns the whole contact. It is retried like a read:
+// sending it twice does what sending it once does, unless the contact is changed in
+// between.
 func (s *ContactsService) Update(ctx context.Context, id ID, in ContactInput, opts ...RequestOption) (*Contact, error) {
 	return callOne[Contact](ctx, s.caller, endpoint{
 		method: http.MethodPatch, route: "/contacts/{id}", id: &id, body: in, envelope: contactEnvelope,
 	}, opts)
 }
 
-// Delete deletes the contact. What the API answers is not documented: any 2xx is
-// success, whatever its body, unless that is a page of HTML. [ErrNotFound] means there
-// was no such contact.
+// Delete deletes the contact with the id. [ErrNotFound] means that there was none.
+//
+// The response is not documented: any 2xx status is a success, whatever the body, unless
+// it is an HTML page. Status 404 is a success if an earlier attempt of the same call may
+// have deleted the contact.
 func (s *ContactsService) Delete(ctx context.Context, id ID, opts ...RequestOption) error {
 	return callNone(ctx, s.caller, endpoint{method: http.MethodDelete, route: "/contacts/{id}", id: &id, envelope: contactEnvelope}, opts)
 }
 
-// List returns the contacts updated between two times. The API does not page this list,
-// so the answer is as large as the API makes it; see Stream for one that may be long.
+// List returns the contacts that were updated between two times. The API does not
+// paginate this list: all of it is in one response. If it may be long, use
+// [ContactsService.Stream].
 func (s *ContactsService) List(ctx context.Context, list ListOptions, opts ...RequestOption) ([]Contact, error) {
 	return callMany[Contact](ctx, s.caller, endpoint{
 		method: http.MethodGet, route: "/contacts", query: list, envelope: contactEnvelope,
 	}, opts)
 }
 
-// Stream returns the contacts updated between two times one by one, as they arrive: memory
-// does not grow with their number, and the first comes long before the last. Each range
-// over it is a request of its own, and breaking out ends that.
+// Stream returns an iterator over the contacts that were updated between two times. It
+// yields them as they arrive, so memory does not grow with the length of the list.
 //
-// An error comes last, with a nil contact, and after all contacts before it: a list that
-// breaks off is never taken for a short one. It is sent again only where it failed before
-// its first contact. [WithAttemptTimeout] bounds the wait for the answer and for each
-// further piece of it, and not the work of the loop; [WithMaxResponseBytes] bounds each
-// contact, and not the whole.
+// Each range over the iterator sends a request of its own, and leaving the loop ends it.
+// An error comes last, with a nil contact, after all contacts that arrived before it. A
+// list that breaks off is always an error. The request is retried only if it failed
+// before the first contact arrived.
+//
+// [WithAttemptTimeout] bounds the wait for the response and for each further piece of it,
+// but not the work of the loop. [WithMaxResponseBytes] bounds each contact, not the list.
 func (s *ContactsService) Stream(ctx context.Context, list ListOptions, opts ...RequestOption) iter.Seq2[*Contact, error] {
 	return callStream[Contact](ctx, s.caller, endpoint{
 		method: http.MethodGet, route: "/contacts", query: list, envelope: contactEnvelope,
 	}, opts)
 }
 
-// Resolve finds out what became of a create, by the token that [BeforeCreate] or an
-// [*OutcomeUnknownError] gave: it returns the contact that was created, or [ErrNotFound]
-// where a complete list does not have it, so that creating it again is safe, or an
-// [*OutcomeUnknownError] where that still cannot be told. It waits until the settle
-// window of the attempt has passed, and reads as the user who created. A create that this
-// client knows to have happened is read under its id; where that fails, as after it was
-// deleted, the error is an [*OutcomeUnknownError] too. A [WithHeader] of the create that
-// says whose records are meant is to be given again.
-func (s *ContactsService) Resolve(ctx context.Context, a CreateToken, opts ...RequestOption) (*Contact, error) {
-	return resolveOne[Contact](ctx, s.caller, endpoint{method: http.MethodGet, route: "/contacts", envelope: contactEnvelope}, a, opts)
+// Resolve finds out whether an earlier create happened. The token comes from
+// [BeforeCreate] or from an [*OutcomeUnknownError], of this process or of another one.
+//
+// If the contact was created, Resolve returns it. [ErrNotFound] means that a complete
+// list does not have the contact: the create did not happen, and it is safe to create the
+// contact again. An [*OutcomeUnknownError] means that the outcome is still not known:
+// call Resolve again later.
+//
+// Resolve waits until the settle window, [ReadBackPolicy].Settle, has passed since the
+// last request of the create. If the token does not say when that was, as in a token from
+// BeforeCreate, it waits for a whole window. To resolve several tokens, call Resolve
+// concurrently: calls that wait at the same time share their reads of the list, and take
+// little longer than a single one.
+//
+// The list is read as the user who created the contact. Use a client of the same account,
+// since the lists of another account do not have the contact. If the create was sent with
+// a [WithHeader] that selects whose records are meant, pass that option again.
+//
+// A contact that this client already knows to have been created is read by its id. If
+// that fails, for example because the contact has been deleted since, the error is an
+// [*OutcomeUnknownError], not ErrNotFound. While the call that creates the contact is
+// still running in this client, the error is an [*OutcomeUnknownError] at once.
+func (s *ContactsService) Resolve(ctx context.Context, token CreateToken, opts ...RequestOption) (*Contact, error) {
+	return resolveOne[Contact](ctx, s.caller, endpoint{
+		method: http.MethodGet, route: "/contacts", envelope: contactEnvelope,
+	}, token, opts)
 }
 
-// Phones returns the telephone numbers that hold one: without blanks around them, each
-// once, and without the texts "NaN" (documented) and "null" (inferred) for missing ones.
+// Phones returns the contact's usable telephone numbers: trimmed, and each only once. It
+// leaves out "NaN" (documented) and "null" (inferred), which stand for missing numbers.
 // The order is first, work, corporate, mobile, home, other.
 func (c *Contact) Phones() []string {
 	var phones []string
@@ -299,7 +338,7 @@ func (c *Contact) Phones() []string {
 func (c *Contact) identity() ID { return c.ID }
 
 // UnmarshalJSON decodes a contact, bare or wrapped in {"contact": ...}. A field of an
-// unexpected type does not fail it: see Extra.
+// unexpected type is not an error: see Extra.
 func (c *Contact) UnmarshalJSON(data []byte) error { return wire.UnmarshalRecord(data, c) }
 
 // MarshalJSON encodes the contact under the API's names, Extra included.
@@ -308,7 +347,8 @@ func (c Contact) MarshalJSON() ([]byte, error) {
 	return wire.MarshalRecord((*plain)(&c))
 }
 
-// UnmarshalJSON decodes an account. A field of an unexpected type does not fail it.
+// UnmarshalJSON decodes an account. A field of an unexpected type is not an error: see
+// Extra.
 func (a *ContactAccount) UnmarshalJSON(data []byte) error { return wire.UnmarshalRecord(data, a) }
 
 // MarshalJSON encodes the account, Extra included.
@@ -317,8 +357,9 @@ func (a ContactAccount) MarshalJSON() ([]byte, error) {
 	return wire.MarshalRecord((*plain)(&a))
 }
 
+// marked implements [markable].
 func (in ContactInput) marked(field string) (input any, marker string, err error) {
-	custom := in.custom(field)
+	custom := customField(&in, field)
 	if !custom.IsZero() {
 		return nil, "", fmt.Errorf("%w: %s is the marker field (WithMarkerField) and cannot be set", ErrInvalidInput, field)
 	}
@@ -327,8 +368,8 @@ func (in ContactInput) marked(field string) (input any, marker string, err error
 	return in, marker, nil
 }
 
-// custom returns the field custom1 to custom9 of this name.
-func (in *ContactInput) custom(name string) *Optional[string] {
+// customField returns the field with this name, one of custom1 to custom9.
+func customField(in *ContactInput, name string) *Optional[string] {
 	fields := [...]*Optional[string]{
 		&in.Custom1, &in.Custom2, &in.Custom3, &in.Custom4, &in.Custom5,
 		&in.Custom6, &in.Custom7, &in.Custom8, &in.Custom9,
@@ -336,15 +377,15 @@ func (in *ContactInput) custom(name string) *Optional[string] {
 	return fields[name[len(name)-1]-'1']
 }
 
-// UnmarshalJSON reads an input back: an absent field is unset, null is Null. Keys that
-// are no field's go to Extra, their numbers as [json.Number].
+// UnmarshalJSON decodes an input. An absent field is not set, and null is Null. Unknown
+// keys go into Extra, with their numbers as [json.Number].
 func (in *ContactInput) UnmarshalJSON(data []byte) error {
 	type plain ContactInput
 	return wire.UnmarshalInput(data, (*plain)(in))
 }
 
-// MarshalJSON encodes the fields that are set or null, and Extra. A key in Extra that is
-// a field's own is an error.
+// MarshalJSON encodes the fields that are set or null, and Extra. A key in Extra that
+// belongs to a field is an error.
 func (in ContactInput) MarshalJSON() ([]byte, error) {
 	type plain ContactInput
 	return wire.MarshalInput((*plain)(&in))

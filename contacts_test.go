@@ -27,8 +27,8 @@ func TestPhones(t *testing.T) {
 	}
 }
 
-// TestInputsHaveTheFieldsOfTheirRecords: what can be read can be written, under the same
-// name. The exceptions are what the API sets itself.
+// TestInputsHaveTheFieldsOfTheirRecords: every field that can be read can be written, under
+// the same name, except those that the API sets itself.
 func TestInputsHaveTheFieldsOfTheirRecords(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -57,7 +57,8 @@ func TestInputsHaveTheFieldsOfTheirRecords(t *testing.T) {
 	}
 }
 
-// TestInputBytes: unset is left out, Null is null, Set("") is "", on create and update.
+// TestInputBytes: an unset field is omitted, Null is null, and Set("") is "", for creates and
+// updates.
 func TestInputBytes(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -102,7 +103,7 @@ func TestInputBytes(t *testing.T) {
 					t.Errorf("%s sends %s\nwant %s", sent.Method, sent.Body, tt.want)
 				}
 			}
-			// The input survives its own JSON, as a journal of creates needs.
+			// The input survives its own JSON, which a journal of creates needs.
 			text := sameBytes(t, tt.in)
 			back := testkit.Decode[growthgenius.ContactInput](t, text)
 			if again := sameBytes(t, back); again != text {
@@ -115,7 +116,7 @@ func TestInputBytes(t *testing.T) {
 	}
 }
 
-// TestExtraClash: two values for one field are one too many.
+// TestExtraClash: a key of Extra must not be the name of a field.
 func TestExtraClash(t *testing.T) {
 	t.Parallel()
 	c := testkit.Unused(t)
@@ -139,7 +140,7 @@ func TestExtraClash(t *testing.T) {
 
 var clashing = growthgenius.ContactInput{Name: growthgenius.Set("x"), Extra: map[string]any{"email": "a@b.c"}}
 
-// TestExtraIsNotTheCallersToLose: encoding an input leaves the caller's map alone.
+// TestExtraIsNotTheCallersToLose: encoding an input does not modify the caller's map.
 func TestExtraIsNotTheCallersToLose(t *testing.T) {
 	t.Parallel()
 	in := growthgenius.ContactInput{Name: growthgenius.Set("x"), Extra: map[string]any{"a": 1}}
@@ -149,7 +150,7 @@ func TestExtraIsNotTheCallersToLose(t *testing.T) {
 	}
 }
 
-// TestNothingSet: a create or an update without a field is a mistake.
+// TestNothingSet: a create or an update without any field is invalid.
 func TestNothingSet(t *testing.T) {
 	t.Parallel()
 	c := testkit.Unused(t)

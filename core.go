@@ -19,7 +19,7 @@ import (
 	"github.com/growthgenius/growthgenius-go/internal/wire"
 )
 
-// core is what a client shares with those made from it by ForUser.
+// core is what a client shares with the clients that its ForUser returns.
 type core struct {
 	base        *url.URL
 	engine      *engine.Engine
@@ -37,22 +37,22 @@ type core struct {
 	personPath  string
 }
 
-// lookups are what clients of one key share of their lookups.
+// lookups is what the lookups of all clients of one key share.
 type lookups struct {
 	shared *lookup.Shared[looked]
 	prefix string              // of every key
 	mac    func(string) string // a function, so that nothing can print the API key in it
 }
 
-// looked is how a lookup ended. Several callers share it.
+// looked is the result of a lookup. Several callers share it.
 type looked struct {
 	res  *engine.Response // a success
 	err  error
 	info ResponseInfo
 }
 
-// caller is a core and the user who acts. Services and the code below them hold it, and
-// never the Client.
+// caller is a core and the acting user. Services and the code below them hold a caller
+// instead of the Client.
 type caller struct {
 	core   *core
 	userID ID
@@ -61,12 +61,12 @@ type caller struct {
 // as returns a caller that acts as another user.
 func (c caller) as(id ID) caller { return caller{c.core, id} }
 
-// exchanged is how a call went.
+// exchanged is the result of sending a call.
 type exchanged struct {
 	res       *engine.Response // a success
 	err       error
 	attempts  int
-	ambiguous bool // it may have been carried out although err does not say so
+	ambiguous bool // it may have been carried out although there is an error
 }
 
 // send builds the request, sends it and returns a successful response.
@@ -79,7 +79,8 @@ func (c caller) send(ctx context.Context, e endpoint, opts []RequestOption) (*en
 	return ex.res, ex.err
 }
 
-// exchange builds the request and sends it, after so many attempts before.
+// exchange builds the request and sends it. before is how many requests of the call were
+// sent earlier.
 func (c caller) exchange(ctx context.Context, e endpoint, o *callOptions, before int) exchanged {
 	out, err := e.build(c.core.base, c.userID, o)
 	if err != nil {
@@ -91,10 +92,12 @@ func (c caller) exchange(ctx context.Context, e endpoint, o *callOptions, before
 		Free:     e.method == http.MethodGet && !e.lookup, // a lookup costs money
 		MaxBytes: e.maxBytes, Split: e.splits, Stream: e.open,
 	})
+	call := e.about()
+	call.id, call.attempts, call.took = c.core.redact.Text(call.id), outcome.Sent, time.Since(o.began)
 	ex := exchanged{attempts: outcome.Sent, ambiguous: outcome.Ambiguous}
 	res := outcome.Response
 	if res == nil {
-		ex.err = e.refuse(gaveUp(outcome.Err, outcome.GaveUp))
+		ex.err = &callError{call, gaveUp(outcome.Err, outcome.GaveUp)}
 		return ex
 	}
 	if o.capture != nil {
@@ -108,17 +111,17 @@ func (c caller) exchange(ctx context.Context, e endpoint, o *callOptions, before
 	}
 	switch {
 	case res.Status < 300 && !(e.lookup && res.Status == http.StatusAccepted),
-		// An earlier attempt of this very call has deleted it.
+		// An earlier attempt of this call has deleted it.
 		e.method == http.MethodDelete && ex.ambiguous && res.Status == http.StatusNotFound:
 		ex.res, ex.ambiguous = res, false
 		return ex
 	}
-	ex.err = gaveUp(newAPIError(e.method, e.route, res, time.Now(), c.core.redact), outcome.GaveUp)
+	ex.err = gaveUp(newAPIError(call, res, time.Now(), c.core.redact), outcome.GaveUp)
 	ex.err = errs.WithContext(ex.err, outcome.Ended)
 	return ex
 }
 
-// gaveUp adds to the error of a call why it was not tried again, if that is not plain.
+// gaveUp adds to the error of a call why it was not retried, if the error does not say so.
 func gaveUp(err error, why string) error {
 	if why == "" {
 		return err
@@ -126,27 +129,21 @@ func gaveUp(err error, why string) error {
 	return fmt.Errorf("%w; %s", err, why)
 }
 
-// RouteFromContext returns the template of the route that the request with this context
-// belongs to, such as "/contacts/{id}". A RoundTripper given to [WithHTTPClient] can name
-// its spans and metrics by it. A [Limiter] that waits for the request is given the route
-// too, and so is a logger told of it.
+// RouteFromContext returns the route template of the request with this context, such as
+// "/contacts/{id}". A RoundTripper given to [WithHTTPClient] can use it to name its spans
+// and metrics. The contexts that a [Limiter] and the logger receive have it too.
 func RouteFromContext(ctx context.Context) (route string, ok bool) {
 	return engine.Route(ctx)
 }
 
-// warnCreate logs a warning about a create.
-func (c *core) warnCreate(ctx context.Context, e endpoint, what string) {
-	if c.logger != nil {
-		c.logger.LogAttrs(ctx, slog.LevelWarn, "growthgenius: "+what, slog.String("method", e.method), slog.String("route", e.route))
-	}
-}
-
-const outcomeUnknown = "outcome unknown"
-
-// unknownForGood returns the error of a raw call, whose record no list can show.
+// unknownForGood returns the error of a raw call. There is no list that could show its
+// record.
 func (c caller) unknownForGood(ctx context.Context, e endpoint, last, ctxErr error) error {
-	c.core.warnCreate(ctx, e, outcomeUnknown)
-	return &OutcomeUnknownError{Last: last, ctxErr: ctxErr}
+	if c.core.logger != nil {
+		c.core.logger.LogAttrs(ctx, slog.LevelWarn, "growthgenius: outcome unknown",
+			slog.String("method", e.method), slog.String("route", e.route), slog.String("reason", loggable(last)))
+	}
+	return &OutcomeUnknownError{Last: last, call: e.about(), ctxErr: ctxErr}
 }
 
 const (
@@ -154,13 +151,13 @@ const (
 	maxFieldName = 100 // bytes; a response could name a field with megabytes
 )
 
-// seenSet remembers up to a bound what it has seen.
+// seenSet stores which oddities were logged, up to a bound.
 type seenSet struct {
 	mu   sync.Mutex
 	seen map[wire.Oddity]struct{}
 }
 
-// first reports whether o is new. A full set knows everything.
+// first reports whether o is new. In a full set nothing is new.
 func (s *seenSet) first(o wire.Oddity) bool {
 	o.Kind, o.Field = "", strings.Clone(redact.Clip(o.Field, maxFieldName))
 	s.mu.Lock()

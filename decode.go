@@ -27,7 +27,7 @@ type resourceOf[T any] interface {
 	resource
 }
 
-// callOne makes a call that is answered with one record.
+// callOne makes a call whose response is one record.
 func callOne[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint, opts []RequestOption) (*T, error) {
 	res, err := c.send(ctx, e, opts)
 	if err != nil {
@@ -37,7 +37,7 @@ func callOne[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint, 
 	return decodeOne[T, P](ctx, c, e, res)
 }
 
-// callNone makes a call whose answer says nothing but that it was done.
+// callNone makes a call whose response carries no record.
 func callNone(ctx context.Context, c caller, e endpoint, opts []RequestOption) error {
 	res, err := c.send(ctx, e, opts)
 	if err != nil {
@@ -50,7 +50,7 @@ func callNone(ctx context.Context, c caller, e endpoint, opts []RequestOption) e
 	return nil
 }
 
-// callWhole decodes the whole answer into v, which must then pass the check.
+// callWhole makes a call and decodes the whole response into v, which must pass the check.
 func (c caller) callWhole(ctx context.Context, e endpoint, v json.Unmarshaler, opts []RequestOption, check func() error) error {
 	res, err := c.send(ctx, e, opts)
 	if err != nil {
@@ -62,7 +62,7 @@ func (c caller) callWhole(ctx context.Context, e endpoint, v json.Unmarshaler, o
 
 func (c caller) decodeWhole(ctx context.Context, e endpoint, res *engine.Response, v json.Unmarshaler, check func() error) error {
 	if k := wire.KindOf(res.Body); k != wire.KindObject {
-		return e.undecodable(c.core, res, fmt.Errorf("the answer is %s, not an object", k))
+		return e.undecodable(c.core, res, fmt.Errorf("the response is %s, not an object", k))
 	}
 	switch err := v.UnmarshalJSON(res.Body); {
 	case errors.Is(err, ErrResponseTooLarge):
@@ -97,17 +97,21 @@ func decodeOne[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint
 	case len(found) == 0:
 		err = fmt.Errorf("the list under %s is empty", e.envelope)
 	case len(found) > 1:
-		err = fmt.Errorf("the answer has %d records, none of them the one asked for", len(found))
+		err = fmt.Errorf("the response has %d records, none of them the one requested", len(found))
 	case P(&found[0]).identity() == "":
 		err = errors.New("the record has no id")
 	default:
-		err = errors.New("the answer is another record than the one asked for")
+		err = fmt.Errorf("the response describes another record, with the id %s",
+			redact.Clip(redact.Printable(string(P(&found[0]).identity())), maxShownID))
+		other := e.undecodable(c.core, res, err)
+		other.known = true
+		return nil, other
 	}
 	return nil, e.undecodable(c.core, res, err)
 }
 
-// minRecordBytes is what the records of a response may take in memory, however small the
-// bound on the response is.
+// minRecordBytes is what the records of a response may take in memory, even if the bound on
+// the response is smaller.
 const minRecordBytes = 1 << 20
 
 func decodeMany[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint, res *engine.Response) ([]T, error) {
@@ -133,7 +137,7 @@ func decodeMany[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoin
 		}
 		taken += int64(reflect.TypeFor[T]().Size()) //nolint:gosec // no type is that large
 		taken += items.Taken()
-		if taken > most { // of 64 MB of "{}," nothing but the list is large
+		if taken > most { // a 64 MB list of empty objects takes many times that in memory
 			return nil, e.refuse(fmt.Errorf("%w: its first %d records take over %d bytes; see WithMaxResponseBytes and Stream", ErrResponseTooLarge, len(found), most))
 		}
 	}
@@ -143,7 +147,7 @@ func decodeMany[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoin
 	return found, nil
 }
 
-// inspect logs each way in which an answer differs from the reference, once, or with
+// inspect logs each way in which a response differs from the reference, once, or with
 // strict decoding makes it an error. v is a pointer to the decoded record or records.
 func (c *core) inspect(ctx context.Context, e endpoint, res *engine.Response, v any, strays ...wire.Oddity) error {
 	if c.logger == nil && !c.strict {
@@ -169,9 +173,9 @@ func (c *core) inspect(ctx context.Context, e endpoint, res *engine.Response, v 
 	return nil
 }
 
-var errPage = errors.New("the body is HTML or XML, not JSON")
+var errPage = errors.New("the body is HTML or XML, not JSON (from a proxy or a login page?)")
 
-// undecodable is the error of an answer that cannot be used.
+// undecodable is the error of a response that cannot be used.
 func (e endpoint) undecodable(c *core, res *engine.Response, reason error) *DecodeError {
 	r := c.redact
 	text := r.Text(reason.Error())
@@ -186,11 +190,11 @@ func (e endpoint) undecodable(c *core, res *engine.Response, reason error) *Deco
 	body := r.Bytes(res.Body)
 	return &DecodeError{
 		StatusCode: res.Status, Method: e.method, Route: e.route, Reason: text,
-		RequestID: r.Text(res.RequestID()), Body: slices.Clone(body[:min(len(body), redact.MaxBody)]),
+		id: r.Text(e.about().id), RequestID: r.Text(res.RequestID()), Body: slices.Clone(body[:min(len(body), redact.MaxBody)]),
 	}
 }
 
-// warn logs a field of an answer that is not as the reference says.
+// warn logs a field of a response that is not as the reference says.
 func (c *core) warn(ctx context.Context, e endpoint, o wire.Oddity) {
 	if c.logger == nil {
 		return
@@ -204,4 +208,3 @@ func (c *core) warn(ctx context.Context, e endpoint, o wire.Oddity) {
 		slog.String("method", e.method), slog.String("route", e.route),
 		slog.String("record", o.Record), slog.String("field", o.Field))
 }
-

@@ -21,7 +21,7 @@ import (
 	"github.com/growthgenius/growthgenius-go/internal/testkit"
 )
 
-// addSamples makes the records in testdata the seeds, and some that are odd.
+// addSamples adds the records in testdata to the seeds, and some with unexpected values.
 func addSamples(f *testing.F, files ...string) {
 	f.Helper()
 	for _, file := range files {
@@ -46,8 +46,8 @@ func addSamples(f *testing.F, files ...string) {
 	}
 }
 
-// fuzzRecord compares our decoder with one that knows no types: it may not panic, must
-// take every object and refuse everything else, and may lose nothing.
+// fuzzRecord compares our decoder with an untyped one: it must not panic, must accept every
+// object and refuse everything else, and must not lose anything.
 func fuzzRecord(t *testing.T, data []byte, v json.Unmarshaler) {
 	t.Helper()
 	if len(data) > 1<<16 {
@@ -74,7 +74,7 @@ func fuzzRecord(t *testing.T, data []byte, v json.Unmarshaler) {
 		t.Fatalf("%q: %v", data, err)
 	}
 	sameAsLibrary(t, data, object, reflect.ValueOf(v).Elem())
-	// Names that occur twice and bytes that are no text have no one right reading.
+	// For repeated names and invalid UTF-8, more than one result is right.
 	if utf8.Valid(data) && !repeats(data) && !strings.Contains(string(data), `\u`) {
 		checkNothingLost(t, typ, object)
 		return
@@ -89,26 +89,26 @@ func fuzzRecord(t *testing.T, data []byte, v json.Unmarshaler) {
 	}
 }
 
-// sameAsLibrary compares a record with what the JSON library makes of the same data, if it
-// can fill a struct with the record's fields from it.
+// sameAsLibrary compares a record with what the JSON library decodes from the same data, if
+// it can fill a struct with the record's fields from it.
 func sameAsLibrary(t *testing.T, data []byte, object map[string]any, record reflect.Value) {
 	t.Helper()
 	for _, name := range []string{"contact", "message", "user", "company", "person", "fist_name"} {
 		if _, ok := object[name]; ok {
-			return // a wrapper or a misspelling, which only a record knows
+			return // a wrapper or a misspelled name, which the library does not know
 		}
 	}
 	var fields []reflect.StructField
 	for f := range record.Type().Fields() {
 		fields = append(fields, f)
 	}
-	want := reflect.New(reflect.StructOf(fields)) // it has no methods
+	want := reflect.New(reflect.StructOf(fields)) // a type without methods
 	lenient := jsonv2.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	if jsonv2.Unmarshal(data, want.Interface(), lenient) != nil || repeats(data) {
 		return
 	}
 	want = want.Elem()
-	for _, field := range want.Fields() { // null is nothing
+	for _, field := range want.Fields() { // null means no value
 		if raw, ok := field.Addr().Interface().(*json.RawMessage); ok && string(*raw) == "null" {
 			*raw = nil
 		}
@@ -119,7 +119,7 @@ func sameAsLibrary(t *testing.T, data []byte, object map[string]any, record refl
 	}
 }
 
-// wraps reports whether the data has the key of a wrapper, one of which goes each time.
+// wraps reports whether the data may have a wrapper: decoding removes one each time.
 func wraps(typ reflect.Type, data []byte) bool {
 	return strings.Contains(string(data), strings.ToLower(typ.Name())) || strings.Contains(string(data), "contact") || strings.Contains(string(data), `\`)
 }
@@ -188,8 +188,8 @@ func FuzzPage(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) { fuzzRecord(t, data, new(growthgenius.ContactPage)) })
 }
 
-// FuzzEnvelope: the elements of a list are those that a decoder of the whole list finds,
-// whatever stands around them, and a stream has the same.
+// FuzzEnvelope: the elements of a list are those that a decoder of the whole response finds,
+// whatever else is in it, and a stream has the same ones.
 func FuzzEnvelope(f *testing.F) {
 	addSamples(f, "contact.json", "contacts.json", "contacts_search.json")
 	f.Add([]byte(`{"contacts":[{"title":[{"a":"}"}]},null,{"contact":{"id":1,"title":5}}],"contact":{"id":2},"x":[{"contacts":[{}]}]}`))
@@ -256,7 +256,7 @@ func FuzzEnvelope(f *testing.F) {
 	})
 }
 
-// sameContacts compares without regard to the order of the two envelope keys.
+// sameContacts compares contacts in any order: the two envelope keys may come in any.
 func sameContacts(t *testing.T, a, b []growthgenius.Contact) bool {
 	t.Helper()
 	texts := func(list []growthgenius.Contact) []string {
@@ -270,21 +270,20 @@ func sameContacts(t *testing.T, a, b []growthgenius.Contact) bool {
 	return slices.Equal(texts(a), texts(b))
 }
 
-// oddJSON is valid JSON that a walk over records could stumble over. It seeds the fuzz
-// targets, too.
+// oddJSON is valid JSON that is hard to read correctly.
 var oddJSON = []string{
-	// What ends a text, and what only looks like it.
+	// The end of a text, and what only looks like it.
 	`{"name":"\\","id":"\\\"","title":"\"","city":"\\\\","state":"]}","country":"{,:"}`,
 	`{"name\\":1,"name\"":2,"name\\\"":{"a":"}"},"\\":3,"\"":4,"":5,"name":"x"}`,
 	`{"x":["\\",{"\\":"\\\""},"\"]",[["]"]]],"name":"x"}`,
-	// Names that are a field's once they are unescaped, in every order.
+	// Names that match a field after they are unescaped, in every order.
 	`{"\u006eame":"a","\u0069d":7}`, `{"n\u0061me":"a","name":5}`, `{"name":5,"n\u0061me":"a"}`, `{"\u0063ontact":{"\u0069d":1,"name":"x"}}`,
 	`{"name\u0000":1,"\u0000name":2,"nam\u0065":"x","NAME":3,"name ":4}`,
-	// Wrappers within wrappers, beside other keys, empty, odd and given twice.
+	// Wrappers in wrappers, beside other keys, empty, of another type, and given twice.
 	`{"contact":{"contact":{"id":1}}}`, `{"contact":{"contact":{"id":1},"x":1},"y":2}`, `{"contact":{}}`, `{"contact":{},"x":1}`, `{"contact":[{"id":1}]}`,
 	`{"contact":{"id":1},"contact":{"id":2}}`, `{"contact":{"id":1},"contact":5}`, `{"contact":5,"contact":{"id":2},"name":"x"}`, `{"x":1,"contact":{"id":2,"x":3}}`,
 	`{"company":{"contact":{"contact":{"company_name":"x"}}},"person":{"person":{"id":"1"}},"message":{"message":{"id":1}},"user":{"user":{"id":1}}}`,
-	// A name again, with values good, odd, null and convertible.
+	// A repeated name, with expected, unexpected, null and convertible values.
 	`{"name":"a","name":5}`, `{"name":5,"name":"a"}`, `{"name":{"a":1},"name":null}`, `{"name":null,"name":{"a":1}}`, `{"name":"a","name":[1]}`,
 	`{"account":{"id":1},"account":5,"account":{"name":"x","name":2}}`, `{"emails":[{"address":"a"}],"emails":[5],"emails":[]}`, `{"x":1,"x":{"x":2},"x":"3"}`,
 	`{"emails":[{"address":1},{"address":"a"},null,5],"experience":[{"company":{"name":[]},"title":5},{"company":[]}],"skills":["a",5,true,null,{}]}`,
@@ -293,7 +292,7 @@ var oddJSON = []string{
 	`{"id":123456789012345678901234567890,"size":1e400,"linkedin_connections":-1e-400}`, `{"size":"-0","linkedin_connections":"1e3","pagination":{"page":1e2,"per_page":"07"}}`,
 	// Blanks.
 	" \n{\t\"name\"\r:\n\"x\" , \"account\" : { } , \"x\" : [ ] ,\"emails\": [ { } , null ]\n} \t", "{ }", "\r\n{\"contact\" : { \"id\" : 1 } }\n", `{"contacts" : [ { "id" : 1 } , { } ] , "pagination" : { } }`,
-	// Text that is no Unicode.
+	// Text that is not valid Unicode.
 	`{"name":"\ud800","title":"\udc00x","city":"\ud83d\ude00","\ud800":1,"\udfff":2,"id":"\ud800"}`, "{\"name\":\"\xff\",\"\xffname\":1,\"id\":\"\xc3(\"}", "{\"\xed\xa0\x80\":1,\"name\":\"\xed\xa0\x80\\\\\"}",
 	"{\"name\":\"\u2028\u2029\x7f\",\"created_at\":\"2021-01-19T12:00:00.5+01:00\"}", `{"created_at":"2021-01-19t12:00:00z"}`, `{"created_at":"2021-01-19T12:00:00,5Z","updated_at":"2021-01-19T12:00:00+24:00","sent_at":"2021-01-19T1:00:00Z"}`,
 }

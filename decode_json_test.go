@@ -37,7 +37,7 @@ type tester interface {
 	Skip(args ...any)
 }
 
-// generic is a JSON value as Go has it without types, with numbers as written.
+// generic returns a JSON value as Go decodes it without types, with numbers as written.
 func generic(data []byte) (any, error) {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.UseNumber()
@@ -60,11 +60,12 @@ func sameJSON(t testing.TB, a, b string) bool {
 	return reflect.DeepEqual(x, y)
 }
 
-// unescaped undoes what encoding/json escapes in the output of every MarshalJSON, whether
-// that wants it or not. Each stands for one character only, so nothing else changes.
+// unescaped reverts what encoding/json escapes in the output of every MarshalJSON. Each
+// sequence stands for one character only, so nothing else changes.
 var unescaped = strings.NewReplacer(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&", `\u2028`, "\u2028", `\u2029`, "\u2029")
 
-// sameBytes: both JSON libraries write v alike, and v's own method too.
+// sameBytes fails the test unless both JSON libraries and MarshalJSON encode v alike. It
+// returns the JSON.
 func sameBytes(t tester, v json.Marshaler) string {
 	t.Helper()
 	own, err := v.MarshalJSON()
@@ -75,7 +76,7 @@ func sameBytes(t tester, v json.Marshaler) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Repeated names in a value kept raw are the API's own, and v2 wants to be told.
+	// Repeated names in a raw value come from the API. v2 accepts them only if it is told.
 	v2, err := jsonv2.Marshal(v, jsontext.AllowDuplicateNames(true))
 	if err != nil {
 		t.Fatal(err)
@@ -128,7 +129,7 @@ func TestV2ModuleDecodesTheSame(t *testing.T) {
 	}
 }
 
-// TestExtraReplacesAField: what a caller puts into Extra is what is written.
+// TestExtraReplacesAField: a key in Extra takes precedence over the field of that name.
 func TestExtraReplacesAField(t *testing.T) {
 	t.Parallel()
 	c := growthgenius.Contact{ID: "1", Name: "typed", UpdatedAt: time.Unix(0, 0).UTC(), Extra: extra{"name": raw(`{"first":"raw"}`), "updated_at": nil, "more": raw("1")}}
@@ -145,9 +146,9 @@ func TestExtraReplacesAField(t *testing.T) {
 	}
 }
 
-// normal brings a JSON document into the form in which a record gives it back: values
-// that say nothing are gone, ids and times stand in their own notation. It knows the
-// types of the fields, and otherwise nothing of how they are decoded.
+// normal returns a JSON document in the form in which a record encodes it: without empty
+// values, and with ids and times in their own notation. It uses the types of the fields, and
+// otherwise nothing of how they are decoded.
 func normal(v any, typ reflect.Type) any {
 	for typ.Kind() == reflect.Pointer {
 		typ = typ.Elem()
@@ -208,7 +209,7 @@ func normal(v any, typ reflect.Type) any {
 	}
 }
 
-// fits reports whether the list decodes into its field, and is not kept raw.
+// fits reports whether a list decodes into its field, and is not kept in Extra.
 func fits(list []any, typ reflect.Type) bool {
 	for _, item := range list {
 		_, isText := item.(string)
@@ -224,7 +225,7 @@ func fits(list []any, typ reflect.Type) bool {
 	return true
 }
 
-// blank reports whether a field with this value is left out when written.
+// blank reports whether a field with this value is omitted.
 func blank(v any, typ reflect.Type) bool {
 	switch v := v.(type) {
 	case nil:
@@ -242,7 +243,7 @@ func blank(v any, typ reflect.Type) bool {
 	}
 }
 
-// genJSON draws any JSON value; objects have the record's names among others.
+// genJSON draws any JSON value. Objects have some of the names.
 func genJSON(names []string, depth int) *rapid.Generator[any] {
 	leaf := rapid.OneOf(
 		rapid.Just[any](nil), rapid.Bool().AsAny(), rapid.String().AsAny(),
@@ -263,8 +264,8 @@ func genObject(names []string, depth int) *rapid.Generator[map[string]any] {
 	return rapid.MapOfN(rapid.OneOf(rapid.SampledFrom(names), rapid.String()), genJSON(names, depth), 0, 8)
 }
 
-// TestNothingIsLost: whatever JSON object an API answers with, a record gives back all of
-// it, and the same again when read once more, through both libraries.
+// TestNothingIsLost: a record encodes all of the JSON object that it was decoded from,
+// whatever that is, and the same again after it is decoded once more, with both libraries.
 func TestNothingIsLost(t *testing.T) {
 	t.Parallel()
 	for typ := range recordTypes {
@@ -291,7 +292,7 @@ func TestNothingIsLost(t *testing.T) {
 
 func checkNothingLost(t tester, typ reflect.Type, object map[string]any) {
 	t.Helper()
-	switch typ { // these move names about by design; TestOddFields has them
+	switch typ { // these names are moved by design; TestOddFields tests them
 	case reflect.TypeFor[growthgenius.Contact]():
 		delete(object, "fist_name")
 		delete(object, "contact")
@@ -342,9 +343,8 @@ func checkNothingLost(t tester, typ reflect.Type, object map[string]any) {
 	}
 }
 
-// recordTypes are all types the API answers with, with the number of fields the
-// reference gives them where it is known. A type reached from one of them and missing
-// here fails TestRecordTypes.
+// recordTypes are all types of the API's responses, with the number of their fields. A type
+// that one of them has and that is missing here fails TestRecordTypes.
 var recordTypes = map[reflect.Type]int{
 	reflect.TypeFor[growthgenius.User]():              10,
 	reflect.TypeFor[growthgenius.Message]():           8,
@@ -383,8 +383,8 @@ var recordFields = func() map[reflect.Type]map[string]reflect.StructField {
 
 func isRecord(typ reflect.Type) bool { return recordFields[typ] != nil }
 
-// TestRecordTypes holds every record to what decoding takes for granted. A wrong tag on
-// Extra would be ignored in silence, and without omitzero a field could not be replaced.
+// TestRecordTypes checks every record type for what decoding relies on. A wrong tag on Extra
+// would be ignored silently, and without omitzero a field could not be replaced.
 func TestRecordTypes(t *testing.T) {
 	t.Parallel()
 	for typ, fields := range recordTypes {
@@ -432,8 +432,8 @@ func TestRecordTypes(t *testing.T) {
 	}
 }
 
-// TestSamplesAreFullyTyped walks each sample and the record made of it side by side: a
-// JSON field that no struct field took fails the test.
+// TestSamplesAreFullyTyped compares each sample with the record that is decoded from it. A
+// JSON field without a struct field fails the test.
 func TestSamplesAreFullyTyped(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -478,7 +478,7 @@ func TestSamplesAreFullyTyped(t *testing.T) {
 	}
 }
 
-// walkTyped compares a value of the sample with the field that should have taken it.
+// walkTyped compares a value of the sample with the field that should have it.
 func walkTyped(t *testing.T, at string, want any, got reflect.Value) {
 	t.Helper()
 	for got.Kind() == reflect.Pointer && !got.IsNil() {

@@ -22,14 +22,14 @@ type extra = map[string]json.RawMessage
 
 func raw(s string) json.RawMessage { return json.RawMessage(s) }
 
-// TestOddFields: a value of a type nobody expected costs nothing but its field, is kept,
-// fills the field where nothing is lost by that, and is written again.
+// TestOddFields: a value of an unexpected type affects its field alone. It is kept, is
+// converted if that loses nothing, and is encoded again.
 func TestOddFields(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name, in string
 		want     any
-		out      string // "" means: as it came in
+		out      string // "" means the same as in
 	}{
 		{"id as number", `{"id":12}`, growthgenius.Contact{ID: "12"}, ""},
 		{"id as UUID", `{"id":"d54c54ad-40be-4305-8a34-0ab44710b90d"}`, growthgenius.Contact{ID: "d54c54ad-40be-4305-8a34-0ab44710b90d"}, ""},
@@ -142,7 +142,7 @@ func TestOddFields(t *testing.T) {
 	}
 }
 
-// TestNothingOfAFormerValueIsLeft: a variable may be used twice.
+// TestNothingOfAFormerValueIsLeft: decoding into a variable twice leaves no old value.
 func TestNothingOfAFormerValueIsLeft(t *testing.T) {
 	t.Parallel()
 	for _, next := range []string{`{"id":2}`, `{"id":2,"title":[]}`, `{"contact":{"id":2}}`} {
@@ -160,7 +160,7 @@ func TestNothingOfAFormerValueIsLeft(t *testing.T) {
 	}
 }
 
-// TestEnvelopes: every way in which records may stand in an answer.
+// TestEnvelopes: all the shapes in which a response may have records.
 func TestEnvelopes(t *testing.T) {
 	t.Parallel()
 	const one, two = `{"id":1,"email":"a@example.com"}`, `{"id":2,"title":5}`
@@ -198,7 +198,7 @@ func TestEnvelopes(t *testing.T) {
 			if !slices.ContainsFunc(tt.want, func(c growthgenius.Contact) bool { return c.ID == "1" }) {
 				return
 			}
-			// A call for one record finds it in all of these shapes too.
+			// A call for one record finds it in all of these shapes, too.
 			api.On("GET", "/contacts/1", 200, tt.body)
 			c, err := api.Client().Contacts.Get(t.Context(), "1")
 			if err != nil {
@@ -211,7 +211,7 @@ func TestEnvelopes(t *testing.T) {
 	}
 }
 
-// TestEveryResourceDecodesEveryShape is the same for the other resources, in brief.
+// TestEveryResourceDecodesEveryShape is a short TestEnvelopes for the other resources.
 func TestEveryResourceDecodesEveryShape(t *testing.T) {
 	t.Parallel()
 	for _, item := range []string{`{"id":393642}`, `{"message":{"id":"393642"}}`} {
@@ -232,7 +232,7 @@ func TestEveryResourceDecodesEveryShape(t *testing.T) {
 	}
 }
 
-// TestOddFieldsAreLoggedOnce: one warning for each field, whichever record has it.
+// TestOddFieldsAreLoggedOnce: each field is one warning, whichever records have it.
 func TestOddFieldsAreLoggedOnce(t *testing.T) {
 	t.Parallel()
 	var out testkit.Logs
@@ -248,8 +248,8 @@ func TestOddFieldsAreLoggedOnce(t *testing.T) {
 		"Contact.new is unknown (a number); its value is kept",
 		"Contact.title has an unexpected type (a number); its value is kept",
 		"ContactAccount.new is unknown (a number); its value is kept",
-		"the answer.contacts[] is unknown (null); it is ignored",
-		"the answer.meta is unknown (an object); it is ignored",
+		"the response.contacts[] is unknown (null); it is ignored",
+		"the response.meta is unknown (an object); it is ignored",
 	}
 	got := out.Warnings(t)
 	slices.Sort(got)
@@ -261,8 +261,8 @@ func TestOddFieldsAreLoggedOnce(t *testing.T) {
 	}
 }
 
-// TestOddFieldNamesAreBounded: what is remembered and logged of a name cannot be made
-// large or garble a terminal.
+// TestOddFieldNamesAreBounded: a name cannot make the memory or the log large, or garble a
+// terminal.
 func TestOddFieldNamesAreBounded(t *testing.T) {
 	t.Parallel()
 	var out testkit.Logs
@@ -275,7 +275,7 @@ func TestOddFieldNamesAreBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n := len(out.Warnings(t)); n != 2 { // what is remembered of both long names is the same
+	if n := len(out.Warnings(t)); n != 2 { // both long names have the same beginning
 		t.Errorf("%d warnings", n)
 	}
 	if text := out.String(); len(text) > 4096 || strings.ContainsRune(strings.Join(out.Warnings(t), ""), 0x1b) {
@@ -287,16 +287,16 @@ func TestOddFieldNamesAreBounded(t *testing.T) {
 	}
 }
 
-// TestStrictDecoding: each oddity is an error, and for a create one that does not say
-// that it failed.
+// TestStrictDecoding: each unexpected field is an error. For a create, the error does not
+// claim that it failed.
 func TestStrictDecoding(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ body, want string }{
 		{`{"contact":{"id":1102755,"title":5}}`, "Contact.title has an unexpected type (a number)"},
 		{`{"contact":{"id":1102755,"new":null}}`, "Contact.new is unknown (null)"},
 		{`{"contact":{"id":1102755,"contact_account":{"x":[]}}}`, "ContactAccount.x is unknown (an array)"},
-		{`{"contact":{"id":1102755},"meta":1}`, "the answer.meta is unknown (a number)"},
-		{`{"contacts":[null,{"id":1102755}]}`, "the answer.contacts[] is unknown (null)"},
+		{`{"contact":{"id":1102755},"meta":1}`, "the response.meta is unknown (a number)"},
+		{`{"contacts":[null,{"id":1102755}]}`, "the response.contacts[] is unknown (null)"},
 	} {
 		api := testkit.NewAPI(t).On("GET", "/contacts/1102755", 200, tt.body).On("POST", "/contacts", 200, tt.body)
 		c := api.Client(growthgenius.WithStrictDecoding())
@@ -309,7 +309,7 @@ func TestStrictDecoding(t *testing.T) {
 			t.Errorf("create, %s: %v", tt.body, err)
 		}
 	}
-	for _, tt := range testkit.Calls { // and what the reference shows passes
+	for _, tt := range testkit.Calls { // the samples of the reference pass
 		body := map[string]string{
 			"/users": "users.json", "/contacts": "contacts.json", "/contacts/{id}": "contact.json", "/messages": "messages.json",
 			"/messages/{id}": "message.json", "/companies/find": "company.json", "/people/find": "person.json",
@@ -324,7 +324,7 @@ func TestStrictDecoding(t *testing.T) {
 	}
 }
 
-// TestStrayStrictPage: pages and lookups are strict at every depth too.
+// TestStrictDecodingOfWholeAnswers: pages and lookups are strict at every depth, too.
 func TestStrictDecodingOfWholeAnswers(t *testing.T) {
 	t.Parallel()
 	api := testkit.NewAPI(t).
@@ -347,7 +347,7 @@ func TestStrictDecodingOfWholeAnswers(t *testing.T) {
 	}
 }
 
-// TestCompanyAnsweredAsAContact: the company's fields are filled and the contact kept.
+// TestCompanyAnsweredAsAContact: the fields of the company are set, and the contact is kept.
 func TestCompanyAnsweredAsAContact(t *testing.T) {
 	t.Parallel()
 	c := testkit.Decode[growthgenius.Company](t, string(testkit.Sample(t, "company_find.json")))
@@ -359,7 +359,7 @@ func TestCompanyAnsweredAsAContact(t *testing.T) {
 	}
 }
 
-// TestDoDecodesTolerantly: types of this package are as patient in a raw call.
+// TestDoDecodesTolerantly: the record types of this package are as tolerant in Client.Do.
 func TestDoDecodesTolerantly(t *testing.T) {
 	t.Parallel()
 	api := testkit.NewAPI(t).On(http.MethodGet, "/discovery/people", 200, `{"people":[{"contact":{"id":1,"title":5,"x":1}},{"id":"2"}],"more":true}`)
@@ -373,8 +373,8 @@ func TestDoDecodesTolerantly(t *testing.T) {
 	}
 }
 
-// TestCannedAnswer: people test with the reference's sample, which is years old, behind a
-// server whose Date is of today. It is the answer all the same.
+// TestCannedAnswer: programs test with the reference's sample, which is years old, and a
+// server whose Date is that of today. It counts as the response to their create.
 func TestCannedAnswer(t *testing.T) {
 	t.Parallel()
 	sample := testkit.Sample(t, "contact.json")
@@ -388,8 +388,8 @@ func TestCannedAnswer(t *testing.T) {
 	}
 }
 
-// TestUndecodable: an error of UnmarshalJSON says what was to be decoded, and is never the
-// io.EOF that ends a loop over values.
+// TestUndecodable: an error of UnmarshalJSON names the type, and is never io.EOF, which ends
+// a loop over values.
 func TestUndecodable(t *testing.T) {
 	t.Parallel()
 	for data, want := range map[string]string{
@@ -403,14 +403,15 @@ func TestUndecodable(t *testing.T) {
 	}
 }
 
-// TestUnmarshalersTakeAnything: called directly, with what no JSON library passes on.
+// TestUnmarshalersTakeAnything: UnmarshalJSON does not panic if it is called directly, with
+// what no JSON library would pass.
 func TestUnmarshalersTakeAnything(t *testing.T) {
 	t.Parallel()
 	for _, data := range []string{"", " ", `"`, `"a`, `{`, `{"id`, `{"id":`, `[`, "nul", "5x", "\x00", `{"id":1}{}`, "\xef\xbb\xbf{}"} {
 		for _, v := range []interface{ UnmarshalJSON([]byte) error }{
 			new(growthgenius.ID), new(growthgenius.Contact), new(growthgenius.Company), new(growthgenius.ContactPage), new(growthgenius.ContactInput), new(growthgenius.MessageInput), new(growthgenius.Optional[string]), new(growthgenius.Optional[growthgenius.ID]),
 		} {
-			_ = v.UnmarshalJSON(bytes.Clone([]byte(data))) // it may not panic
+			_ = v.UnmarshalJSON(bytes.Clone([]byte(data)))
 		}
 	}
 }

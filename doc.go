@@ -10,74 +10,99 @@
 //		Email:     growthgenius.Set("tony@example.com"),
 //	})
 //
-// One [Client] is enough for a program. It may be used by any number of goroutines.
+// A program needs only one [Client]. It is safe for concurrent use.
 //
 // # The acting user
 //
-// Every call but [UsersService.List] acts on behalf of a user, whose id the API wants in
-// the query. [WithUserID] sets it for a client, [Client.ForUser] makes a client for
-// another user that shares everything else, and [AsUser] changes one call. It is not the
-// UserID of a record: that says who owns it.
+// Every call except [UsersService.List] acts on behalf of a user, whose id is part of the
+// request. [WithUserID] sets the user for a client, [Client.ForUser] returns a client
+// that acts for another user and shares everything else, and [AsUser] sets the user for
+// one call. The acting user is not the UserID of a record, which is the user who owns it.
 //
-// # What is sent
+// # Inputs
 //
-// Inputs have [Optional] fields. One that is not set is not sent, so an update keeps its
-// value; [Set] sends a value, "" included; [Null] sends null, which clears the field.
-// Fields that the package does not know go into Extra.
+// The fields of an input are [Optional]. A field that is not set is not sent, so an
+// update leaves its value unchanged. [Set] sends a value, even if it is "". [Null] sends
+// null, which clears the field. Fields that this package does not know go into Extra.
 //
-// # What comes back
+// # Records
 //
-// Records have plain fields: text that is null is "", a number that may be null is a
-// pointer, a time that is null is the zero time. The API's documentation contradicts
-// itself on several shapes, and all of them are read: see the table in the README. What
-// fits no field is kept in Extra, unknown fields and values of unexpected types alike,
-// and encoding a record writes it again. An [ID] holds a number or text.
+// Records have plain fields. Text that is null is "", a number that may be null is a
+// pointer, and a time that is null is the zero time. An [ID] holds a number or text.
 //
-// Doc comments say how a fact is known: "documented" is in the API's reference, "later"
-// in a later revision of it, "inferred" in neither.
+// The API's documentation contradicts itself on several shapes, and this package accepts
+// all of them; the README lists them. A value that fits no field is not an error: unknown
+// fields and values of unexpected types are kept in Extra, and encoding a record writes
+// them again.
+//
+// Doc comments say how a fact is known. "Documented" means that it is in the API's
+// reference, "later" that it is in a later revision of the reference, and "inferred" that
+// it is in neither.
 //
 // # Errors
 //
-// [errors.Is] with a sentinel such as [ErrNotFound] or [ErrRateLimited] says what kind of
-// failure an error is. [*APIError] has the API's own words, [*DecodeError] an answer that
-// is not what the call should get. Mistakes in the arguments are [ErrInvalidInput] and
-// are found before anything is sent, but for a [ChangeOptions].Since that is ahead of the
-// API's clock. No error, log record or printed value has the API key in it.
+// [errors.Is] with a sentinel such as [ErrNotFound] or [ErrRateLimited] reports what kind
+// of failure an error is. For the details, use [errors.AsType] with [*APIError], which
+// has the API's own message, or with [*DecodeError], which describes a response that
+// could not be used.
 //
-// # Retries and creates
+// [ErrInvalidInput] means that an argument is not valid. Nothing was sent then, with one
+// exception: only a response can show that [ChangeOptions].Since is in the future.
 //
-// Reads, updates, deletes and lookups are tried again after a failure of the network, a
-// 408, a 429 and any 5xx, with growing random waits and as Retry-After asks; see
-// [RetryPolicy]. A context that ends stops every wait at once.
+// The API key never appears in an error, a log record or a printed value.
 //
-// The API does not deduplicate and has no idempotency keys, so a create that was sent
-// twice is two records. It is therefore sent again only if it provably never left, or
-// was refused with 429. Where the answer is lost the record is looked for in the list of
-// recent updates; see [ReadBackPolicy]. Found, it is the result. Where its outcome cannot
-// be told, the error is an [*OutcomeUnknownError], which matches [ErrOutcomeUnknown] and
-// none of the errors that loops tend to try again on; [ContactsService.Resolve] settles
-// its [CreateToken] later. [WithMarkerField] makes that exact, whoever else creates.
+// # Retries
 //
-// # Lists and searches
+// Reads, updates, deletes and lookups are retried after a network failure and after status
+// 408, 429 or 5xx. The waits between attempts are random and grow. A Retry-After header is
+// honored. See [RetryPolicy]. If the context ends, every wait ends at once.
 //
-// [ContactsService.SearchAll] ranges over all pages of a search, which the API caps at
-// 10,000. [ContactsService.Stream] reads the unpaginated list as it arrives, in constant
-// memory, and [ContactsService.Changes] what was updated since a checkpoint. Each ends
-// with an error where something is missing.
+// # Creates
+//
+// The API has no idempotency keys and does not deduplicate: a create that is sent twice
+// makes two records. It is therefore retried only if the request provably never left this
+// machine, or if the response was 429, which is taken to mean "not processed".
+//
+// If the response to a create is lost, the package looks for the record in the list of
+// recent updates; see [ReadBackPolicy]. If the record is there, the call returns it as
+// usual. Otherwise the error is an [*OutcomeUnknownError]: the record may exist, so do
+// not simply create it again. This error matches [ErrOutcomeUnknown], but not [ErrServer]
+// or any other error that programs tend to retry on. With [ReadBackPolicy].ReplayAfter,
+// the package creates the record again instead, once a complete list has not shown it for
+// that long.
+//
+// The error holds a [CreateToken]. Pass it to [ContactsService.Resolve] or
+// [MessagesService.Resolve] later to find out whether the record was created. A program
+// that must survive its own crash stores the token before anything is sent, with
+// [BeforeCreate]. With [WithMarkerField], a lost contact is recognized exactly, even if
+// other processes create equal ones.
+//
+// The outcome is also unknown if the context ends while the create is in flight. An HTTP
+// handler should therefore create with [context.WithoutCancel] and a timeout of its own,
+// so that a client that disconnects does not interrupt the create.
+//
+// # Searches and lists
+//
+// [ContactsService.SearchAll] iterates over all results of a search, of which the API
+// returns at most 10,000. [ContactsService.Stream] has no limit: it reads the unpaginated
+// list as it arrives, in constant memory. [ContactsService.Changes] reads what was
+// created or updated since a checkpoint. If anything is missing, each of them ends with
+// an error.
 //
 // # Lookups
 //
-// Lookups cost money. With [WithEnrichmentCache] each is made once in 30 days, however its
-// subject is spelt, and once for all who ask at the same time. [NewMemoryCache] makes a
-// cache for one process.
+// The API charges for lookups. With [WithEnrichmentCache], results are kept for 30 days,
+// however the domain, e-mail address or name is written, and concurrent calls that ask
+// for the same share one request. [NewMemoryCache] returns a cache for one process.
 //
-// # Rate
+// # Rate limits
 //
-// The API documents no limits. Requests are not held back until the first 429; from then
-// on they are paced at the rate the API turns out to take. [WithRateLimit] fixes a rate.
+// The API documents no rate limits. Requests are not held back until the first response
+// with status 429. From then on they are sent at the rate that the API turns out to
+// accept. [WithRateLimit] sets a fixed rate instead.
 //
 // # Testing
 //
-// Package growthgeniustest has the API as a server in memory, which can also be made to
-// misbehave: lost answers, 429, broken bodies, hanging connections.
+// Package growthgeniustest is the API as a server in memory, for tests. It can also be
+// told to fail: lost responses, status 429, malformed bodies, connections that hang.
 package growthgenius

@@ -17,38 +17,42 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"golang.org/x/net/idna"
+
 	"github.com/growthgenius/growthgenius-go/internal/engine"
 	"github.com/growthgenius/growthgenius-go/internal/lookup"
 	"github.com/growthgenius/growthgenius-go/internal/match"
 	"github.com/growthgenius/growthgenius-go/internal/redact"
-	"golang.org/x/net/idna"
 )
 
-// EnrichmentService is the Enrichment API: what is known of a person or a company.
+// EnrichmentService is the Enrichment API: lookups of people and companies.
 //
 // Lookups cost money: "You'll only be charged once per 30 day period for each unique
-// request" (documented). Asking again within 30 days is free at the vendor, so lookups
-// are retried like reads. [WithEnrichmentCache] saves the call too.
+// request" (documented). To repeat a request within 30 days is free, so lookups are
+// retried like reads. [WithEnrichmentCache] saves the request too.
 type EnrichmentService struct{ caller caller }
 
-// PersonQuery says whom to look up: by Email, or else by name and company. Where an
-// e-mail is given the API ignores WebsiteURL (documented).
+// PersonQuery identifies the person to look up: by Email, or by name and company. At
+// least one part of the name, and the company's name or website, are needed if Email is
+// not set. If Email is set, the API ignores WebsiteURL (documented).
 type PersonQuery struct {
 	Email       string `url:"email,omitempty"`
 	FirstName   string `url:"first_name,omitempty"`
 	LastName    string `url:"last_name,omitempty"`
 	AccountName string `url:"account_name,omitempty"` // The company's name.
-	WebsiteURL  string `url:"website_url,omitempty"`  // The company's site, never a personal profile.
+	// WebsiteURL is the company's website, not a profile of the person.
+	WebsiteURL string `url:"website_url,omitempty"`
 }
 
 type companyQuery struct {
 	Domain string `url:"domain"`
 }
 
-// Company looks a company up by its domain, such as "tesla.com".
+// Company looks up a company by its domain, such as "tesla.com". A URL is accepted too,
+// and reduced to its domain.
 //
-// [ErrNotFound] means that nobody is known under the domain, [ErrPending] (202, inferred)
-// that the answer is not ready yet: ask again later.
+// [ErrNotFound] means that no company is known for the domain. [ErrPending] means that
+// the API has queued the lookup (202, inferred): try again later.
 func (s *EnrichmentService) Company(ctx context.Context, domain string, opts ...RequestOption) (*Company, error) {
 	e := endpoint{method: http.MethodGet, route: "/companies/find", lookup: true}
 	domain, err := cleanDomain(domain)
@@ -61,11 +65,13 @@ func (s *EnrichmentService) Company(ctx context.Context, domain string, opts ...
 	})
 }
 
-// Person looks a person up by e-mail, or by name and company.
+// Person looks up a person by e-mail address, or by name and company.
 //
-// The reference gives the lookup's parameters but not its path: GET /people/find is
-// inferred, and [WithPersonPath] changes it. [ErrNotFound] means that nobody was found,
-// [ErrPending] (202, inferred) that the answer is not ready yet.
+// [ErrNotFound] means that no person was found. [ErrPending] means that the API has
+// queued the lookup (202, inferred): try again later.
+//
+// The reference has the parameters of this lookup, but not its path. GET /people/find is
+// inferred; [WithPersonPath] sets another path.
 func (s *EnrichmentService) Person(ctx context.Context, q PersonQuery, opts ...RequestOption) (*Person, error) {
 	e := endpoint{method: http.MethodGet, route: s.caller.core.personPath, lookup: true, raw: true}
 	q, err := q.clean()
@@ -78,16 +84,16 @@ func (s *EnrichmentService) Person(ctx context.Context, q PersonQuery, opts ...R
 	})
 }
 
-// bareRecord lets type inference find the pointer type of a record without an envelope.
+// bareRecord lets type inference find the pointer type of a record that has no envelope.
 type bareRecord[T any] interface {
 	*T
 	json.Unmarshaler
 	named() bool
 }
 
-// lookUp makes a lookup, unless its result is in the cache, or another call is making it. key
-// is the same for all ways to ask the same. It has no user: that is who asks, and not what
-// is asked for.
+// lookUp makes a lookup, unless its result is in the cache or another call is making it.
+// key returns its key in the cache, which is the same for all ways to write the same
+// request. The acting user is not part of the key: the result does not depend on it.
 func lookUp[T any, P bareRecord[T]](ctx context.Context, c caller, e endpoint, opts []RequestOption, key func(*lookups) string) (*T, error) {
 	if c.core.lookups == nil {
 		res, err := c.send(ctx, e, opts)
@@ -120,12 +126,13 @@ func decodeBare[T any, P bareRecord[T]](ctx context.Context, c caller, e endpoin
 	return v, nil
 }
 
-// enrichmentTTL is how long results are kept: a lookup is charged once in this time
-// (documented).
+// enrichmentTTL is how long results are kept: the API charges once for a lookup in this
+// time (documented).
 const enrichmentTTL = 30 * 24 * time.Hour
 
-// newLookups returns nil if there is no cache. A result may be a contact of the account's
-// own, so accounts that share a cache share no keys.
+// newLookups returns what lookups need of the cache, or nil if there is none. A result
+// may be one of the account's own contacts, so accounts that share a cache have different
+// keys.
 func newLookups(c *core, cache EnrichmentCache, apiKey string) *lookups {
 	if cache == nil {
 		return nil
@@ -181,20 +188,20 @@ func (c caller) find(ctx context.Context, e endpoint, opts []RequestOption, key 
 	return found.res, found.err
 }
 
-// kept is what the cache stores of a lookup. ok is false unless the result is final: found,
-// or not found.
+// kept returns what the cache stores of a lookup. ok is false unless the result is final:
+// found or not found.
 func (c *core) kept(l looked) (v lookup.Value, ok bool) {
 	if l.err == nil {
 		return lookup.Value{Found: true, Body: l.res.Body}, !c.redact.Quotes(l.res.Body)
 	}
 	api, ok := errors.AsType[*APIError](l.err)
 	if !ok || api.StatusCode != http.StatusNotFound || bytes.HasPrefix(bytes.TrimSpace(api.Body), []byte("<")) {
-		return v, false // a page says nothing about what was asked for
+		return v, false // an HTML page is not the API's own "not found"
 	}
 	return lookup.Value{Body: api.Body}, true
 }
 
-// recalled is the result of a lookup that the cache had stored.
+// recalled returns the result of a lookup that was stored in the cache.
 func (c *core) recalled(ctx context.Context, e endpoint, v lookup.Value, usable func(context.Context, *engine.Response) error) (looked, error) {
 	if int64(len(v.Body)) > c.maxBytes {
 		return looked{}, ErrResponseTooLarge
@@ -205,14 +212,15 @@ func (c *core) recalled(ctx context.Context, e endpoint, v lookup.Value, usable 
 	}
 	l := looked{info: ResponseInfo{StatusCode: res.Status, FromCache: true}}
 	if !v.Found {
-		l.err = newAPIError(e.method, e.route, res, time.Now(), c.redact)
+		l.err = newAPIError(e.about(), res, time.Now(), c.redact)
 		return l, nil
 	}
 	l.res = res
 	return l, usable(ctx, res)
 }
 
-// cacheFailed logs that a lookup is made, or its result not kept, because of the cache.
+// cacheFailed logs an error of the cache. The call goes on: the lookup is made, or its
+// result is not stored.
 func (c *core) cacheFailed(ctx context.Context, q lookup.Question[looked], err error) {
 	if c.logger == nil {
 		return
@@ -222,9 +230,9 @@ func (c *core) cacheFailed(ctx context.Context, q lookup.Question[looked], err e
 		slog.String("method", http.MethodGet), slog.String("route", q.Name), slog.String("error", redact.FirstWords([]byte(text))))
 }
 
-// cleanDomain brings a domain into the one form in which it is asked for, so that asking
-// twice for the same company is the same request: lower case, punycode, without scheme,
-// path, port, "www." and a dot at the end.
+// cleanDomain returns the form of a domain in which it is sent, so that two lookups of
+// the same company are the same request: lower case, in punycode, without scheme, path,
+// port, "www." and a dot at the end.
 func cleanDomain(text string) (string, error) {
 	domain, _ := splitSite(text)
 	switch {
@@ -243,12 +251,13 @@ func cleanDomain(text string) (string, error) {
 		ascii = rest
 	}
 	if err != nil || !utf8.ValidString(domain) || slices.Contains(strings.Split(ascii, "."), "") || strings.ContainsAny(ascii, " \t\r\n:") {
-		return "", fmt.Errorf("%w: the domain is not one: it should be like \"tesla.com\"", ErrInvalidInput)
+		return "", fmt.Errorf("%w: invalid domain: it should look like \"tesla.com\"", ErrInvalidInput)
 	}
 	return ascii, nil
 }
 
-// splitSite cuts the address of a site into its host, without scheme and port, and the rest.
+// splitSite splits the address of a website into its host, without scheme and port, and
+// the rest.
 func splitSite(text string) (host, rest string) {
 	host = strings.TrimSpace(text)
 	if scheme, after, found := strings.Cut(host, "://"); found && !strings.ContainsAny(scheme, "./?#") {
@@ -264,7 +273,7 @@ func splitSite(text string) (host, rest string) {
 	return host, rest
 }
 
-// clean checks the query and brings it into the one form in which it is asked for.
+// clean checks the query, and returns the form in which it is sent.
 func (q PersonQuery) clean() (PersonQuery, error) {
 	for _, text := range []*string{&q.Email, &q.FirstName, &q.LastName, &q.AccountName, &q.WebsiteURL} {
 		*text = strings.Join(strings.Fields(*text), " ")
@@ -273,7 +282,7 @@ func (q PersonQuery) clean() (PersonQuery, error) {
 	if q.Email != "" {
 		at := strings.LastIndex(q.Email, "@")
 		if at <= 0 || at == len(q.Email)-1 || strings.ContainsAny(q.Email, " \t\r\n") {
-			return q, fmt.Errorf("%w: the e-mail address is not one: it should be like \"elon@tesla.com\"", ErrInvalidInput)
+			return q, fmt.Errorf("%w: invalid e-mail address: it should look like \"elon@tesla.com\"", ErrInvalidInput)
 		}
 		q.Email = q.Email[:at+1] + match.ASCIIDomain(q.Email[at+1:])
 		return q, nil
@@ -284,11 +293,12 @@ func (q PersonQuery) clean() (PersonQuery, error) {
 	return q, nil
 }
 
-// key is equal for queries that ask for the same person, and for no others: the path of a
-// website stays, as it may be all that tells two companies apart.
+// key returns a key that is equal for queries that ask for the same person, and only for
+// those. It has the path of the website, which may be the only difference between
+// companies.
 func (q PersonQuery) key() string {
 	site := ""
-	if q.Email == "" { // beside one it is ignored (documented)
+	if q.Email == "" { // else the API ignores the website (documented)
 		site = q.WebsiteURL
 		host, rest := splitSite(site)
 		if domain, err := cleanDomain(host); err == nil {

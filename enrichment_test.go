@@ -38,7 +38,7 @@ func sentDomain(t testing.TB) func(ctx context.Context, domain string) (string, 
 	}
 }
 
-// TestDomains: one form for each domain, and an error for what is none.
+// TestDomains: each domain is sent in one form, and what is not a domain is an error.
 func TestDomains(t *testing.T) {
 	t.Parallel()
 	sent := sentDomain(t)
@@ -59,13 +59,17 @@ func TestDomains(t *testing.T) {
 			testkit.OnlyIs(t, err, growthgenius.ErrInvalidInput)
 		}
 	}
-	_, err := sent(t.Context(), "elon@tesla.com")
-	if err == nil || !strings.Contains(err.Error(), "use Person") {
-		t.Errorf("%v", err)
+	for in, want := range map[string]string{
+		"elon@tesla.com": "use Person",
+		"tesla com":      `invalid domain: it should look like "tesla.com"`,
+	} {
+		if _, err := sent(t.Context(), in); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", in, err, want)
+		}
 	}
 }
 
-// TestPersonQueries: an e-mail, or a name and a company.
+// TestPersonQueries: a query needs an e-mail address, or a name and a company.
 func TestPersonQueries(t *testing.T) {
 	t.Parallel()
 	c := testkit.Unused(t)
@@ -79,6 +83,10 @@ func TestPersonQueries(t *testing.T) {
 			t.Errorf("%+v: %v", q, err)
 		}
 	}
+	_, err := c.Enrichment.Person(t.Context(), growthgenius.PersonQuery{Email: "elon"})
+	if want := `invalid e-mail address: it should look like "elon@tesla.com"`; err == nil || !strings.HasSuffix(err.Error(), want) {
+		t.Errorf("%v, want %q", err, want)
+	}
 	for _, q := range []growthgenius.PersonQuery{{Email: "a@b"}, {LastName: "Musk", WebsiteURL: "tesla.com"}, {FirstName: "Elon", AccountName: "Tesla"}} {
 		api := testkit.NewAPI(t).On("GET", "/people/find", 200, `{"id":"x"}`)
 		if _, err := api.Client().Enrichment.Person(t.Context(), q); err != nil {
@@ -87,8 +95,8 @@ func TestPersonQueries(t *testing.T) {
 	}
 }
 
-// TestOneRequestForAllSpellings: what asks for the same is one request, in its one form,
-// and what does not is another.
+// TestOneRequestForAllSpellings: different spellings of a question are one request, in one
+// form. Different questions are different requests.
 func TestOneRequestForAllSpellings(t *testing.T) {
 	t.Parallel()
 	type query = growthgenius.PersonQuery
@@ -133,7 +141,7 @@ func TestOneRequestForAllSpellings(t *testing.T) {
 	}
 }
 
-// TestDifferentQuestions: none is answered with another's answer.
+// TestDifferentQuestions: none gets the result of another.
 func TestDifferentQuestions(t *testing.T) {
 	t.Parallel()
 	type query = growthgenius.PersonQuery
@@ -162,8 +170,8 @@ func TestDifferentQuestions(t *testing.T) {
 	}
 }
 
-// TestAThousandAskers: they make one call, whoever they are, and each gets a record and a
-// ResponseInfo that are nobody else's.
+// TestAThousandAskers: a thousand callers, of different users, make one request. Each gets a
+// record and a ResponseInfo of its own.
 func TestAThousandAskers(t *testing.T) {
 	t.Parallel()
 	const askers = 1000
@@ -202,7 +210,7 @@ func TestAThousandAskers(t *testing.T) {
 				if diff := cmp.Diff(want, infos[i]); diff != "" {
 					t.Fatal(diff)
 				}
-				// Spoil all that could be shared.
+				// Change everything that could be shared.
 				*company.Size = 0
 				company.Tags[0], company.Location.Locality = "", ""
 				for _, extra := range []map[string]json.RawMessage{company.Extra, company.Location.Extra} {
@@ -229,8 +237,8 @@ func mustEncode(t *testing.T, v json.Marshaler) string {
 	return string(data)
 }
 
-// TestSharedFailure: all who share a call share its failure, and who asks later makes
-// another.
+// TestSharedFailure: all callers that share a request get its error, and a later caller makes
+// another request.
 func TestSharedFailure(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -260,8 +268,8 @@ func TestSharedFailure(t *testing.T) {
 	})
 }
 
-// TestTransportThatGivesUp: one that ends its goroutine, as t.FailNow does in a test, does
-// not leave the askers waiting.
+// TestTransportThatGivesUp: if a transport ends its goroutine, as t.FailNow does in a test,
+// the callers do not wait any longer.
 func TestTransportThatGivesUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -273,7 +281,7 @@ func TestTransportThatGivesUp(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 3 {
 			wg.Go(func() {
-				if err := ask(t.Context(), c, "tesla.com"); err == nil || !strings.Contains(err.Error(), "GET /companies/find: the lookup ended without an answer") {
+				if err := ask(t.Context(), c, "tesla.com"); err == nil || !strings.Contains(err.Error(), "GET /companies/find: the lookup ended without a response") {
 					t.Error(err)
 				}
 			})
@@ -282,8 +290,8 @@ func TestTransportThatGivesUp(t *testing.T) {
 	})
 }
 
-// TestMistakesAreNotShared: a call that cannot be made fails alone, whether or not others
-// ask the same, and the answer is kept.
+// TestMistakesAreNotShared: an invalid call fails alone, whether or not others ask for the
+// same and the response is kept.
 func TestMistakesAreNotShared(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -326,13 +334,13 @@ func TestMistakesAreNotShared(t *testing.T) {
 	})
 }
 
-// asker gives up after a time, or never.
+// asker is a caller that leaves after a time, or never.
 type asker struct {
 	comes, leaves time.Duration // leaves 0: never
 }
 
-// TestAskersThatLeave: each ends at once, and alone. The call goes on until the last has
-// left, whoever began it.
+// TestAskersThatLeave: a caller that leaves returns at once, and no other does. The request
+// goes on until the last one has left, whichever began it.
 func TestAskersThatLeave(t *testing.T) {
 	t.Parallel()
 	const takes = 10 * time.Second
@@ -409,8 +417,8 @@ func TestAskersThatLeave(t *testing.T) {
 	}
 }
 
-// TestAnswerThatIsBeingKept: who asks meanwhile waits for it, who leaves meanwhile takes it
-// along, and it is kept though nobody is left.
+// TestAnswerThatIsBeingKept: while a result is stored in the cache, a new caller waits for it
+// and one that leaves gets it. It is stored even if no caller is left.
 func TestAnswerThatIsBeingKept(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -435,14 +443,14 @@ func TestAnswerThatIsBeingKept(t *testing.T) {
 	})
 }
 
-// TestAnswerAfterAllHaveLeft: it is kept, since it is paid for, and is none of the business
-// of the call that others have begun meanwhile.
+// TestAnswerAfterAllHaveLeft: it is kept, since it may have cost something, and does not
+// affect the request that other callers have begun meanwhile.
 func TestAnswerAfterAllHaveLeft(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		kept := &spy{set: func(ctx context.Context) error { return ctx.Err() }}
 		s := &testkit.Script{Respond: func(int, *http.Request) (*http.Response, error) {
-			time.Sleep(10 * time.Second) // whatever becomes of the context
+			time.Sleep(10 * time.Second) // and ignores the context
 			return testkit.Reply(200, tesla), nil
 		}}
 		c := testkit.Scripted(t, s, cached(kept))
@@ -452,7 +460,7 @@ func TestAnswerAfterAllHaveLeft(t *testing.T) {
 			t.Error(err)
 		}
 		var wg sync.WaitGroup
-		for _, wait := range []time.Duration{time.Second, 6 * time.Second} { // before that answer, and after it
+		for _, wait := range []time.Duration{time.Second, 6 * time.Second} { // before that response, and after it
 			wg.Go(func() {
 				time.Sleep(wait)
 				if err := ask(t.Context(), c, "tesla.com"); err != nil {
@@ -471,7 +479,7 @@ func TestAnswerAfterAllHaveLeft(t *testing.T) {
 	})
 }
 
-// TestPersonPath: the path goes out as it was given, like a path of Client.Do.
+// TestPersonPath: the path is sent as it was given, like a path of Client.Do.
 func TestPersonPath(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{"/people/find", "/people(v=2)/find", "/a%2Fb!*'", "/a;b=c"} {
@@ -486,7 +494,7 @@ func TestPersonPath(t *testing.T) {
 	}
 }
 
-// FuzzDomain: a domain brought into its one form stays as it is, and is no other host.
+// FuzzDomain: the one form of a domain is its own form, and is a host name.
 func FuzzDomain(f *testing.F) {
 	for _, text := range []string{"tesla.com", "https://www.Tesla.com:443/x?y#z", "www.www.a.b", "www。a。b", "münchen.de.", "a..b", "x://y://z", "//a", "www.\u00ad.com", "[::1]:80", "a@b"} {
 		f.Add(text)

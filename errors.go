@@ -19,40 +19,43 @@ import (
 	"github.com/growthgenius/growthgenius-go/internal/wire"
 )
 
-// Sentinels for [errors.Is]. Each says what kind of failure an error is; [errors.AsType] with
-// [*APIError], [*DecodeError] or [*OutcomeUnknownError] tells the details.
+// Sentinels for [errors.Is]. Each is one kind of failure. [errors.AsType] with [*APIError],
+// [*DecodeError] or [*OutcomeUnknownError] returns the details.
 //
 // The API documents no errors: the meaning of each status is that of HTTP.
 var (
-	// ErrInvalidInput is a mistake in the arguments of a call, found before anything was sent;
-	// only a [ChangeOptions].Since that is ahead of the API's clock is found by an answer.
+	// ErrInvalidInput means that an argument of the call is not valid. Nothing was sent. The
+	// one exception is a [ChangeOptions].Since that is ahead of the API's clock: only a
+	// response shows that.
 	ErrInvalidInput = errs.ErrInvalidInput
 
 	ErrBadRequest   = errors.New("bad request")       // 400
 	ErrUnauthorized = errors.New("unauthorized")      // 401: the API key is wrong or missing
 	ErrForbidden    = errors.New("forbidden")         // 403
-	ErrNotFound     = errors.New("not found")         // 404: no such record, or nobody found
+	ErrNotFound     = errors.New("not found")         // 404: no such record, or a lookup found nothing
 	ErrConflict     = errors.New("conflict")          // 409
 	ErrValidation   = errors.New("validation failed") // 422
 	ErrRateLimited  = errors.New("rate limited")      // 429, taken to mean "not processed"
 	ErrServer       = errors.New("server error")      // any 5xx
 
-	// ErrPending is a lookup the API has queued (202, inferred): ask again later.
+	// ErrPending means that the API has queued the lookup (202, inferred): try again later.
 	ErrPending = errors.New("pending")
-	// ErrRedirected is an answer that points elsewhere. Redirects are never followed: the
-	// API key and the body would go with them.
+	// ErrRedirected means that the response points elsewhere. Redirects are not followed,
+	// since the API key and the body would go with them.
 	ErrRedirected = errors.New("redirected")
-	// ErrDecode is an answer that is not what the call should get. See [*DecodeError].
-	ErrDecode = errors.New("unexpected answer")
-	// ErrResponseTooLarge is an answer over the bound of [WithMaxResponseBytes], or one that
-	// would take many times its size in memory.
+	// ErrDecode means that the response was not what the call expects. See [*DecodeError].
+	ErrDecode = errors.New("unexpected response")
+	// ErrResponseTooLarge means that the response is over the bound of
+	// [WithMaxResponseBytes], or would take many times its size in memory.
 	ErrResponseTooLarge = errs.ErrResponseTooLarge
-	// ErrMultipleMatches is an upsert that several contacts match. See [*MultipleMatchesError].
+	// ErrMultipleMatches means that an upsert matched several contacts. See
+	// [*MultipleMatchesError].
 	ErrMultipleMatches = errors.New("multiple matches")
-	// ErrPartialResults is a search that the API stopped short, see [*PartialResultsError], or
-	// a list that says itself that it is not the whole.
+	// ErrPartialResults means that the API stopped a search short (see
+	// [*PartialResultsError]), or that a list says that it is not complete.
 	ErrPartialResults = errs.ErrPartialResults
-	// ErrOutcomeUnknown is a create that may or may not have happened. See [*OutcomeUnknownError].
+	// ErrOutcomeUnknown means that a create may or may not have happened. See
+	// [*OutcomeUnknownError].
 	ErrOutcomeUnknown = errors.New("outcome unknown")
 )
 
@@ -67,41 +70,85 @@ var statusErrors = map[int]error{
 	http.StatusTooManyRequests:     ErrRateLimited,
 }
 
-// APIError is an answer of the API that is not a success.
+// about describes the call that an error is about.
+type about struct {
+	method   string // "" if route names a method of a service instead
+	route    string
+	id       string // of the record, safe to show; "" for none
+	attempts int    // requests that were sent
+	took     time.Duration
+}
+
+// String names the call and the record: "GET /contacts/{id} (id 7)".
+func (a about) String() string {
+	s := a.route
+	if a.method != "" {
+		s = a.method + " " + a.route
+	}
+	if a.id != "" {
+		s += " (id " + a.id + ")"
+	}
+	return s
+}
+
+// effort says how often the call was tried, and for how long: " (4 attempts in 1.1s)". It
+// is "" for a single attempt.
+func (a about) effort() string {
+	if a.attempts < 2 {
+		return ""
+	}
+	unit := time.Millisecond
+	if a.took >= time.Second {
+		unit = 100 * time.Millisecond
+	}
+	return fmt.Sprintf(" (%d attempts in %s)", a.attempts, a.took.Round(unit))
+}
+
+// APIError is an error response from the API.
 type APIError struct {
 	StatusCode int
 	Method     string // Such as "GET".
 	Route      string // The route's template, such as "/contacts/{id}", or the path given to [Client.Do]; no query.
 
-	Message string              // What the API says, or the first words of a page that is no JSON.
-	Code    string              // The API's code for the error, where it gives one.
-	Fields  map[string][]string // What is wrong with which field; nil where it does not say.
+	Message string              // The API's message, or the first words of a body that is not JSON.
+	Code    string              // The API's code for the error; "" if it gives none.
+	Fields  map[string][]string // What is wrong with which field; nil if the API does not say.
 
-	RequestID  string        // Of the header X-Request-Id, X-Correlation-Id or Request-Id; "" where there is none.
-	RetryAfter time.Duration // How long the API asks to wait; 0 where it does not say.
-	Body       []byte        // The answer's first 4 KiB.
+	RequestID  string        // From the header X-Request-Id, X-Correlation-Id or Request-Id; "" if there is none.
+	RetryAfter time.Duration // How long the API asks to wait; 0 if it does not say.
+	Body       []byte        // The first 4 KiB of the response's body.
+
+	call about
 }
 
-// Error says the method, the route, the status and the API's own words.
+// Error returns the call, the record it is about, the status, the API's own message, and
+// how often the call was tried.
 func (e *APIError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "growthgenius: %s %s: %d %s", e.Method, e.Route, e.StatusCode, cmp.Or(http.StatusText(e.StatusCode), "(no standard status)"))
-	if e.Code != "" {
+	call := e.call
+	call.method, call.route = e.Method, e.Route
+	status := http.StatusText(e.StatusCode)
+	fmt.Fprintf(&b, "growthgenius: %s: %d %s", call, e.StatusCode, cmp.Or(status, "(no standard status)"))
+	if e.Code != "" && !strings.EqualFold(e.Code, status) {
 		fmt.Fprintf(&b, " (%s)", e.Code)
 	}
-	if e.Message != "" {
+	if e.Message != "" && !strings.EqualFold(e.Message, status) {
 		b.WriteString(": " + e.Message)
 	}
 	for _, field := range slices.Sorted(maps.Keys(e.Fields)) {
 		fmt.Fprintf(&b, "; %s: %s", field, strings.Join(e.Fields[field], ", "))
 	}
+	switch e.StatusCode {
+	case http.StatusAccepted:
+		b.WriteString("; the API has queued the lookup: try again later")
+	case http.StatusUnauthorized:
+		b.WriteString("; check the API key given to NewClient")
+	}
 	if e.RetryAfter > 0 {
 		fmt.Fprintf(&b, "; retry after %s", e.RetryAfter)
 	}
-	if e.RequestID != "" {
-		fmt.Fprintf(&b, " [request %s]", e.RequestID)
-	}
-	return b.String()
+	b.WriteString(call.effort())
+	return withRequest(b.String(), e.RequestID)
 }
 
 // Is reports whether target is the sentinel of the error's status.
@@ -117,27 +164,27 @@ func (e *APIError) Is(target error) bool {
 	}
 }
 
-// DecodeError is a success of HTTP whose body is not what the call should get: a page of
-// HTML, an empty body, broken JSON, another record than the one asked for. It matches
-// [ErrDecode].
+// DecodeError reports a successful response with an unusable body: an HTML page, an empty
+// body, malformed JSON, or a record other than the one requested. It matches [ErrDecode].
 type DecodeError struct {
 	StatusCode int
 	Method     string
 	Route      string
-	Reason     string // What is wrong with the answer.
+	Reason     string // What is wrong with the response.
 	RequestID  string
-	Body       []byte // The answer's first 4 KiB.
+	Body       []byte // The first 4 KiB of the response's body.
 
-	strict bool // it is only strict decoding that refused the answer
+	id     string // of the record that was requested
+	known  bool   // Reason says it all: the body's beginning would add nothing
+	strict bool   // only strict decoding rejects the response
 }
 
-// Error says what came instead of an answer, with its first bytes.
+// Error returns what is wrong with the response, and the beginning of its body.
 func (e *DecodeError) Error() string {
-	s := fmt.Sprintf("growthgenius: %s %s: unexpected answer (status %d): %s", e.Method, e.Route, e.StatusCode, redact.Clip(e.Reason, 4*redact.MaxFirstWords))
-	if e.RequestID != "" {
-		s += " [request " + e.RequestID + "]"
-	}
-	if len(e.Body) == 0 {
+	s := fmt.Sprintf("growthgenius: %s: unexpected response (status %d): %s",
+		about{method: e.Method, route: e.Route, id: e.id}, e.StatusCode, redact.Clip(e.Reason, 4*redact.MaxFirstWords))
+	s = withRequest(s, e.RequestID)
+	if len(e.Body) == 0 || e.known {
 		return s
 	}
 	return s + ": " + strconv.Quote(redact.FirstWords(e.Body))
@@ -146,29 +193,43 @@ func (e *DecodeError) Error() string {
 // Is reports whether target is [ErrDecode].
 func (e *DecodeError) Is(target error) bool { return target == ErrDecode }
 
-// OutcomeUnknownError is a create that may or may not have happened: no answer came, or
-// one that does not tell, and the list of records did not show it while it was looked for.
-// Creating again might create twice: [ContactsService.Resolve] or [MessagesService.Resolve]
-// tells, with the CreateToken, what became of it.
+// OutcomeUnknownError means that a create may or may not have happened: there was no usable
+// response, and the list of recent updates did not show the record. Do not create it again
+// without looking: pass Token to [ContactsService.Resolve] or [MessagesService.Resolve],
+// which returns the record, or [ErrNotFound] if the create did not happen.
 //
-// It matches [ErrOutcomeUnknown], and the error of the caller's context where that ended
-// the call, and nothing else: a 503 in Last must not look like [ErrServer] to a loop that
-// tries again on those.
+// It matches [ErrOutcomeUnknown], and the error of the caller's context if that ended the
+// call. It matches nothing else, not even the cause: a loop that retries on [ErrServer]
+// must not create the record twice.
 type OutcomeUnknownError struct {
-	// Token is the token of the create, for Resolve; empty for a raw [Client.Do].
+	// Token is the token of the create, for Resolve. It is empty for a [Client.Do].
 	Token CreateToken
-	// Last is what came of the last attempt, for people to read.
+	// Last is why the outcome is not known, for people to read.
 	Last error
 
+	call   about
 	ctxErr error
 }
 
-// Error says that the outcome is unknown, and why.
+// Error returns the call, what to do next, and why the outcome is not known.
 func (e *OutcomeUnknownError) Error() string {
-	return fmt.Sprintf("growthgenius: outcome unknown, the record may have been created: %v", e.Last)
+	if e.Token.t.Resource == "" {
+		return fmt.Sprintf("growthgenius: %s: outcome unknown: the request may have been carried out, "+
+			"check that before you send it again: %s", e.call, e.reason())
+	}
+	service := strings.ToUpper(e.Token.t.Resource[:1]) + e.Token.t.Resource[1:] + "s"
+	return fmt.Sprintf("growthgenius: %s: outcome unknown: the %s may have been created, "+
+		"call %s.Resolve with the Token of this error: %s", e.call, e.Token.t.Resource, service, e.reason())
 }
 
-// Unwrap returns [ErrOutcomeUnknown] and, where the caller's context ended the call, its error.
+// reason is the text of Last without the prefixes that the error has itself.
+func (e *OutcomeUnknownError) reason() string {
+	text := strings.ReplaceAll(fmt.Sprint(e.Last), "growthgenius: ", "")
+	return strings.TrimPrefix(text, e.call.String()+": ")
+}
+
+// Unwrap returns [ErrOutcomeUnknown], and the error of the caller's context if that ended
+// the call.
 func (e *OutcomeUnknownError) Unwrap() []error {
 	if e.ctxErr == nil {
 		return []error{ErrOutcomeUnknown}
@@ -176,51 +237,76 @@ func (e *OutcomeUnknownError) Unwrap() []error {
 	return []error{ErrOutcomeUnknown, e.ctxErr}
 }
 
-// PartialResultsError ends a search of which not all contacts came: the API says so, it
-// counts more than its limit, or fewer came than it counts. Those that came were handed
-// over before it. It matches [ErrPartialResults]. [ContactsService.Stream] and
+// PartialResultsError means that a search did not return all contacts: the API says so, or
+// counts more than its limit, or more than it returned. The contacts that it did return
+// were delivered before. It matches [ErrPartialResults]. [ContactsService.Stream] and
 // [ContactsService.Changes], filtered by the caller, have no limit.
 type PartialResultsError struct {
-	Limit     int // The most the API gives of one search; 0 where it does not say.
-	Total     int // How many contacts it counts; 0 where it does not say.
-	Delivered int // How many contacts were handed over.
+	Limit     int // The most that the API returns of one search; 0 if it does not say.
+	Total     int // How many contacts it counts; 0 if it does not say.
+	Delivered int // How many contacts were delivered.
 }
 
-// Error says how many contacts came, of how many, and what has no limit.
+// Error returns how many contacts were delivered, of how many, and what has no limit.
 func (e *PartialResultsError) Error() string {
-	s := fmt.Sprintf("partial results: %d contacts came", e.Delivered)
+	s := fmt.Sprintf("partial results: %d", e.Delivered)
 	if e.Total > 0 {
 		s += fmt.Sprintf(" of %d", e.Total)
 	}
+	s += " contacts"
 	if e.Limit > 0 {
-		s += fmt.Sprintf(", and a search gives %d at most", e.Limit)
+		s += fmt.Sprintf(", and a search returns %d at most", e.Limit)
 	}
-	return s + "; Contacts.Stream and Contacts.Changes have no limit: filter what they give"
+	return s + "; Contacts.Stream and Contacts.Changes have no limit: filter what they return"
 }
 
 // Is reports whether target is [ErrPartialResults].
 func (e *PartialResultsError) Is(target error) bool { return target == ErrPartialResults }
 
-// callError is a call that got no answer.
+// callError is the error of a call that got no response, or was not sent.
 type callError struct {
-	method, route string
-	err           error
+	call about
+	err  error
 }
 
 func (e *callError) Error() string {
-	return fmt.Sprintf("growthgenius: %s %s: %v", e.method, e.route, e.err)
+	return fmt.Sprintf("growthgenius: %s: %v%s", e.call, e.err, e.call.effort())
 }
 
 func (e *callError) Unwrap() error { return e.err }
 
-// newAPIError reads whatever the API says about an error: its error bodies are not
-// documented, so every usual shape is tried.
-func newAPIError(method, route string, res *engine.Response, now time.Time, r redact.Redactor) *APIError {
+// loggable returns what a log record may show of an error: nothing from the body of a
+// response, which may hold personal data.
+func loggable(err error) string {
+	if api, ok := errors.AsType[*APIError](err); ok {
+		return withRequest(fmt.Sprintf("%d %s", api.StatusCode, http.StatusText(api.StatusCode)), api.RequestID)
+	}
+	if decode, ok := errors.AsType[*DecodeError](err); ok {
+		return withRequest(fmt.Sprintf("unexpected response (status %d)", decode.StatusCode), decode.RequestID)
+	}
+	if call, ok := errors.AsType[*callError](err); ok {
+		return call.err.Error()
+	}
+	return err.Error()
+}
+
+// withRequest adds the id of a request to a text.
+func withRequest(text, id string) string {
+	if id == "" {
+		return text
+	}
+	return text + " [request " + id + "]"
+}
+
+// newAPIError reads an error response. The API does not document its error bodies, so every
+// usual shape is tried.
+func newAPIError(call about, res *engine.Response, now time.Time, r redact.Redactor) *APIError {
 	e := &APIError{
 		StatusCode: res.Status,
-		Method:     method,
-		Route:      route,
+		Method:     call.method,
+		Route:      call.route,
 		RequestID:  r.Text(res.RequestID()),
+		call:       call,
 	}
 	e.RetryAfter, _ = res.RetryAfter(now)
 	if e.Is(ErrRedirected) {
@@ -237,7 +323,7 @@ func newAPIError(method, route string, res *engine.Response, now time.Time, r re
 	if !known && e.Message == "" {
 		e.Message = redact.FirstWords(redact.PlainText(body))
 	}
-	// A key that was escaped in the JSON shows only now.
+	// A key that was escaped in the JSON is visible only now.
 	e.Message, e.Code = redact.Clip(r.Text(e.Message), redact.MaxBody), redact.Clip(r.Text(e.Code), redact.MaxBody)
 	if len(e.Fields) > 0 {
 		fields := make(map[string][]string, len(e.Fields))

@@ -10,19 +10,19 @@ import (
 
 // ID identifies a record of the API.
 //
-// The reference shows ids as JSON numbers (users, contacts, messages), as UUID text
-// (search results) and as hexadecimal text, so an ID holds text and reads both. Canonical
-// non-negative integers that fit an int64 are written as JSON numbers, the empty ID as
-// null, and everything else ("007", "-5", a UUID) as JSON text.
+// The reference has ids that are JSON numbers (of users, contacts and messages), UUIDs
+// (in search results) and hexadecimal text, so an ID holds text. It is decoded from a
+// number or a string. A canonical non-negative integer that fits an int64 is encoded as a
+// number, the empty ID as null, and everything else ("007", "-5", a UUID) as a string.
 //
-// The zero value "" means "no id". IDs compare with ==.
+// The zero value "" means that there is no id. IDs can be compared with ==.
 type ID string
 
-// IntID returns the ID of a numeric id.
+// IntID returns n as an ID.
 func IntID(n int64) ID { return ID(strconv.FormatInt(n, 10)) }
 
-// Int64 returns the id as a number. It fails for ids that are not canonical
-// non-negative integers, such as UUIDs, "007" and "".
+// Int64 returns the id as a number. It returns an error if the id is not a canonical
+// non-negative integer that fits an int64, such as a UUID, "007" or "".
 func (id ID) Int64() (int64, error) {
 	n, ok := wire.ID(id).Number()
 	if !ok {
@@ -31,11 +31,11 @@ func (id ID) Int64() (int64, error) {
 	return n, nil
 }
 
-// MarshalJSON writes a canonical non-negative integer as a number, "" as null and
-// everything else as text.
+// MarshalJSON encodes a canonical non-negative integer as a number, "" as null and
+// everything else as a string.
 func (id ID) MarshalJSON() ([]byte, error) { return wire.ID(id).MarshalJSON() }
 
-// UnmarshalJSON reads a JSON number or text; null is the empty ID.
+// UnmarshalJSON decodes a JSON number or string. It decodes null as the empty ID.
 func (id *ID) UnmarshalJSON(data []byte) error { return (*wire.ID)(id).UnmarshalJSON(data) }
 
 var (

@@ -15,18 +15,20 @@ import (
 )
 
 // ListOptions bounds a list by the time of the last update. The zero value lists
-// everything: from the epoch until tomorrow.
+// everything.
+//
+// Times are sent in UTC with milliseconds. Whether the API includes the bounds is not
+// documented, so periods that are read one after the other should overlap.
 type ListOptions struct {
-	// From is the earliest update to list; the zero time means the epoch. It is sent in
-	// UTC with milliseconds, rounded down. Whether the API includes the bound itself is
-	// not documented: overlap windows rather than rely on it.
+	// From is the time of the earliest update to list, rounded down. The zero time means
+	// the Unix epoch.
 	From time.Time
-	// To is the latest update to list; the zero time means tomorrow by the clock of this
-	// machine. It is sent in UTC with milliseconds, rounded up.
+	// To is the time of the latest update to list, rounded up. The zero time means 24
+	// hours from now, by the clock of this machine.
 	To time.Time
 }
 
-// listTime is RFC 3339 in UTC with milliseconds: the reference says <datetime> only.
+// listTime is RFC 3339 in UTC with milliseconds. The reference says only <datetime>.
 const listTime = "2006-01-02T15:04:05.000Z"
 
 // listQuery is ListOptions as sent.
@@ -35,7 +37,7 @@ type listQuery struct {
 	To   string `url:"to"`
 }
 
-// bounded gives the query of a list its bounds.
+// bounded sets the bounds in the query of a list. Other endpoints it returns unchanged.
 func (e endpoint) bounded(now time.Time) (endpoint, error) {
 	list, ok := e.query.(ListOptions)
 	if !ok {
@@ -49,7 +51,7 @@ func (e endpoint) bounded(now time.Time) (endpoint, error) {
 	return e, nil
 }
 
-// query bounds the list on both sides and rounds outwards.
+// query returns the bounds as sent. It always has both, and rounds them outwards.
 func (l ListOptions) query(now time.Time) (listQuery, error) {
 	from, to := l.From, l.To
 	if from.IsZero() {
@@ -59,13 +61,14 @@ func (l ListOptions) query(now time.Time) (listQuery, error) {
 		to = now.Add(24 * time.Hour)
 	}
 	if from.After(to) {
-		return listQuery{}, fmt.Errorf("%w: From (%s) is after To (%s)", ErrInvalidInput, from.Format(time.RFC3339), to.Format(time.RFC3339))
+		return listQuery{}, fmt.Errorf("%w: From (%s) is after To (%s)",
+			ErrInvalidInput, from.Format(time.RFC3339), to.Format(time.RFC3339))
 	}
 	to = to.Add(time.Millisecond - time.Nanosecond)
 	return listQuery{From: from.UTC().Format(listTime), To: to.UTC().Format(listTime)}, nil
 }
 
-// callMany makes a call that is answered with a list.
+// callMany makes a call and decodes the list in its response.
 func callMany[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint, opts []RequestOption) ([]T, error) {
 	e, err := e.bounded(time.Now())
 	if err != nil {
@@ -79,10 +82,10 @@ func callMany[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint,
 	return decodeMany[T, P](ctx, c, e, res)
 }
 
-// callStream makes a call that is answered with a list, and hands its records over one by
-// one. Each range over it is a call of its own.
+// callStream returns an iterator over the list in the response of a call. Each range over
+// it makes the call.
 func callStream[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint, opts []RequestOption) iter.Seq2[*T, error] {
-	opts = slices.Clone(opts) // the caller may append to his own before the loop begins
+	opts = slices.Clone(opts) // the caller may change opts before iterating
 	return func(yield func(*T, error) bool) {
 		e, err := e.bounded(time.Now())
 		if err != nil {
@@ -107,7 +110,7 @@ func callStream[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoin
 		switch {
 		case failure != nil:
 			err = failure
-		case err == nil && more: // what stood behind the list
+		case err == nil && more: // report what was behind the list
 			err = c.core.inspect(ctx, e, res, (*T)(nil), beside...)
 		}
 		if err != nil {
@@ -116,17 +119,17 @@ func callStream[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoin
 	}
 }
 
-// errBrokenOff is a streamed response that ended early, after its first element.
-var errBrokenOff = errors.New("the answer broke off")
+// errBrokenOff means that a streamed response ended early, after its first element.
+var errBrokenOff = errors.New("the response broke off")
 
 // streamed is a list that is being read.
 type streamed struct {
 	body  *engine.Body
 	items *wire.Reader
-	next  func() any // returns what the next record is decoded into
-	last  any        // what the last one was decoded into
-	ok    bool       // there was one
-	bad   error
+	next  func() any // returns what to decode the next record into
+	last  any        // what the last record was decoded into
+	ok    bool       // there was a record
+	bad   error      // why there was none, or why it is not valid
 }
 
 // advance decodes the next record.
@@ -138,8 +141,9 @@ func (s *streamed) advance() {
 	}
 }
 
-// each makes a call that is answered with a list. It decodes one element after the other
-// into what next returns, and calls use after each, until use returns false.
+// each makes a call and decodes the list in its response, one element at a time. It
+// decodes each element into what next returns, and then calls use, until use returns
+// false.
 func (c caller) each(ctx context.Context, e endpoint, opts []RequestOption, next func() any, use func(*engine.Response) bool, stray wire.Stray) (*engine.Response, error) {
 	s := streamed{next: next}
 	e.open = func(b *engine.Body) error {
@@ -170,8 +174,8 @@ func (c caller) each(ctx context.Context, e endpoint, opts []RequestOption, next
 	}
 }
 
-// unread is the error of a body that could not be read to its end: within record number n,
-// or beside the records.
+// unread returns the error of a body that could not be read to its end. The error
+// occurred in record number n, or outside the records.
 func (c *core) unread(s *streamed, n int) error {
 	err := s.body.Err()
 	if !errors.Is(err, ErrResponseTooLarge) {

@@ -10,32 +10,34 @@ import (
 	"github.com/growthgenius/growthgenius-go/internal/wire"
 )
 
-// MessagesService is the Message API: communication between users and contacts.
+// MessagesService is the Message API: the communication between users and contacts.
 type MessagesService struct{ caller caller }
 
-// Message is a communication between a user and a contact.
+// Message is a communication between a user and a contact. Its fields are documented
+// unless a comment says otherwise.
 //
-// Text that is null at the API is "". The API has no creation or update time for
-// messages, though its list selects by the latter. Encoding a Message leaves fields
-// without a value out.
+// Text that is null in the API is "". A message has no creation or update time, although
+// the API's list selects by the latter. Encoding a Message leaves out the fields that
+// have no value.
 type Message struct {
-	ID              ID        `json:"id,omitzero"`               // Documented.
-	ContactID       ID        `json:"contact_id,omitzero"`       // The contact written to. Documented.
-	MessageType     string    `json:"message_type,omitzero"`     // Such as "sales_force_message". Documented.
-	RenderedSubject string    `json:"rendered_subject,omitzero"` // Only ever seen null; text is inferred.
-	RenderedCopy    string    `json:"rendered_copy,omitzero"`    // The text as sent. Documented.
-	SentAt          time.Time `json:"sent_at,omitzero"`          // Documented.
-	TeamID          ID        `json:"team_id,omitzero"`          // Documented.
-	UserID          ID        `json:"user_id,omitzero"`          // The user who wrote it, not the acting user of the call. Documented.
+	ID          ID     `json:"id,omitzero"`
+	ContactID   ID     `json:"contact_id,omitzero"`   // The contact it was sent to.
+	MessageType string `json:"message_type,omitzero"` // Such as "sales_force_message".
+	// RenderedSubject is null in all samples. That it is text is inferred.
+	RenderedSubject string    `json:"rendered_subject,omitzero"`
+	RenderedCopy    string    `json:"rendered_copy,omitzero"` // The text as sent.
+	SentAt          time.Time `json:"sent_at,omitzero"`
+	TeamID          ID        `json:"team_id,omitzero"`
+	// UserID is the user who wrote the message, not the acting user of a call.
+	UserID ID `json:"user_id,omitzero"`
 
-	// Extra keeps what no field above could take: unknown keys, and the raw value of
-	// known keys whose type was unexpected. Encoding writes it again, and a key here
-	// replaces the field of that name. Nil where there is none.
+	// Extra holds unknown keys and values of unexpected types, as [Contact].Extra does.
 	Extra map[string]json.RawMessage `json:",embed,unknown"`
 }
 
-// MessageInput is what a message is created or updated with. A field left out is not
-// sent, so an update keeps it; Null clears it. All fields are documented.
+// MessageInput holds the fields to create or update a message with. A field that is not
+// set is not sent, so an update leaves it unchanged; [Null] clears it. All fields are
+// documented.
 type MessageInput struct {
 	ContactID       Optional[ID]        `json:"contact_id,omitzero"`
 	MessageType     Optional[string]    `json:"message_type,omitzero"`
@@ -45,7 +47,8 @@ type MessageInput struct {
 	TeamID          Optional[ID]        `json:"team_id,omitzero"`
 	UserID          Optional[ID]        `json:"user_id,omitzero"`
 
-	// Extra is sent beside the fields above. A key that is a field's own is an error.
+	// Extra is sent along with the fields above. A key that belongs to one of them is an
+	// error.
 	Extra map[string]any `json:",embed,unknown"`
 }
 
@@ -56,68 +59,80 @@ var _ = wire.Describe(wire.Traits[Message]{
 
 var messageEnvelope = wire.Envelope{Singular: "message", Plural: "messages"}
 
-// Create records a message and returns it as the API stored it. As for contacts, the API
-// does not deduplicate (documented), so [ContactsService.Create] says what holds here.
+// Create records a message and returns it as the API stored it.
+//
+// The API does not deduplicate messages either (documented). If the response is lost and
+// the message is not in the list of recent updates, the error is an
+// [*OutcomeUnknownError]: the message may exist. Do not call Create again then: pass the
+// error's Token to [MessagesService.Resolve]. See [ContactsService.Create] for the
+// details.
 func (s *MessagesService) Create(ctx context.Context, in MessageInput, opts ...RequestOption) (*Message, error) {
 	return createOne[Message](ctx, s.caller, endpoint{
 		method: http.MethodPost, route: "/messages", body: in, envelope: messageEnvelope,
 	}, opts)
 }
 
-// Get returns the message with the id. [ErrNotFound] means there is none.
+// Get returns the message with the id. [ErrNotFound] means that there is none.
 func (s *MessagesService) Get(ctx context.Context, id ID, opts ...RequestOption) (*Message, error) {
 	return callOne[Message](ctx, s.caller, endpoint{
 		method: http.MethodGet, route: "/messages/{id}", id: &id, envelope: messageEnvelope,
 	}, opts)
 }
 
-// Update changes the fields of in that are set, clears those that are null and keeps the
-// others. It returns the whole message and is retried like a read.
+// Update changes the fields that are set in the input, clears those that are null, and
+// leaves the others unchanged. It returns the whole message, and is retried like a read.
 func (s *MessagesService) Update(ctx context.Context, id ID, in MessageInput, opts ...RequestOption) (*Message, error) {
 	return callOne[Message](ctx, s.caller, endpoint{
 		method: http.MethodPatch, route: "/messages/{id}", id: &id, body: in, envelope: messageEnvelope,
 	}, opts)
 }
 
-// Delete deletes the message. The answer the reference shows is a leftover of another
-// call, so any 2xx is success, whatever its body, unless that is a page of HTML.
-// [ErrNotFound] means there was none.
+// Delete deletes the message with the id. [ErrNotFound] means that there was none.
+//
+// The reference shows the response of another call here, which must be a mistake. So any
+// 2xx status is a success, whatever the body, unless it is an HTML page. Status 404 is a
+// success if an earlier attempt of the same call may have deleted the message.
 func (s *MessagesService) Delete(ctx context.Context, id ID, opts ...RequestOption) error {
 	return callNone(ctx, s.caller, endpoint{method: http.MethodDelete, route: "/messages/{id}", id: &id, envelope: messageEnvelope}, opts)
 }
 
-// List returns the messages updated between two times. The API does not page this list,
-// so the answer is as large as the API makes it; see Stream for one that may be long.
+// List returns the messages that were updated between two times. The API does not
+// paginate this list: all of it is in one response. If it may be long, use
+// [MessagesService.Stream].
 func (s *MessagesService) List(ctx context.Context, list ListOptions, opts ...RequestOption) ([]Message, error) {
 	return callMany[Message](ctx, s.caller, endpoint{
 		method: http.MethodGet, route: "/messages", query: list, envelope: messageEnvelope,
 	}, opts)
 }
 
-// Stream returns the messages updated between two times one by one, as they arrive. It
-// does so as [ContactsService.Stream] does.
+// Stream returns an iterator over the messages that were updated between two times. It
+// yields them as they arrive, and an error comes last: see [ContactsService.Stream].
 func (s *MessagesService) Stream(ctx context.Context, list ListOptions, opts ...RequestOption) iter.Seq2[*Message, error] {
 	return callStream[Message](ctx, s.caller, endpoint{
 		method: http.MethodGet, route: "/messages", query: list, envelope: messageEnvelope,
 	}, opts)
 }
 
-// Resolve finds out what became of a create, by the token that [BeforeCreate] or an
-// [*OutcomeUnknownError] gave: it returns the message that was created, or [ErrNotFound]
-// where a complete list does not have it, so that creating it again is safe, or an
-// [*OutcomeUnknownError] where that still cannot be told. It waits until the settle
-// window of the attempt has passed, and reads as the user who created. A create that this
-// client knows to have happened is read under its id; where that fails, as after it was
-// deleted, the error is an [*OutcomeUnknownError] too. A [WithHeader] of the create that
-// says whose records are meant is to be given again.
-func (s *MessagesService) Resolve(ctx context.Context, a CreateToken, opts ...RequestOption) (*Message, error) {
-	return resolveOne[Message](ctx, s.caller, endpoint{method: http.MethodGet, route: "/messages", envelope: messageEnvelope}, a, opts)
+// Resolve finds out whether an earlier create happened. The token comes from
+// [BeforeCreate] or from an [*OutcomeUnknownError], of this process or of another one.
+//
+// If the message was created, Resolve returns it. [ErrNotFound] means that a complete
+// list does not have the message: the create did not happen, and it is safe to create the
+// message again. An [*OutcomeUnknownError] means that the outcome is still not known:
+// call Resolve again later.
+//
+// Resolve waits until the settle window has passed. To resolve several tokens, call it
+// concurrently. See [ContactsService.Resolve] for the details.
+func (s *MessagesService) Resolve(ctx context.Context, token CreateToken, opts ...RequestOption) (*Message, error) {
+	return resolveOne[Message](ctx, s.caller, endpoint{
+		method: http.MethodGet, route: "/messages", envelope: messageEnvelope,
+	}, token, opts)
 }
 
 func (m *Message) identity() ID { return m.ID }
 
 // UnmarshalJSON decodes a message, bare or wrapped in {"message": ...}. A field of an
-// unexpected type does not fail it: see Extra.
+// unexpected type is not an error: see Extra.
 func (m *Message) UnmarshalJSON(data []byte) error { return wire.UnmarshalRecord(data, m) }
 
 // MarshalJSON encodes the message under the API's names, Extra included.
@@ -126,15 +141,15 @@ func (m Message) MarshalJSON() ([]byte, error) {
 	return wire.MarshalRecord((*plain)(&m))
 }
 
-// UnmarshalJSON reads an input back: an absent field is unset, null is Null. Keys that
-// are no field's go to Extra, their numbers as [json.Number].
+// UnmarshalJSON decodes an input. An absent field is not set, and null is Null. Unknown
+// keys go into Extra, with their numbers as [json.Number].
 func (in *MessageInput) UnmarshalJSON(data []byte) error {
 	type plain MessageInput
 	return wire.UnmarshalInput(data, (*plain)(in))
 }
 
-// MarshalJSON encodes the fields that are set or null, and Extra. A key in Extra that is
-// a field's own is an error.
+// MarshalJSON encodes the fields that are set or null, and Extra. A key in Extra that
+// belongs to a field is an error.
 func (in MessageInput) MarshalJSON() ([]byte, error) {
 	type plain MessageInput
 	return wire.MarshalInput((*plain)(&in))

@@ -8,16 +8,17 @@ import (
 	"github.com/growthgenius/growthgenius-go/internal/wire"
 )
 
-// Optional is a field of a request that can be left out, sent as null, or sent with
-// a value. An update needs all three: a field left out keeps its value, null clears
-// it, and "" is a value of its own.
+// Optional is a field of an input. It is unset, null or a value.
+//
+// An update needs all three: an unset field is not sent and keeps its value, null clears
+// the field, and a value replaces it, even if it is "".
 //
 //	growthgenius.ContactInput{
 //		Title:   growthgenius.Set("CTO"),         // "title":"CTO"
 //		Custom1: growthgenius.Null[string](),     // "custom1":null
-//	}                                             // every other field: not sent
+//	}                                             // all other fields: not sent
 //
-// The zero value is unset: the field is not sent.
+// The zero value is unset.
 type Optional[T any] struct {
 	value T
 	state optionalState
@@ -31,24 +32,25 @@ const (
 	optionalSet
 )
 
-// Set returns an Optional that sends v, also where v is the zero value of its type.
+// Set returns an Optional that sends v, even if v is the zero value of its type.
 func Set[T any](v T) Optional[T] { return Optional[T]{value: v, state: optionalSet} }
 
 // Null returns an Optional that sends null.
 func Null[T any]() Optional[T] { return Optional[T]{state: optionalNull} }
 
-// Get returns the value and true, or the zero value and false where the Optional is
-// unset or null.
+// Get returns the value and true. If the Optional is unset or null, it returns the zero
+// value and false.
 func (o Optional[T]) Get() (T, bool) { return o.value, o.state == optionalSet }
 
 // IsNull reports whether the Optional sends null.
 func (o Optional[T]) IsNull() bool { return o.state == optionalNull }
 
-// IsZero reports whether the Optional is unset, so that `json:",omitzero"` leaves the
-// field out. Null and Set("") are not zero.
+// IsZero reports whether the Optional is unset, so that the field is left out with
+// `json:",omitzero"`. Null and Set("") are not zero.
 func (o Optional[T]) IsZero() bool { return o.state == optionalUnset }
 
-// MarshalJSON writes the value, or null where the Optional is null or unset.
+// MarshalJSON encodes the value, or null if the Optional is null or unset. Text that is
+// not valid UTF-8 is an error.
 func (o Optional[T]) MarshalJSON() ([]byte, error) {
 	if o.state != optionalSet {
 		return []byte("null"), nil
@@ -59,7 +61,7 @@ func (o Optional[T]) MarshalJSON() ([]byte, error) {
 	return wire.Marshal(o.value)
 }
 
-// UnmarshalJSON reads a value; null becomes Null.
+// UnmarshalJSON decodes a value. It decodes null as Null.
 func (o *Optional[T]) UnmarshalJSON(data []byte) error {
 	if wire.KindOf(data) == wire.KindNull {
 		*o = Null[T]()

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Option sets up a client. See [NewClient].
+// Option configures a client. See [NewClient].
 type Option func(*config) error
 
 type config struct {
@@ -49,9 +49,9 @@ func defaultConfig() config {
 	}
 }
 
-// WithUserID sets the acting user: the user_id in the query of every call but
-// [UsersService.List], which the API asks for (documented). It is not the UserID of a
-// record. [Client.ForUser] and [AsUser] set another one.
+// WithUserID sets the acting user. The API requires it as user_id in the query of every
+// call except [UsersService.List] (documented). It is not the UserID of a record.
+// [Client.ForUser] and [AsUser] set another one.
 func WithUserID(id ID) Option {
 	return func(c *config) error {
 		if id == "" {
@@ -65,8 +65,9 @@ func WithUserID(id ID) Option {
 	}
 }
 
-// WithBaseURL points the client elsewhere than [DefaultBaseURL]. It must be https; plain
-// http is accepted for loopback addresses only, since the API key goes with each request.
+// WithBaseURL sets the base URL of the API in place of [DefaultBaseURL]. It must be https.
+// Plain http is accepted for loopback addresses only, since each request carries the API
+// key.
 func WithBaseURL(base string) Option {
 	return func(c *config) error {
 		c.baseURL = base
@@ -74,10 +75,10 @@ func WithBaseURL(base string) Option {
 	}
 }
 
-// WithHTTPClient makes the client use the Transport, the Timeout (for each attempt) and
-// the Jar of hc. Redirects are never followed, whatever hc.CheckRedirect says, and its
-// idle connections are never closed. hc is not modified, and later changes to it are not
-// seen. A nil Transport means the SDK's own.
+// WithHTTPClient sets the Transport, the Timeout (of each attempt) and the Jar of the client
+// to those of hc. Redirects are never followed, whatever hc.CheckRedirect is, and the idle
+// connections of the transport are never closed. The client copies hc and does not see
+// later changes to it. If Transport is nil, the client uses its default transport.
 func WithHTTPClient(hc *http.Client) Option {
 	return func(c *config) error {
 		if hc == nil {
@@ -88,10 +89,10 @@ func WithHTTPClient(hc *http.Client) Option {
 	}
 }
 
-// WithRateLimit sends at most perSecond requests a second on average, and at most burst
-// at once. Retries count. Without it the rate is adapted: requests are not held back until
-// the first 429, and then paced at what the API turns out to take. The API documents no
-// limits.
+// WithRateLimit limits the client to perSecond requests per second on average, and to burst
+// requests at once. Retries count. The default is an adaptive limiter: it does not hold
+// requests back until the first 429, and then finds the rate that the API accepts. The API
+// documents no limits.
 func WithRateLimit(perSecond float64, burst int) Option {
 	return func(c *config) error {
 		if !(perSecond > 0) || math.IsInf(perSecond, 1) || burst < 1 {
@@ -102,7 +103,8 @@ func WithRateLimit(perSecond float64, burst int) Option {
 	}
 }
 
-// WithLimiter waits for l before each attempt of each call. A [*rate.Limiter] is one.
+// WithLimiter sets the limiter that each attempt of each call waits for. A [*rate.Limiter]
+// is a Limiter.
 func WithLimiter(l Limiter) Option {
 	return func(c *config) error {
 		if l == nil {
@@ -113,8 +115,8 @@ func WithLimiter(l Limiter) Option {
 	}
 }
 
-// WithRetry changes how often and how patiently calls are tried again. A zero field
-// means its default.
+// WithRetry sets how often and how patiently calls are retried. A zero field means its
+// default.
 func WithRetry(policy RetryPolicy) Option {
 	return func(c *config) error {
 		if err := policy.check(); err != nil {
@@ -125,8 +127,8 @@ func WithRetry(policy RetryPolicy) Option {
 	}
 }
 
-// WithReadBack changes how long and how a create without a usable answer is looked for.
-// A zero field means its default.
+// WithReadBack sets how the client looks for the record of a create that had no usable
+// response. A zero field means its default.
 func WithReadBack(policy ReadBackPolicy) Option {
 	return func(c *config) error {
 		if policy.Settle < 0 || policy.ReplayAfter < 0 {
@@ -137,10 +139,11 @@ func WithReadBack(policy ReadBackPolicy) Option {
 	}
 }
 
-// WithMarkerField gives up one of the contact fields custom1 to custom9 for a marker:
-// each [ContactsService.Create] writes a unique text into it, by which the contact is
-// recognised should the answer be lost, whatever else is equal and whoever else creates.
-// A create that sets the field itself is an error; an update touches it only if it sets it.
+// WithMarkerField reserves one of the contact fields custom1 to custom9 for a marker.
+// [ContactsService.Create] writes a unique marker into it, so that a contact whose response
+// was lost can be identified exactly, even among equal contacts and across processes. A
+// create that sets the field itself is an error. An update changes the field only if it
+// sets it.
 func WithMarkerField(field string) Option {
 	return func(c *config) error {
 		if len(field) != len("custom1") || !strings.HasPrefix(field, "custom") || field[6] < '1' || field[6] > '9' {
@@ -151,9 +154,9 @@ func WithMarkerField(field string) Option {
 	}
 }
 
-// WithAttemptTimeout bounds each attempt of a call, from the connection to the last byte
-// of the body; of a stream, the wait for its head and for each further piece. The default
-// is 30 seconds. The whole call is bounded by its context.
+// WithAttemptTimeout sets the timeout of each attempt of a call, from the connection to the
+// last byte of the body. For a stream, it bounds the wait for the response and for each
+// further read. The default is 30 seconds. The context bounds the whole call.
 func WithAttemptTimeout(d time.Duration) Option {
 	return func(c *config) error {
 		if d <= 0 {
@@ -164,8 +167,9 @@ func WithAttemptTimeout(d time.Duration) Option {
 	}
 }
 
-// WithMaxResponseBytes bounds each answer, counted after decompression; of a stream, each
-// record. A larger one fails with [ErrResponseTooLarge]. The default is 64 MiB.
+// WithMaxResponseBytes limits the size of each response in bytes, after decompression. For a
+// stream, it limits each record. A larger one is an [ErrResponseTooLarge]. The default is
+// 64 MiB.
 func WithMaxResponseBytes(n int64) Option {
 	return func(c *config) error {
 		if n <= 0 {
@@ -191,8 +195,8 @@ func WithLogger(l *slog.Logger) Option {
 	}
 }
 
-// WithUserAgent names your program to the API, before the SDK's own name:
-// "acme-sync/1.2 growthgenius-go/0.1.0".
+// WithUserAgent adds the name of the program to the User-Agent header, before that of the
+// SDK: "acme-sync/1.2 growthgenius-go/0.1.0".
 func WithUserAgent(product string) Option {
 	return func(c *config) error {
 		if err := checkHeaderValue(product); err != nil {
@@ -203,10 +207,10 @@ func WithUserAgent(product string) Option {
 	}
 }
 
-// WithStrictDecoding makes an answer with unknown fields or fields of unexpected types
-// fail with [ErrDecode], where it is otherwise decoded and the wire.Oddity kept in Extra. It is
-// meant for tests. A create that happened still is no plain failure: it is an
-// [*OutcomeUnknownError] then. Answers to [Client.Do] are not checked.
+// WithStrictDecoding rejects responses with unknown fields or fields of unexpected types:
+// they are an [ErrDecode]. By default such values are kept in Extra. It is meant for tests.
+// If the response to a create is rejected, the error is an [*OutcomeUnknownError]: the
+// record may exist. Responses to [Client.Do] are not checked.
 func WithStrictDecoding() Option {
 	return func(c *config) error {
 		c.strict = true
@@ -214,7 +218,7 @@ func WithStrictDecoding() Option {
 	}
 }
 
-// WithPersonPath sets the path of the person lookup, which the reference does not give.
+// WithPersonPath sets the path of the person lookup, which the reference does not specify.
 // The default is "/people/find" (inferred).
 func WithPersonPath(path string) Option {
 	return func(c *config) error {
@@ -226,18 +230,18 @@ func WithPersonPath(path string) Option {
 	}
 }
 
-// WithEnrichmentCache keeps the answers of lookups in cache for 30 days, in which the API
-// charges for a unique request once (documented), and answers from there. "Nobody found"
-// (404) is kept as well; [ErrPending] and all other errors are not. [NewMemoryCache] makes a
-// cache for one process.
+// WithEnrichmentCache stores the results of lookups in cache for 30 days. In that time the
+// API charges for a unique request once (documented). "Not found" (404) is stored as well;
+// [ErrPending] and all other errors are not. [NewMemoryCache] returns a cache for one
+// process.
 //
-// All who ask the same at one time share one call, [Client.ForUser] and [AsUser] included:
-// users of one account get one answer. It is sent with the options of whoever asked first,
-// goes on until nobody waits for it, and its failure is everybody's. Clients with different
-// API keys or base URLs share nothing.
+// Callers that ask for the same at the same time share one call, also across
+// [Client.ForUser] and [AsUser]: the users of an account get the same result. The shared
+// call uses the first caller's options and runs until no caller waits for it. If it fails,
+// it fails for all of them. Clients with different API keys or base URLs share nothing.
 //
-// A cache that fails, panics, or takes over 2 seconds does not fail a lookup: the call is
-// made, or its answer not kept, and the logger is told.
+// If the cache fails, panics or takes over 2 seconds, the lookup does not fail: the client
+// makes the call, or does not store its result, and logs a warning.
 func WithEnrichmentCache(cache EnrichmentCache) Option {
 	return func(c *config) error {
 		if cache == nil {

@@ -11,33 +11,31 @@ import (
 	"github.com/growthgenius/growthgenius-go/internal/wire"
 )
 
-// SearchPages returns the pages of the contacts that match, one after the other, from
-// search.Page on (0 means the first). Each range over it is a search of its own.
+// SearchPages returns an iterator over the pages of a search, beginning with search.Page
+// (0 means the first page). Each range over it is a new search.
 //
-// While the loop works on a page the next ones are asked for already, as many as
-// [SearchOptions].Prefetch says and the totals promise. Leaving the loop ends that: no
-// request and no goroutine outlives it.
+// While the loop works on a page, the next pages are already requested: as many as
+// [SearchOptions].Prefetch says, but none beyond the end. When the loop ends, so do these
+// requests.
 //
-// A contact is handed over once: where a later page has it again it is taken out of that
-// page, and a page that has none left is passed over. A contact without an id cannot be
-// told from others, and stays.
+// Each contact is delivered once. If a later page has it again, it is removed from that
+// page, and a page that is empty then is skipped. Contacts without an id are not
+// compared.
 //
-// Where the totals are right each page is asked for once, and none past the end. They are
-// not relied on: total_pages alone ends nothing, a page without anything new ends the
-// search only if no total promises more, and three such pages in a row always do. Where
-// fewer contacts came than total_entries counts, some may have moved to a page read before,
-// because others were changed or deleted meanwhile. Then the pages are gone over again for
-// those, twice at most. What leaves no trace in the total, as when one contact is deleted
-// while another is created behind it, is not noticed.
+// An error comes last, with a nil page, after all pages before it. [ErrPartialResults]
+// means that the API did not return all contacts; see [*PartialResultsError]. The API
+// returns at most 10,000 results of a search (documented as partial_results_limit), and a
+// search cannot be split by time. If that is too few, use [ContactsService.Stream] or
+// [ContactsService.Changes], which have no limit, and filter in the loop.
 //
-// An error comes last, with a nil page, after all pages before it. [ErrPartialResults] is
-// a search that the API stopped short, or of which contacts are missing all the same; see
-// [*PartialResultsError]. The API gives 10,000 results of a search at most (documented as
-// partial_results_limit), and search has no filter by time to split it by.
-// [ContactsService.Stream] and [ContactsService.Changes], filtered by the loop, have no
-// such limit.
+// If the totals in the responses are right, each page is requested once. If they are
+// missing or wrong, the search ends when three pages in a row have no new contacts, at
+// the latest. If contacts change while the search runs, some may move to a page that has
+// been read already. So if fewer contacts were delivered than total_entries counts, the
+// pages are read again, at most twice. A change that does not affect the total, such as
+// one contact deleted and another one created, is not noticed.
 //
-// [CaptureResponse] is written as a page or an error is handed over.
+// [CaptureResponse] is written when a page or an error is delivered.
 func (s *ContactsService) SearchPages(ctx context.Context, search SearchOptions, opts ...RequestOption) iter.Seq2[*ContactPage, error] {
 	body, err := search.body()
 	opts = slices.Clone(opts)
@@ -62,11 +60,13 @@ func (s *ContactsService) SearchPages(ctx context.Context, search SearchOptions,
 	}
 }
 
-// SearchAll returns the contacts that match, one after the other. It does so as SearchPages
-// does: each comes once, further pages are asked for meanwhile, and an error comes last,
-// with a nil contact. [ErrPartialResults] says that there are more than the API gives of a
-// search; [ContactsService.Stream] and [ContactsService.Changes], filtered by the loop,
-// have no such limit.
+// SearchAll returns an iterator over all contacts that match. It works like
+// [ContactsService.SearchPages]: each contact is delivered once, the next page is
+// requested meanwhile, and an error comes last, with a nil contact.
+//
+// [ErrPartialResults] means that the API did not return all contacts: it returns at most
+// 10,000 of a search. [ContactsService.Stream] and [ContactsService.Changes] have no
+// limit.
 //
 // [CaptureResponse] is written before the first contact of each page.
 func (s *ContactsService) SearchAll(ctx context.Context, search SearchOptions, opts ...RequestOption) iter.Seq2[*Contact, error] {
@@ -88,7 +88,7 @@ func (s *ContactsService) SearchAll(ctx context.Context, search SearchOptions, o
 
 const (
 	maxPasses = 3 // over the pages of one search
-	maxBarren = 3 // pages in a row without anything new
+	maxBarren = 3 // pages in a row without a new contact
 )
 
 // pager is one iteration over a search.
@@ -100,7 +100,7 @@ type pager struct {
 	tally    tally
 }
 
-// fetched is what came of asking for a page.
+// fetched is the result of requesting a page.
 type fetched struct {
 	page     *ContactPage
 	info     ResponseInfo
@@ -108,6 +108,8 @@ type fetched struct {
 	panicked any
 }
 
+// run reads the pages, again if contacts are missing, and ends with an error if they
+// still are.
 func (p *pager) run(ctx context.Context) {
 	t := &p.tally
 	for t.pass.number < maxPasses {
@@ -125,18 +127,18 @@ func (p *pager) run(ctx context.Context) {
 	}
 }
 
-// once goes over the pages once. It reports whether the iteration may go on after that.
+// once reads all pages once. It reports whether the iteration may go on after that.
 func (p *pager) once(ctx context.Context) bool {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	var ahead []chan fetched // the pages after the present one, in their order
+	var ahead []chan fetched // the pages after the current one, in order
 	for number := p.tally.first; ; number++ {
 		var f fetched
 		if len(ahead) > 0 {
 			f, ahead = <-ahead[0], ahead[1:]
-			if f.panicked != nil { // as it would have done without prefetch
+			if f.panicked != nil { // as without prefetch
 				panic(f.panicked)
 			}
 		} else {
@@ -166,7 +168,7 @@ func (p *pager) once(ctx context.Context) bool {
 	}
 }
 
-// hand hands over a page or an error, and reports whether the loop goes on.
+// hand delivers a page or an error, and reports whether the loop goes on.
 func (p *pager) hand(f fetched) bool {
 	if p.capture != nil && f.info.StatusCode != 0 {
 		*p.capture = f.info
@@ -174,28 +176,28 @@ func (p *pager) hand(f fetched) bool {
 	return p.yield(f.page, f.err)
 }
 
-// tally is what an iteration has seen, and what follows from it about the end.
+// tally counts what an iteration has seen, and determines when it ends.
 type tally struct {
-	first   int        // page, as asked for
-	size    int        // contacts a page has, at most
-	seen    map[ID]int // the pass that saw a contact last
-	found   int        // contacts handed over
+	first   int        // the first page, as requested
+	size    int        // the most contacts that a page has
+	seen    map[ID]int // the last pass that saw a contact
+	found   int        // contacts delivered
 	total   int        // the largest total_entries
 	limit   int        // partial_results_limit
-	partial bool       // the API says that it stops short, or its totals do
+	partial bool       // the API says that it does not return all contacts
 	pass    pass
 }
 
-// pass is what one pass over the pages has seen.
+// pass counts what one pass over the pages has seen.
 type pass struct {
 	number int // from 1
-	found  int // contacts, those of earlier passes too
+	found  int // contacts, also those that earlier passes found
 	total  int // the largest total_entries
 	pages  int // the last total_pages
-	barren int // the last pages in a row without anything new to this pass
+	barren int // the last pages in a row without a contact that is new to this pass
 }
 
-// add counts a page, and takes out of it what has been handed over before.
+// add counts a page, and removes from it what has been delivered before.
 func (t *tally) add(p *ContactPage) {
 	t.size = max(t.size, len(p.Contacts), p.Pagination.PerPage)
 	t.limit = max(t.limit, p.PartialResultsLimit)
@@ -221,7 +223,7 @@ func (t *tally) add(p *ContactPage) {
 	t.found += len(p.Contacts)
 }
 
-// more reports whether to ask for the page after this one.
+// more reports whether to request the page after this one.
 func (t *tally) more(number int) bool {
 	promised := t.promises(number + 1)
 	switch {
@@ -234,7 +236,7 @@ func (t *tally) more(number int) bool {
 	}
 }
 
-// promises reports whether there should be such a page by the totals.
+// promises reports whether there should be a page with this number, by the totals.
 func (t *tally) promises(number int) bool {
 	pages := t.pass.pages
 	if t.limit > 0 {
@@ -243,8 +245,8 @@ func (t *tally) promises(number int) bool {
 	return t.untold() || number <= max(pages, t.pagesOf(t.capped(t.pass.total)))
 }
 
-// short reports whether contacts are missing. None are where all that were ever counted
-// were found, or one pass found all that were counted during it.
+// short reports whether contacts are missing. None are missing if as many were found as
+// total_entries ever counted, or if the last pass found as many as it counted meanwhile.
 func (t *tally) short() bool {
 	return t.found < t.due(t.total) && t.pass.found < t.due(t.pass.total)
 }
@@ -252,7 +254,8 @@ func (t *tally) short() bool {
 // untold reports whether total_entries is missing or too small.
 func (t *tally) untold() bool { return t.found > t.due(t.total) }
 
-// due is how many contacts there are from the first page on, of so many in all.
+// due returns how many of a total of contacts are on the first requested page and after
+// it.
 func (t *tally) due(total int) int {
 	total = t.capped(total)
 	if t.first > t.pagesOf(total) {
@@ -261,6 +264,7 @@ func (t *tally) due(total int) int {
 	return total - (t.first-1)*t.size
 }
 
+// capped returns how many of a total of contacts the API returns.
 func (t *tally) capped(total int) int {
 	if t.limit > 0 {
 		return min(total, t.limit)
@@ -268,6 +272,7 @@ func (t *tally) capped(total int) int {
 	return total
 }
 
+// pagesOf returns how many pages a number of contacts fills.
 func (t *tally) pagesOf(entries int) int {
 	pages := entries / t.size
 	if entries%t.size > 0 {

@@ -23,13 +23,13 @@ import (
 	"github.com/growthgenius/growthgenius-go/internal/testkit"
 )
 
-// shelf answers searches from a list of ids, ten a page, and tells the truth unless a lie
-// changes what it says.
+// shelf is a server that searches a list of ids, ten a page. Its lie, if any, makes the
+// responses wrong.
 type shelf struct {
 	latency time.Duration
-	// before may change the list before a page is asked for, for the nth time.
+	// before may change the list before the nth request for a page.
 	before func(s *shelf, page, nth int)
-	// lie changes the answer.
+	// lie changes the response.
 	lie func(s *shelf, page, nth int, a *shelfPage)
 
 	mu     sync.Mutex
@@ -40,7 +40,7 @@ type shelf struct {
 	bodies []string
 }
 
-// shelfPage is an answer in the making.
+// shelfPage is a response before it is encoded.
 type shelfPage struct {
 	status     int
 	ids        []string
@@ -51,7 +51,7 @@ type shelfPage struct {
 
 const shelfPer = 10
 
-// numbered are so many ids, from one on.
+// numbered returns n consecutive ids.
 func numbered(from, n int) []string {
 	ids := make([]string, n)
 	for i := range ids {
@@ -60,7 +60,7 @@ func numbered(from, n int) []string {
 	return ids
 }
 
-// from are the ids of a page of that size.
+// from returns the ids of a page of that size.
 func (s *shelf) from(page, per int) []string {
 	first := min((page-1)*per, len(s.ids))
 	return slices.Clone(s.ids[first:min(first+per, len(s.ids))])
@@ -126,7 +126,7 @@ func (s *shelf) answer(page int, body string) shelfPage {
 	return a
 }
 
-// times is how often a page was asked for.
+// times returns how often a page was requested.
 func (s *shelf) times(page int) int {
 	return len(slices.DeleteFunc(slices.Clone(s.asked), func(p int) bool { return p != page }))
 }
@@ -177,8 +177,8 @@ func (s *shelf) remove(id string) {
 	s.ids = slices.DeleteFunc(s.ids, func(other string) bool { return other == id })
 }
 
-// TestSearchAllAgainstLies: whatever the totals say and the pages do, nothing comes twice,
-// nothing is missing without an error, and there is an end.
+// TestSearchAllAgainstLies: whatever the totals and the pages are, no contact comes twice,
+// none is missing without an error, and the search ends.
 func TestSearchAllAgainstLies(t *testing.T) {
 	t.Parallel()
 	set := func(key string, value any) func(*shelf, int, int, *shelfPage) {
@@ -191,11 +191,11 @@ func TestSearchAllAgainstLies(t *testing.T) {
 			}
 		}
 	}
-	// echo counts the pages as they would be if they were as large as asked.
+	// echo counts the pages as if they had the requested size.
 	echo := func(s *shelf, _, _ int, a *shelfPage) {
 		a.pagination["per_page"], a.pagination["total_pages"] = 200, (len(s.ids)+199)/200
 	}
-	// again puts the third page in a second time.
+	// again repeats the third page.
 	again := func(s *shelf, page, _ int, a *shelfPage) {
 		if page > 3 {
 			a.ids = s.from(page-1, shelfPer)
@@ -407,7 +407,7 @@ func TestSearchAllAgainstLies(t *testing.T) {
 	}
 }
 
-// nameless are contacts without an id.
+// nameless returns contacts without an id.
 func nameless(n int) []string {
 	names := make([]string, n)
 	for i := range names {
@@ -416,9 +416,9 @@ func nameless(n int) []string {
 	return names
 }
 
-// TestSearchAllFindsWhatMoves: however contacts move between the pages or are deleted while
-// they are read, and whatever page is empty or a repetition once, a search without an error
-// found all that are there.
+// TestSearchAllFindsWhatMoves: contacts move between the pages or are deleted while they are
+// read, and a page may be empty or a repetition once. A search without an error has found all
+// contacts that are there.
 func TestSearchAllFindsWhatMoves(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -431,7 +431,7 @@ func TestSearchAllFindsWhatMoves(t *testing.T) {
 			kind     string
 			from, to int
 		}
-		var misfortunes []misfortune // in the order in which pages are asked for
+		var misfortunes []misfortune // in the order of the requests
 		for range draw("misfortunes", 0, 6) {
 			kind := rapid.SampledFrom([]string{"none", "move", "delete", "empty", "repeat"}).Draw(rt, "misfortune")
 			misfortunes = append(misfortunes, misfortune{kind, draw("from", 0, 59), draw("to", 0, 59)})
@@ -475,8 +475,8 @@ func TestSearchAllFindsWhatMoves(t *testing.T) {
 	})
 }
 
-// TestSearchPrefetch: pages come in order, each asked for once and none past the end, with
-// at most so many asked for ahead of the one in hand.
+// TestSearchPrefetch: pages come in order, each is requested once, none past the end, and at
+// most the given number ahead of the current one.
 func TestSearchPrefetch(t *testing.T) {
 	t.Parallel()
 	for prefetch, most := range map[int]int{-1: 0, 0: 1, 1: 1, 4: 4, 49: 49, 100: 49} {
@@ -497,7 +497,7 @@ func TestSearchPrefetch(t *testing.T) {
 					if got, want := s.requests(), min(n+most, 50); got != want {
 						t.Fatalf("%d requests at page %d, want %d", got, n, want)
 					}
-					time.Sleep(time.Second) // everything that was asked for is there
+					time.Sleep(time.Second) // all requested pages have arrived
 				}
 				if n != 50 || s.requests() != 50 {
 					t.Errorf("%d pages by %d requests, want 50 by 50", n, s.requests())
@@ -510,7 +510,7 @@ func TestSearchPrefetch(t *testing.T) {
 	}
 }
 
-// TestSearchTime: what the pager wins over asking for one page after the other.
+// TestSearchTime: the time that prefetching saves.
 func TestSearchTime(t *testing.T) {
 	t.Parallel()
 	const latency = 40 * time.Millisecond
@@ -552,8 +552,8 @@ func TestSearchTime(t *testing.T) {
 	}
 }
 
-// TestSearchBreak: leaving the loop, in whatever way, asks for nothing more, and what was
-// under way has ended before the next statement.
+// TestSearchBreak: after the loop has ended, in whatever way, nothing is requested, and no
+// request is under way.
 func TestSearchBreak(t *testing.T) {
 	t.Parallel()
 	for prefetch, requests := range map[int]int{-1: 2, 0: 3, 4: 6} {
@@ -597,8 +597,8 @@ func TestSearchBreak(t *testing.T) {
 	}
 }
 
-// TestSearchRangesAreApart: ranging again begins anew, and two ranges at once do not
-// disturb each other.
+// TestSearchRangesAreApart: a second loop starts from the beginning, and two loops at once do
+// not affect each other.
 func TestSearchRangesAreApart(t *testing.T) {
 	t.Parallel()
 	s := &shelf{ids: numbered(1, 95)}
@@ -630,8 +630,8 @@ func TestSearchRangesAreApart(t *testing.T) {
 	}
 }
 
-// TestSearchOptionsAreTheCallers: they are never modified, and what becomes of them after
-// the call changes nothing.
+// TestSearchOptionsAreTheCallers: a search does not modify its options, and the caller may
+// modify them after the call without an effect.
 func TestSearchOptionsAreTheCallers(t *testing.T) {
 	t.Parallel()
 	s := &shelf{ids: numbered(1, 30)}
@@ -675,7 +675,7 @@ func TestSearchOptionsAreTheCallers(t *testing.T) {
 	}
 }
 
-// TestSearchRefused: what Search refuses its iterators refuse, with nothing sent.
+// TestSearchRefused: the iterators refuse what Search refuses, with nothing sent.
 func TestSearchRefused(t *testing.T) {
 	t.Parallel()
 	s := &shelf{}
@@ -693,8 +693,8 @@ func TestSearchRefused(t *testing.T) {
 	}
 }
 
-// TestSearchErrorComesLast: page 7 fails for good, and the pages before it are handed over,
-// however many were asked for beyond it.
+// TestSearchErrorComesLast: page 7 fails for good. The loop gets all pages before it, however
+// many were requested after it.
 func TestSearchErrorComesLast(t *testing.T) {
 	t.Parallel()
 	for _, prefetch := range []int{-1, 1, 4, 20} {
@@ -716,8 +716,8 @@ func TestSearchErrorComesLast(t *testing.T) {
 	}
 }
 
-// TestSearchContext: the end of the context ends the search, but what has arrived is
-// handed over, and a search that needs nothing more does not fail.
+// TestSearchContext: a search ends with its context. The loop gets the pages that have
+// arrived, and a search that needs no more requests does not fail.
 func TestSearchContext(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -747,8 +747,8 @@ func TestSearchContext(t *testing.T) {
 	}
 }
 
-// TestSearchCapture: the caller's ResponseInfo is of the page in hand, never of one that
-// was asked for ahead.
+// TestSearchCapture: the ResponseInfo is that of the current page, never of one that was
+// requested ahead.
 func TestSearchCapture(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -788,8 +788,8 @@ func TestSearchCapture(t *testing.T) {
 	})
 }
 
-// TestSearchPagesAreWhole: a page is handed over as it came, less the contacts that came
-// before, and one without contacts is not.
+// TestSearchPagesAreWhole: the loop gets each page as it is, without the contacts that came
+// before. It does not get a page without contacts.
 func TestSearchPagesAreWhole(t *testing.T) {
 	t.Parallel()
 	srv := growthgeniustest.NewServer(t)
@@ -843,8 +843,8 @@ func TestSearchPagesAreWhole(t *testing.T) {
 	}
 }
 
-// TestSearchLimit: a search that has more results than the API gives says so at its end,
-// and what has no such limit.
+// TestSearchLimit: a search with more results than the API returns ends with an error that
+// says so, and names what has no such limit.
 func TestSearchLimit(t *testing.T) {
 	t.Parallel()
 	srv := growthgeniustest.NewServer(t, growthgeniustest.WithPartialResultsLimit(7))
@@ -855,8 +855,8 @@ func TestSearchLimit(t *testing.T) {
 	if partial, ok := errors.AsType[*growthgenius.PartialResultsError](err); !ok || *partial != (growthgenius.PartialResultsError{Limit: 7, Total: 10, Delivered: 7}) {
 		t.Errorf("%v", err)
 	}
-	const words = "growthgenius: POST /contacts/search: partial results: 7 contacts came of 10, and a search gives 7 at most; " +
-		"Contacts.Stream and Contacts.Changes have no limit: filter what they give"
+	const words = "growthgenius: POST /contacts/search: partial results: 7 of 10 contacts, and a search returns 7 at most; " +
+		"Contacts.Stream and Contacts.Changes have no limit: filter what they return"
 	if len(ids) != 7 || err.Error() != words {
 		t.Errorf("%d contacts and %q, want 7 and %q", len(ids), err, words)
 	}

@@ -6,12 +6,14 @@ import (
 	"github.com/growthgenius/growthgenius-go/internal/wire"
 )
 
-// Person is what a person lookup found. The fields are those of the later revision, and
-// none is guaranteed to be present: absent text is "", an absent number nil. Dates are
-// text, since they may be "2020-12-01", "2015-03" or "2014". Ids are text of the
-// provider's own.
+// Person is the result of a person lookup. The fields are those of a later revision of
+// the reference. Any of them may be missing: missing text is "", and a missing number is
+// nil.
+//
+// Dates are text, since they may lack the day or the month: "2020-12-01", "2015-03" or
+// "2014". Ids are text, from the provider of the data.
 type Person struct {
-	// Who the person is.
+	// The person.
 
 	ID            string `json:"id,omitzero"`
 	FullName      string `json:"full_name,omitzero"`
@@ -37,7 +39,7 @@ type Person struct {
 	GitHubUsername      string `json:"github_username,omitzero"`
 	LinkedInConnections *int   `json:"linkedin_connections,omitzero"`
 
-	// How to reach the person.
+	// Contact details.
 
 	WorkEmail      string        `json:"work_email,omitzero"`
 	MobilePhone    string        `json:"mobile_phone,omitzero"`
@@ -45,7 +47,7 @@ type Person struct {
 	Emails         []PersonEmail `json:"emails,omitzero"`
 	PossibleEmails []PersonEmail `json:"possible_emails,omitzero"`
 
-	// The present job.
+	// The current job.
 
 	Industry                string   `json:"industry,omitzero"`
 	JobTitle                string   `json:"job_title,omitzero"`
@@ -58,7 +60,7 @@ type Person struct {
 	InferredSalary          string   `json:"inferred_salary,omitzero"`
 	InferredYearsExperience *int     `json:"inferred_years_experience,omitzero"`
 
-	// The present employer.
+	// The current employer.
 
 	JobCompanyID                    string `json:"job_company_id,omitzero"`
 	JobCompanyName                  string `json:"job_company_name,omitzero"`
@@ -83,7 +85,7 @@ type Person struct {
 	JobCompanyLocationCountry       string `json:"job_company_location_country,omitzero"`
 	JobCompanyLocationContinent     string `json:"job_company_location_continent,omitzero"`
 
-	// Where the person is.
+	// The person's location.
 
 	LocationName          string          `json:"location_name,omitzero"`
 	LocationLocality      string          `json:"location_locality,omitzero"`
@@ -101,7 +103,7 @@ type Person struct {
 	Countries             []string        `json:"countries,omitzero"`
 	StreetAddresses       json.RawMessage `json:"street_addresses,omitzero"`
 
-	// What the person has done.
+	// The career.
 
 	Summary          string          `json:"summary,omitzero"`
 	Interests        []string        `json:"interests,omitzero"`
@@ -113,25 +115,26 @@ type Person struct {
 	Certifications   json.RawMessage `json:"certifications,omitzero"`
 	Languages        json.RawMessage `json:"languages,omitzero"`
 
-	// About the record itself.
+	// The record itself.
 
 	VersionStatus *VersionStatus `json:"version_status,omitzero"`
 
-	// Extra keeps unknown keys and values of unexpected types, as [Contact].Extra does.
+	// Extra holds unknown keys and values of unexpected types, as [Contact].Extra does.
 	Extra map[string]json.RawMessage `json:",embed,unknown"`
 }
 
-// Experience is a job a person has or had. Later. Dates may lack day or month.
+// Experience is a job that a person has or had. Later. Dates may lack the day or the
+// month.
 type Experience struct {
 	Company       *ExperienceCompany `json:"company,omitzero"`
 	LocationNames []string           `json:"location_names,omitzero"`
-	EndDate       string             `json:"end_date,omitzero"`   // "" where it goes on.
-	StartDate     string             `json:"start_date,omitzero"` // Such as "2020-12-01", "2015-03" or "2014".
+	EndDate       string             `json:"end_date,omitzero"` // "" if the person still has the job.
+	StartDate     string             `json:"start_date,omitzero"`
 	Title         *JobTitle          `json:"title,omitzero"`
-	IsPrimary     bool               `json:"is_primary,omitzero"` // Whether it is the present main job.
+	IsPrimary     bool               `json:"is_primary,omitzero"` // Whether it is the current main job.
 	Summary       string             `json:"summary,omitzero"`
 
-	// Extra keeps unknown keys and values of unexpected types, as [Contact].Extra does.
+	// Extra holds unknown keys and values of unexpected types, as [Contact].Extra does.
 	Extra map[string]json.RawMessage `json:",embed,unknown"`
 }
 
@@ -148,12 +151,13 @@ type ExperienceCompany struct {
 	FacebookURL string          `json:"facebook_url,omitzero"`
 	TwitterURL  string          `json:"twitter_url,omitzero"`
 	Website     string          `json:"website,omitzero"`
-	Raw         []string        `json:"raw,omitzero"` // As found at the source.
+	Raw         []string        `json:"raw,omitzero"` // As the source has it.
 	Ticker      string          `json:"ticker,omitzero"`
 	Type        string          `json:"type,omitzero"`
-	FuzzyMatch  bool            `json:"fuzzy_match,omitzero"` // Whether the company was matched by likeness only.
+	// FuzzyMatch reports whether the company was matched by similarity only.
+	FuzzyMatch bool `json:"fuzzy_match,omitzero"`
 
-	// Extra keeps unknown keys and values of unexpected types, as [Contact].Extra does.
+	// Extra holds unknown keys and values of unexpected types, as [Contact].Extra does.
 	Extra map[string]json.RawMessage `json:",embed,unknown"`
 }
 
@@ -165,11 +169,12 @@ type JobTitle struct {
 	SubRole string   `json:"sub_role,omitzero"`
 	Levels  []string `json:"levels,omitzero"`
 
-	// Extra keeps unknown keys and values of unexpected types, as [Contact].Extra does.
+	// Extra holds unknown keys and values of unexpected types, as [Contact].Extra does.
 	Extra map[string]json.RawMessage `json:",embed,unknown"`
 }
 
-// Education is a school a person went to. Later. Dates may lack day or month.
+// Education is the time a person spent at a school. Later. Dates may lack the day or the
+// month.
 type Education struct {
 	School    *School  `json:"school,omitzero"`
 	EndDate   string   `json:"end_date,omitzero"`
@@ -181,7 +186,7 @@ type Education struct {
 	Raw       []string `json:"raw,omitzero"`
 	Summary   string   `json:"summary,omitzero"`
 
-	// Extra keeps unknown keys and values of unexpected types, as [Contact].Extra does.
+	// Extra holds unknown keys and values of unexpected types, as [Contact].Extra does.
 	Extra map[string]json.RawMessage `json:",embed,unknown"`
 }
 
@@ -199,7 +204,7 @@ type School struct {
 	Domain      string          `json:"domain,omitzero"`
 	Raw         []string        `json:"raw,omitzero"`
 
-	// Extra keeps unknown keys and values of unexpected types, as [Contact].Extra does.
+	// Extra holds unknown keys and values of unexpected types, as [Contact].Extra does.
 	Extra map[string]json.RawMessage `json:",embed,unknown"`
 }
 
@@ -216,49 +221,50 @@ type PersonLocation struct {
 	PostalCode    string `json:"postal_code,omitzero"`
 	Geo           string `json:"geo,omitzero"` // Latitude and longitude, separated by a comma.
 
-	// Extra keeps unknown keys and values of unexpected types, as [Contact].Extra does.
+	// Extra holds unknown keys and values of unexpected types, as [Contact].Extra does.
 	Extra map[string]json.RawMessage `json:",embed,unknown"`
 }
 
 // PersonEmail is an e-mail address of a person. Later.
 type PersonEmail struct {
 	Address string `json:"address,omitzero"`
-	Type    string `json:"type,omitzero"` // Such as "professional"; "" where unknown.
+	Type    string `json:"type,omitzero"` // Such as "professional"; "" if unknown.
 
-	// Extra keeps unknown keys and values of unexpected types, as [Contact].Extra does.
+	// Extra holds unknown keys and values of unexpected types, as [Contact].Extra does.
 	Extra map[string]json.RawMessage `json:",embed,unknown"`
 }
 
-// Profile is an account of a person in a social network. Later.
+// Profile is an account of a person on a social network. Later.
 type Profile struct {
 	Network  string `json:"network,omitzero"`
 	ID       string `json:"id,omitzero"`
 	URL      string `json:"url,omitzero"`
 	Username string `json:"username,omitzero"`
 
-	// Extra keeps unknown keys and values of unexpected types, as [Contact].Extra does.
+	// Extra holds unknown keys and values of unexpected types, as [Contact].Extra does.
 	Extra map[string]json.RawMessage `json:",embed,unknown"`
 }
 
-// VersionStatus says how the person record changed between the provider's versions. Later.
+// VersionStatus describes how a person record changed between versions of the provider's
+// data. Later.
 type VersionStatus struct {
 	Status          string   `json:"status,omitzero"`
 	Contains        []string `json:"contains,omitzero"`
 	PreviousVersion string   `json:"previous_version,omitzero"`
 	CurrentVersion  string   `json:"current_version,omitzero"`
 
-	// Extra keeps unknown keys and values of unexpected types, as [Contact].Extra does.
+	// Extra holds unknown keys and values of unexpected types, as [Contact].Extra does.
 	Extra map[string]json.RawMessage `json:",embed,unknown"`
 }
 
 var _ = wire.Describe(wire.Traits[Person]{Wrapper: "person", Named: (*Person).named})
 
-// named reports whether the record itself identifies the person.
+// named reports whether the record says which person it is about.
 func (p *Person) named() bool {
 	return p.ID != "" || p.FullName != "" || p.FirstName != "" || p.LastName != ""
 }
 
-// UnmarshalJSON decodes the record. A field of an unexpected type does not fail it.
+// UnmarshalJSON decodes the record. A field of an unexpected type is not an error.
 func (p *Person) UnmarshalJSON(data []byte) error { return wire.UnmarshalRecord(data, p) }
 
 // MarshalJSON encodes the record under the API's names, Extra included.
@@ -267,7 +273,7 @@ func (p Person) MarshalJSON() ([]byte, error) {
 	return wire.MarshalRecord((*plain)(&p))
 }
 
-// UnmarshalJSON decodes the record. A field of an unexpected type does not fail it.
+// UnmarshalJSON decodes the record. A field of an unexpected type is not an error.
 func (e *Experience) UnmarshalJSON(data []byte) error { return wire.UnmarshalRecord(data, e) }
 
 // MarshalJSON encodes the record under the API's names, Extra included.
@@ -276,7 +282,7 @@ func (e Experience) MarshalJSON() ([]byte, error) {
 	return wire.MarshalRecord((*plain)(&e))
 }
 
-// UnmarshalJSON decodes the record. A field of an unexpected type does not fail it.
+// UnmarshalJSON decodes the record. A field of an unexpected type is not an error.
 func (c *ExperienceCompany) UnmarshalJSON(data []byte) error { return wire.UnmarshalRecord(data, c) }
 
 // MarshalJSON encodes the record under the API's names, Extra included.
@@ -285,7 +291,7 @@ func (c ExperienceCompany) MarshalJSON() ([]byte, error) {
 	return wire.MarshalRecord((*plain)(&c))
 }
 
-// UnmarshalJSON decodes the record. A field of an unexpected type does not fail it.
+// UnmarshalJSON decodes the record. A field of an unexpected type is not an error.
 func (t *JobTitle) UnmarshalJSON(data []byte) error { return wire.UnmarshalRecord(data, t) }
 
 // MarshalJSON encodes the record under the API's names, Extra included.
@@ -294,7 +300,7 @@ func (t JobTitle) MarshalJSON() ([]byte, error) {
 	return wire.MarshalRecord((*plain)(&t))
 }
 
-// UnmarshalJSON decodes the record. A field of an unexpected type does not fail it.
+// UnmarshalJSON decodes the record. A field of an unexpected type is not an error.
 func (e *Education) UnmarshalJSON(data []byte) error { return wire.UnmarshalRecord(data, e) }
 
 // MarshalJSON encodes the record under the API's names, Extra included.
@@ -303,7 +309,7 @@ func (e Education) MarshalJSON() ([]byte, error) {
 	return wire.MarshalRecord((*plain)(&e))
 }
 
-// UnmarshalJSON decodes the record. A field of an unexpected type does not fail it.
+// UnmarshalJSON decodes the record. A field of an unexpected type is not an error.
 func (s *School) UnmarshalJSON(data []byte) error { return wire.UnmarshalRecord(data, s) }
 
 // MarshalJSON encodes the record under the API's names, Extra included.
@@ -312,7 +318,7 @@ func (s School) MarshalJSON() ([]byte, error) {
 	return wire.MarshalRecord((*plain)(&s))
 }
 
-// UnmarshalJSON decodes the record. A field of an unexpected type does not fail it.
+// UnmarshalJSON decodes the record. A field of an unexpected type is not an error.
 func (l *PersonLocation) UnmarshalJSON(data []byte) error { return wire.UnmarshalRecord(data, l) }
 
 // MarshalJSON encodes the record under the API's names, Extra included.
@@ -321,7 +327,7 @@ func (l PersonLocation) MarshalJSON() ([]byte, error) {
 	return wire.MarshalRecord((*plain)(&l))
 }
 
-// UnmarshalJSON decodes the record. A field of an unexpected type does not fail it.
+// UnmarshalJSON decodes the record. A field of an unexpected type is not an error.
 func (e *PersonEmail) UnmarshalJSON(data []byte) error { return wire.UnmarshalRecord(data, e) }
 
 // MarshalJSON encodes the record under the API's names, Extra included.
@@ -330,7 +336,7 @@ func (e PersonEmail) MarshalJSON() ([]byte, error) {
 	return wire.MarshalRecord((*plain)(&e))
 }
 
-// UnmarshalJSON decodes the record. A field of an unexpected type does not fail it.
+// UnmarshalJSON decodes the record. A field of an unexpected type is not an error.
 func (p *Profile) UnmarshalJSON(data []byte) error { return wire.UnmarshalRecord(data, p) }
 
 // MarshalJSON encodes the record under the API's names, Extra included.
@@ -339,7 +345,7 @@ func (p Profile) MarshalJSON() ([]byte, error) {
 	return wire.MarshalRecord((*plain)(&p))
 }
 
-// UnmarshalJSON decodes the record. A field of an unexpected type does not fail it.
+// UnmarshalJSON decodes the record. A field of an unexpected type is not an error.
 func (v *VersionStatus) UnmarshalJSON(data []byte) error { return wire.UnmarshalRecord(data, v) }
 
 // MarshalJSON encodes the record under the API's names, Extra included.

@@ -54,7 +54,7 @@ func createOne[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint
 	case refused:
 		return nil, e.refuse(err)
 	case ok:
-		return nil, outcomeUnknownOf(ctx, unknown)
+		return nil, e.unknown(ctx, unknown.Token, unknown.Last)
 	case err != nil:
 		return nil, err
 	case row != nil:
@@ -83,7 +83,7 @@ func sendCreate[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoin
 	_, _ = items.Next(func() any { return &answer.Row })
 	answer.ID = wire.ID(P(v).identity())
 	answer.Other = func() error {
-		return e.undecodable(c.core, ex.res, errors.New("the answer is another record than the one created"))
+		return e.undecodable(c.core, ex.res, errors.New("the response describes another record than the one created"))
 	}
 	return v, answer
 }
@@ -99,20 +99,16 @@ func resolveOne[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoin
 			method: http.MethodGet, route: e.route + "/{id}", id: (*ID)(&id), envelope: e.envelope,
 		}, []RequestOption{withHeaders(headersText(o.header))})
 		if err != nil { // including a 404: it does not mean that the record may be created again
-			return nil, &OutcomeUnknownError{
-				Token:  token,
-				Last:   fmt.Errorf("it was created under a known id, which cannot be read now: %w", err),
-				ctxErr: ctx.Err(),
-			}
+			return nil, e.unknown(ctx, token.t, fmt.Errorf("it was created with a known id, which cannot be read now: %w", err))
 		}
 		return v, nil
 	}
 	row, err := c.core.readBack.Resolve(ctx, token.t, e.listed(o.header))
 	switch unknown, ok := errors.AsType[*readback.Unknown](err); {
 	case ok:
-		return nil, outcomeUnknownOf(ctx, unknown)
+		return nil, e.unknown(ctx, unknown.Token, unknown.Last)
 	case errors.Is(err, readback.ErrUnderWay):
-		return nil, &OutcomeUnknownError{Token: token, Last: err}
+		return nil, e.unknown(ctx, token.t, err)
 	case errors.Is(err, readback.ErrAbsent):
 		return nil, e.refuse(fmt.Errorf("%w: %w", ErrNotFound, err))
 	case err != nil:
@@ -136,8 +132,13 @@ func (e endpoint) checkToken(token CreateToken, o *callOptions) error {
 	}
 }
 
-func outcomeUnknownOf(ctx context.Context, unknown *readback.Unknown) *OutcomeUnknownError {
-	return &OutcomeUnknownError{Token: CreateToken{unknown.Token}, Last: unknown.Last, ctxErr: ctx.Err()}
+// unknown is the error of a create whose outcome is not known. e lists its records, or
+// creates one.
+func (e endpoint) unknown(ctx context.Context, token readback.Token, last error) error {
+	return &OutcomeUnknownError{
+		Token: CreateToken{token}, Last: last,
+		call: about{method: http.MethodPost, route: e.route}, ctxErr: ctx.Err(),
+	}
 }
 
 // fromRow decodes a record that a list showed.

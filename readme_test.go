@@ -57,8 +57,8 @@ var pages = []string{
 	"README.md", "docs/calls.md", "docs/errors.md", "docs/getting-data-out.md", "docs/testing.md", "docs/troubleshooting.md",
 }
 
-// TestReadmeCode builds each piece of Go in the pages in a module of its own, as a reader
-// would, runs its programs against a server in memory and its tests.
+// TestReadmeCode builds each piece of Go in the pages in a separate module, as a reader would.
+// It runs the programs against a server in memory, and runs the tests.
 func TestReadmeCode(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {

@@ -9,22 +9,21 @@ import (
 
 	"github.com/google/go-querystring/query"
 	"github.com/growthgenius/growthgenius-go/internal/engine"
+	"github.com/growthgenius/growthgenius-go/internal/redact"
 	"github.com/growthgenius/growthgenius-go/internal/wire"
 )
 
-// This file is the one path every call takes: build (newRequest), send (send.go), decode.
-
-// endpoint is what a method of a service says about its call.
+// endpoint describes the call that a service method makes.
 type endpoint struct {
 	method    string
 	route     string        // the path's template: "/contacts/{id}"
-	id        *ID           // fills {id}; the answer must have it too
+	id        *ID           // fills {id}; the response must have it too
 	query     any           // nil, url.Values or a struct with url tags
 	body      any           // nil or a value for JSON
-	envelope  wire.Envelope // around the body of the request and the records of the answer
-	class     engine.Class  // what may be sent again; by default as the method says
+	envelope  wire.Envelope // around the body of the request and the records of the response
+	class     engine.Class  // what may be sent again; by default the method decides
 	anonymous bool          // no user_id
-	lookup    bool          // 202 means "ask again later"
+	lookup    bool          // 202 means "try again later"
 	raw       bool          // from the caller: the route is a path, the body is for encoding/json
 
 	maxBytes int64 // a tighter bound on the response than the client's; 0 for none
@@ -33,17 +32,29 @@ type endpoint struct {
 	open func(*engine.Body) error // reads a streamed response as far as its first element
 }
 
-// refuse is the error of a call that is not sent.
-func (e endpoint) refuse(err error) error { return &callError{e.method, e.route, err} }
+// about describes the call for errors.
+func (e endpoint) about() about {
+	a := about{method: e.method, route: e.route}
+	if e.id != nil {
+		a.id = redact.Clip(redact.Printable(string(*e.id)), maxShownID)
+	}
+	return a
+}
 
-// outgoing is a call as it is sent: where to, and with what body.
+// maxShownID is how many bytes of an id an error shows.
+const maxShownID = 64
+
+// refuse is the error of a call that is not sent, or whose response is not used.
+func (e endpoint) refuse(err error) error { return &callError{e.about(), err} }
+
+// outgoing is what a call sends.
 type outgoing struct {
 	url  *url.URL
 	body []byte // nil for none
 }
 
 // build encodes a call to the API at base, on behalf of user unless the options name
-// another one. Its error says what is wrong with the call.
+// another one. It returns an error if the call is not valid.
 func (e endpoint) build(base *url.URL, user ID, o *callOptions) (outgoing, error) {
 	if o.err != nil {
 		return outgoing{}, fmt.Errorf("%w: %w", ErrInvalidInput, o.err)
@@ -85,12 +96,12 @@ func actingUser(user ID, o *callOptions) (ID, error) {
 	}
 	if user == "" {
 		return "", fmt.Errorf("%w: no acting user: the API wants a user_id with this call; "+
-			"give WithUserID to NewClient, or use Client.ForUser or AsUser (Users.List tells the ids)", ErrInvalidInput)
+			"give WithUserID to NewClient, or use Client.ForUser or AsUser (Users.List returns the ids)", ErrInvalidInput)
 	}
 	return user, nil
 }
 
-// escapeID makes an id one segment of a path, or says why it cannot be.
+// escapeID returns an id as one segment of a path.
 func escapeID(id ID) (string, error) {
 	switch id {
 	case "":
@@ -101,7 +112,7 @@ func escapeID(id ID) (string, error) {
 	return url.PathEscape(string(id)), nil
 }
 
-// checkPath refuses paths that could leave the API: the key would go with them.
+// checkPath rejects paths that could lead away from the API, and take the key with them.
 func checkPath(path string) error {
 	switch {
 	case !strings.HasPrefix(path, "/"):
@@ -114,7 +125,7 @@ func checkPath(path string) error {
 	for segment := range strings.SplitSeq(path, "/") {
 		text, err := url.PathUnescape(segment)
 		if err != nil {
-			return fmt.Errorf("%w: the path is not escaped rightly: use url.PathEscape on each segment", ErrInvalidInput)
+			return fmt.Errorf("%w: the path is not properly escaped: use url.PathEscape on each segment", ErrInvalidInput)
 		}
 		if text == "." || text == ".." {
 			return fmt.Errorf("%w: the path may have no segment %q", ErrInvalidInput, text)
@@ -126,7 +137,7 @@ func checkPath(path string) error {
 	return nil
 }
 
-// encodeQuery is the query of a call, with the acting user.
+// encodeQuery returns the query of a call, with the acting user.
 func (e endpoint) encodeQuery(user ID, o *callOptions) (string, error) {
 	values, err := queryValues(e.query)
 	if err != nil || e.anonymous {
@@ -165,7 +176,7 @@ func queryValues(q any) (url.Values, error) {
 	}
 }
 
-// encodeBody encodes the body, in the envelope of a single record where there is one.
+// encodeBody encodes the body, in the envelope of a single record if there is one.
 func (e endpoint) encodeBody() ([]byte, error) {
 	if e.body == nil {
 		return nil, nil
@@ -204,16 +215,16 @@ func bodyError(err error) error {
 	return fmt.Errorf("%w: the body cannot be encoded: %w", ErrInvalidInput, err)
 }
 
-// checkRawPath is checkPath for paths that are sent as they are. What net/url would
-// escape again is refused, since it would undo the escapes beside it on the way, and so
-// are dots that only show once a server has unescaped the path.
+// checkRawPath is checkPath for paths that are sent unchanged. It also rejects what net/url
+// would escape again, since that would undo the escapes of the whole path, and dots that
+// are visible only after a server has unescaped the path.
 func checkRawPath(path string) error {
 	if err := checkPath(path); err != nil {
 		return err
 	}
 	plain, err := url.PathUnescape(path)
 	if err != nil || (&url.URL{Path: plain, RawPath: path}).EscapedPath() != path {
-		return fmt.Errorf("%w: the path is not escaped rightly: use url.PathEscape on each segment", ErrInvalidInput)
+		return fmt.Errorf("%w: the path is not properly escaped: use url.PathEscape on each segment", ErrInvalidInput)
 	}
 	for segment := range strings.SplitSeq(strings.ReplaceAll(plain, `\`, "/"), "/") {
 		if segment == "." || segment == ".." {

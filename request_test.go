@@ -23,8 +23,8 @@ import (
 
 var update = flag.Bool("update", false, "write testdata/golden anew")
 
-// TestWire holds each call to its request, to the byte, and to the value it makes of the
-// reference's own answer.
+// TestWire compares the request of each call, to the byte, and the value that it decodes from
+// the reference's sample.
 func TestWire(t *testing.T) {
 	t.Parallel()
 	window := growthgenius.ListOptions{
@@ -129,7 +129,7 @@ func TestWire(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			synctest.Test(t, func(t *testing.T) { // for the clock: it starts in 2000
+			synctest.Test(t, func(t *testing.T) { // for its clock, which starts in 2000
 				body := ""
 				if tt.answer != "" {
 					body = string(testkit.Sample(t, tt.answer))
@@ -152,7 +152,7 @@ func TestWire(t *testing.T) {
 	}
 }
 
-// TestUsersCurrentAsksForTheOneUser proves that both shapes of the endpoint are tried.
+// TestUsersCurrentAsksForTheOneUser: both shapes of the endpoint are tried.
 func TestUsersCurrentAsksForTheOneUser(t *testing.T) {
 	t.Parallel()
 	api := testkit.NewAPI(t).On("GET", "/users", 200, string(testkit.Sample(t, "users.json"))).
@@ -187,7 +187,7 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-// TestBadInput: what cannot work is refused before anything is sent, in words that say
+// TestBadInput: invalid input is refused before anything is sent, with an error that says
 // what to do instead.
 func TestBadInput(t *testing.T) {
 	t.Parallel()
@@ -287,7 +287,7 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
-// TestRawPaths: the key must not go anywhere but below the base URL.
+// TestRawPaths: no path leads outside the base URL, where the key must not be sent.
 func TestRawPaths(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{
@@ -339,19 +339,19 @@ func TestHostileIDs(t *testing.T) {
 	}
 }
 
-// TestMethods: a raw call has a method that is one.
+// TestMethods: Client.Do refuses an invalid method.
 func TestMethods(t *testing.T) {
 	t.Parallel()
 	for _, method := range []string{"", " ", "GE T", "GET\r\n", "GET /evil HTTP/1.1", "ÄNDERN", "G\x00T"} {
 		err := testkit.Unused(t).Do(t.Context(), method, "/x", nil, nil, nil)
 		testkit.OnlyIs(t, err, growthgenius.ErrInvalidInput)
-		if err == nil || !strings.Contains(err.Error(), "the method") {
+		if err == nil || !strings.HasPrefix(err.Error(), "growthgenius: Client.Do: invalid input: ") || !strings.Contains(err.Error(), "is not an HTTP method") {
 			t.Errorf("%q: %v", method, err)
 		}
 	}
 }
 
-// TestHeadersOfOurs: no call may set them, in any spelling.
+// TestHeadersOfOurs: WithHeader refuses the headers that the SDK sets, in any spelling.
 func TestHeadersOfOurs(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{
@@ -368,7 +368,7 @@ func TestHeadersOfOurs(t *testing.T) {
 	}
 }
 
-// TestHeaderInjection: neither a name nor a value may start another header.
+// TestHeaderInjection: neither a name nor a value can add another header.
 func TestHeaderInjection(t *testing.T) {
 	t.Parallel()
 	for _, h := range [][2]string{

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// RequestOption changes one call.
+// RequestOption configures one call.
 type RequestOption func(*callOptions)
 
 type callOptions struct {
@@ -23,7 +23,7 @@ type callOptions struct {
 	matchOldest  bool
 	matchCompany bool
 
-	err error // the first mistake in an option
+	err error // of the first option that is not valid
 }
 
 func applyOptions(opts []RequestOption) callOptions {
@@ -44,33 +44,35 @@ func AsUser(id ID) RequestOption {
 	return func(o *callOptions) { o.asUser = &id }
 }
 
-// CaptureResponse writes to info what the answer said besides its record, before the call
-// returns. It stays as it was where no answer came. A call that makes several requests,
-// such as [ContactsService.Upsert], writes it for each, so the last one stays; the lists in
-// which a create without an answer is looked for are not among them, nor what
-// [ContactsService.Resolve] reads.
+// CaptureResponse stores the status, headers, request id and timing of the response in info
+// before the call returns. info is unchanged if no response was received.
+//
+// A call that makes several requests, such as [ContactsService.Upsert], stores the last
+// response. The lists that are read to find a create without a usable response do not
+// count, nor does what [ContactsService.Resolve] reads.
 func CaptureResponse(info *ResponseInfo) RequestOption {
 	return func(o *callOptions) { o.capture = info }
 }
 
-// ResponseInfo is what an answer said besides its record. See [CaptureResponse].
+// ResponseInfo describes a response. See [CaptureResponse].
 type ResponseInfo struct {
 	StatusCode int
 	Header     http.Header
-	RequestID  string        // Of the header X-Request-Id, X-Correlation-Id or Request-Id; "" where there is none.
+	RequestID  string        // From the header X-Request-Id, X-Correlation-Id or Request-Id; "" if there is none.
 	Attempts   int           // How many requests the call has sent, the last one included.
-	Duration   time.Duration // From the beginning of the call to this answer, waits included.
-	FromCache  bool          // By [WithEnrichmentCache]; then StatusCode is 200 or 404, and the rest is zero.
+	Duration   time.Duration // From the start of the call to this response, including waits.
+	FromCache  bool          // The result is from the cache of [WithEnrichmentCache]: StatusCode is 200 or 404, and the rest is zero.
 }
 
-// NoRetry sends a call once. A create without a usable answer is looked for all the same.
+// NoRetry makes a call send one request only. A create without a usable response is still
+// looked for in the list of recent updates.
 func NoRetry() RequestOption {
 	return func(o *callOptions) { o.noRetry = true }
 }
 
-// BeforeCreate hands over the token of a create before its first byte is sent, for a journal
-// that outlives the process; an error of fn stops the call. It is called once a call, by
-// Create and Upsert only: a POST of [Client.Do] has no token.
+// BeforeCreate calls fn before a create is sent, with a token to store in a journal that
+// outlives the process. If fn returns an error, nothing is sent and the call returns it. fn
+// is called once per call, by Create and Upsert only: a POST of [Client.Do] has no token.
 func BeforeCreate(fn func(CreateToken) error) RequestOption {
 	return func(o *callOptions) { o.beforeCreate = fn }
 }
@@ -86,11 +88,12 @@ func MatchNameAndCompany() RequestOption {
 	return func(o *callOptions) { o.matchCompany = true }
 }
 
-// WithHeader adds a header to a call. The headers that carry the key, frame the message,
-// would make net/http send a create twice (Idempotency-Key) or are the SDK's own (Accept)
-// are refused. The lists in which a create is looked for are asked for with the same ones.
+// WithHeader adds a header to a call. It rejects headers that carry the API key, that frame
+// the message, that make net/http send a create twice (Idempotency-Key), or that the SDK
+// sets (Accept). The lists that are read to find a create are requested with the same
+// headers.
 func WithHeader(key, value string) RequestOption {
-	key = textproto.CanonicalMIMEHeaderKey(strings.TrimSpace(key)) // once: the option may be shared by goroutines
+	key = textproto.CanonicalMIMEHeaderKey(strings.TrimSpace(key)) // here: several goroutines may share the option
 	return func(o *callOptions) {
 		if err := checkHeader(key, value); err != nil {
 			if o.err == nil {
@@ -105,7 +108,7 @@ func WithHeader(key, value string) RequestOption {
 	}
 }
 
-// ownHeaders are set by the SDK or by net/http and by nobody else.
+// ownHeaders are set by the SDK or by net/http only. The values say why.
 var ownHeaders = map[string]string{
 	"Authorization":     "it carries the API key given to NewClient",
 	"Host":              "it would send the API key elsewhere: use WithBaseURL",
@@ -135,7 +138,7 @@ func checkHeader(key, value string) error {
 	}
 	for _, r := range key {
 		if r <= ' ' || r > '~' || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r) {
-			return fmt.Errorf("WithHeader: %q is no header name", key)
+			return fmt.Errorf("WithHeader: %q is not a valid header name", key)
 		}
 	}
 	if err := checkHeaderValue(value); err != nil {

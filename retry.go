@@ -5,13 +5,20 @@ import (
 	"time"
 )
 
-// RetryPolicy says how often and how patiently a call is tried again. A zero field means
-// its default.
+// RetryPolicy sets how often a call is retried, and how long it waits before each retry.
+// A zero field means its default.
 type RetryPolicy struct {
-	MaxAttempts   int           // How many requests a call may send; 1 means no retry. Default 4.
-	MinBackoff    time.Duration // The upper bound of the first wait; it doubles each time. Default 250ms.
-	MaxBackoff    time.Duration // The upper bound of every wait. Default 8s.
-	MaxRetryAfter time.Duration // The longest Retry-After that is waited out. Default 1 minute.
+	// MaxAttempts is how many requests a call may send. 1 means no retries. Default 4.
+	MaxAttempts int
+	// MinBackoff is the upper bound of the first wait. Waits are random, and the bound
+	// doubles with each retry. Default 250ms.
+	MinBackoff time.Duration
+	// MaxBackoff is the upper bound of all waits. Default 8s, or MinBackoff if that is
+	// more.
+	MaxBackoff time.Duration
+	// MaxRetryAfter is the longest wait that the API may ask for with Retry-After. A call
+	// that is asked to wait longer fails instead. Default 1 minute.
+	MaxRetryAfter time.Duration
 }
 
 func (p RetryPolicy) withDefaults() RetryPolicy {

@@ -20,8 +20,8 @@ import (
 	"github.com/growthgenius/growthgenius-go/internal/testkit"
 )
 
-// TestOnAttemptComesFirst: nothing has been sent when it is called, it is called once,
-// and by creates only.
+// TestOnAttemptComesFirst: BeforeCreate is called before anything is sent, once, and for
+// creates only.
 func TestOnAttemptComesFirst(t *testing.T) {
 	t.Parallel()
 	srv := growthgeniustest.NewServer(t)
@@ -57,7 +57,7 @@ func TestOnAttemptComesFirst(t *testing.T) {
 	}
 }
 
-// TestOnAttemptStopsTheCall: an error there, or the end of the process, sends nothing.
+// TestOnAttemptStopsTheCall: if BeforeCreate fails, or the process ends, nothing is sent.
 func TestOnAttemptStopsTheCall(t *testing.T) {
 	t.Parallel()
 	srv := growthgeniustest.NewServer(t)
@@ -83,7 +83,7 @@ func TestOnAttemptStopsTheCall(t *testing.T) {
 			}()
 			_ = create(t.Context(), growthgenius.BeforeCreate(func(growthgenius.CreateToken) error { panic("power cut") }))
 		}()
-		// A call that is refused has no attempt.
+		// A call that is refused has no token.
 		for _, o := range []growthgenius.RequestOption{growthgenius.AsUser(""), growthgenius.WithHeader("Authorization", "x")} {
 			err := create(t.Context(), o, growthgenius.BeforeCreate(func(growthgenius.CreateToken) error {
 				t.Errorf("%s: an attempt of a refused call", name)
@@ -99,8 +99,8 @@ func TestOnAttemptStopsTheCall(t *testing.T) {
 	}
 }
 
-// TestResolve: the token tells created and absent apart, by this client or another one
-// that has only its JSON, at once or another day.
+// TestResolve: the token finds out whether the record was created, with this client or
+// another one that has only its JSON, at once or on another day.
 func TestResolve(t *testing.T) {
 	t.Parallel()
 	for name, later := range map[string]time.Duration{"at once": 0, "in an hour": time.Hour, "another day": 50 * time.Hour} {
@@ -117,7 +117,7 @@ func TestResolve(t *testing.T) {
 						testkit.Unknown(t, testkit.Err(c.Messages.Create(t.Context(), testkit.Louis, testkit.KeepToken(t, &message))))
 						time.Sleep(later)
 						if !same {
-							c = srv.NewClient().ForUser("7") // the token knows its user
+							c = srv.NewClient().ForUser("7") // the token has its own user
 						}
 						begun := time.Now()
 						found, err := c.Contacts.Resolve(t.Context(), testkit.ReadToken(t, contact))
@@ -144,14 +144,14 @@ func TestResolve(t *testing.T) {
 	}
 }
 
-// TestResolveOfACallUnderWay: while the call is waiting for its answer, or for a list, it
-// alone can tell; the token is good for later.
+// TestResolveOfACallUnderWay: while the call waits for its response or for a list, Resolve
+// cannot decide. It can later.
 func TestResolveOfACallUnderWay(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
-		slow   int // the POST whose answer is held back
+		slow   int // the POST whose response is held back
 		faults int
-		at     time.Duration // of Resolve
+		at     time.Duration // when Resolve is called
 	}{
 		"waiting for an answer":    {1, 0, time.Second},
 		"waiting for a list":       {0, 1, time.Second},
@@ -204,8 +204,8 @@ func (p panicking) RoundTrip(r *http.Request) (*http.Response, error) {
 	return res, err
 }
 
-// TestPanicsAreSurvived: who recovers from a panic of his own code can go on creating and
-// resolving, equal records included.
+// TestPanicsAreSurvived: a program that recovers from a panic of its code can go on creating
+// and resolving, equal records included.
 func TestPanicsAreSurvived(t *testing.T) {
 	t.Parallel()
 	recovered := func(t *testing.T, f func()) {
@@ -243,7 +243,7 @@ func TestPanicsAreSurvived(t *testing.T) {
 	})
 }
 
-// TestPanicsReachTheCaller: also those of goroutines that work for several calls.
+// TestPanicsReachTheCaller: those of goroutines that work for several calls, too.
 func TestPanicsReachTheCaller(t *testing.T) {
 	t.Parallel()
 	for name, call := range map[string]func(context.Context, *growthgenius.Client) error{
@@ -290,7 +290,8 @@ func TestPanicsReachTheCaller(t *testing.T) {
 	}
 }
 
-// TestHeadersOfReadBack: a header may say whose records a list has.
+// TestHeadersOfReadBack: a list is read with the headers of the create, which may decide
+// whose records it has.
 func TestHeadersOfReadBack(t *testing.T) {
 	t.Parallel()
 	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
@@ -314,14 +315,15 @@ func TestHeadersOfReadBack(t *testing.T) {
 	})
 }
 
-// TestResolveOfTheErrorsToken: it settles the same, also through JSON.
+// TestResolveOfTheErrorsToken: the token of an OutcomeUnknownError finds the same record,
+// also after it was JSON.
 func TestResolveOfTheErrorsToken(t *testing.T) {
 	t.Parallel()
 	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
 		srv.Inject(growthgeniustest.Fault{Method: "POST", Status: 504, Commit: true, Times: 1}, growthgeniustest.Fault{Method: "GET", Status: 500})
 		c := srv.NewClient()
 		token := testkit.Unknown(t, testkit.Err(c.Contacts.Create(t.Context(), testkit.Steve))).Token
-		// While the list cannot be read nothing can be told, and the new error has a token too.
+		// While the list cannot be read, the outcome is unknown, and the new error has a token, too.
 		again := testkit.Unknown(t, testkit.Err(c.Contacts.Resolve(t.Context(), token))).Token
 		text, err := json.Marshal(again)
 		if err != nil {
@@ -337,8 +339,8 @@ func TestResolveOfTheErrorsToken(t *testing.T) {
 	})
 }
 
-// TestResolveWhatIsKnown: a create that this client knows to have happened is read under
-// its id. Nothing that goes wrong there gives leave to create it again.
+// TestResolveWhatIsKnown: if this client knows that the create happened, Resolve reads the
+// record by its id. No error of that means that it may be created again.
 func TestResolveWhatIsKnown(t *testing.T) {
 	t.Parallel()
 	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
@@ -364,8 +366,8 @@ func TestResolveWhatIsKnown(t *testing.T) {
 	})
 }
 
-// TestResolveCannotTell: a list that cannot be read, placed in time or trusted leaves the
-// outcome unknown.
+// TestResolveCannotTell: the outcome stays unknown if the list cannot be read, has no clock
+// or cannot be trusted.
 func TestResolveCannotTell(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -399,7 +401,7 @@ func TestResolveCannotTell(t *testing.T) {
 	}
 }
 
-// TestResolveRefuses: a token of the other resource and an empty one, sending nothing.
+// TestResolveRefuses: an empty token and one of the other resource, with nothing sent.
 func TestResolveRefuses(t *testing.T) {
 	t.Parallel()
 	srv := growthgeniustest.NewServer(t)
@@ -434,7 +436,7 @@ func TestResolveRefuses(t *testing.T) {
 	}
 }
 
-// TestTokensThatAreNone: of another version, damaged, or something else altogether.
+// TestTokensThatAreNone: UnmarshalJSON refuses other versions and damaged tokens.
 func TestTokensThatAreNone(t *testing.T) {
 	t.Parallel()
 	srv := growthgeniustest.NewServer(t)
@@ -469,14 +471,14 @@ func TestTokensThatAreNone(t *testing.T) {
 	if a := testkit.ReadToken(t, []byte(damage("resource", "invoice"))); !errors.Is(testkit.Err(testkit.Live(t, srv).Contacts.Resolve(t.Context(), a)), growthgenius.ErrInvalidInput) {
 		t.Error("a resource of the future was resolved")
 	}
-	// What a later version adds does not hurt.
+	// Fields that a later version adds are ignored.
 	if a := testkit.ReadToken(t, []byte(damage("colour", "red"))); !strings.Contains(a.String(), "contact") {
 		t.Error(a)
 	}
 }
 
-// TestTokensShowNothing: however they are printed, alone or in an error, and the key is
-// not even in what is stored.
+// TestTokensShowNothing: a token does not print its content, alone or in an error. The key is
+// not even in its JSON.
 func TestTokensShowNothing(t *testing.T) {
 	t.Parallel()
 	srv := growthgeniustest.NewServer(t)

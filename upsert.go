@@ -20,60 +20,76 @@ type Action string
 const (
 	Created   Action = "created"
 	Updated   Action = "updated"
-	Unchanged Action = "unchanged" // the contact had every value already: nothing was written
+	Unchanged Action = "unchanged" // the contact had all the values: nothing was written
 )
 
-// UpsertResult is what an upsert found or made.
+// UpsertResult is the result of an upsert.
 type UpsertResult struct {
-	Contact *Contact
+	Contact *Contact // as it is now
 	Action  Action
 }
 
-// MultipleMatchesError is an upsert for which several contacts match, so that it cannot
-// tell which to update. It matches [ErrMultipleMatches]. [MatchOldest] picks one.
+// MultipleMatchesError means that several contacts match an upsert, so that none was
+// updated. It matches [ErrMultipleMatches]. With [MatchOldest], an upsert updates the
+// contact that was created first instead.
 type MultipleMatchesError struct {
 	IDs []ID // of the contacts that match, oldest first
 }
 
-// Error lists the ids.
+// Error returns the number of the contacts and their ids.
 func (e *MultipleMatchesError) Error() string {
 	ids := make([]string, len(e.IDs))
 	for i, id := range e.IDs {
 		ids[i] = string(id)
 	}
-	return fmt.Sprintf("%d contacts match: %s (MatchOldest picks the oldest)", len(ids), strings.Join(ids, ", "))
+	return fmt.Sprintf("%d contacts match: %s (oldest first; MatchOldest updates the first)",
+		len(ids), strings.Join(ids, ", "))
 }
 
 // Is reports whether target is [ErrMultipleMatches].
 func (e *MultipleMatchesError) Is(target error) bool { return target == ErrMultipleMatches }
 
-// Upsert updates the contact with the e-mail of in, or creates one where there is none.
+// Upsert updates the contact that has the e-mail address of the input, or creates one if
+// there is none. If the contact already has all values of the input, nothing is written.
 //
-// E-mails are compared without regard to case and blanks around them. Search finds the
-// candidates, and since it may be fuzzy, abridged and late each is read and compared in
-// full. Where every field of in has its value already nothing is written.
+// E-mail addresses are compared without regard to case and surrounding spaces. They are
+// not checked: all inputs with the same placeholder, such as "n/a", are one contact. With
+// [MatchNameAndCompany], an input can also match by name and company.
 //
-// The contact that is returned has the id by which it was found: search gives ids of its
-// own (documented) that the other calls take (inferred), so it may not be the one that Stream
-// shows.
+// Upsert searches for the contact, and reads each candidate to compare it in full, since
+// search results may be approximate, abridged and late. If you know that a contact is
+// new, Create needs fewer requests.
 //
-// Several matches are a [*MultipleMatchesError]; see [MatchOldest] and
-// [MatchNameAndCompany]. A search that stopped short is [ErrPartialResults], and a match
-// that cannot be read is an error: in doubt nothing is created.
+// If in doubt, Upsert does not create a contact. If several contacts match, the error is
+// a [*MultipleMatchesError], unless [MatchOldest] is set. If the search is not complete,
+// the error matches [ErrPartialResults]. If a candidate cannot be read, the error is that
+// of the read.
 //
-// Upserts of one key wait for each other within one client, ForUser copies included, and
-// remember what they created before search shows it, whoever the acting users are. Two
-// processes can still both find nothing and create twice: the API has no way to prevent it.
-// Let one process do it, or partition the keys.
+// [ErrOutcomeUnknown] means that a contact may have been created, by this call or by an
+// earlier upsert with the same e-mail address. Call Upsert again with the same client,
+// which resolves that create first, or call [ContactsService.Resolve] with the error's
+// Token. Any other error means that this call created nothing. If an update failed, it
+// may have been carried out all the same.
+//
+// A contact that was found has the id that it has in search results. Those ids are of
+// another kind (documented) and other calls accept them (inferred), but Stream and
+// Changes may show another id for the same contact. To join the two, compare another
+// field, such as Email.
+//
+// Within one client and its ForUser copies, upserts with the same e-mail address wait for
+// each other, in no particular order. Each knows what the earlier ones created, even if
+// the search does not show it yet. Upserts in two processes can still both find nothing
+// and both create a contact: the API has no way to prevent that. Use one process, or
+// partition the addresses.
 func (s *ContactsService) Upsert(ctx context.Context, in ContactInput, opts ...RequestOption) (*UpsertResult, error) {
 	u := &upsert{
 		contacts: s, in: in, opts: opts, o: applyOptions(opts),
-		endpoint: endpoint{method: "UPSERT", route: "/contacts"},
+		endpoint: endpoint{route: "Contacts.Upsert"},
 	}
 	result, err := u.run(ctx)
 	if err != nil {
 		var known *callError
-		if errors.As(err, &known) || isAnswer(err) {
+		if errors.As(err, &known) || namesCall(err) {
 			return nil, err
 		}
 		return nil, u.endpoint.refuse(err)
@@ -81,15 +97,15 @@ func (s *ContactsService) Upsert(ctx context.Context, in ContactInput, opts ...R
 	return result, nil
 }
 
-// isAnswer reports whether err says itself which call it is from.
-func isAnswer(err error) bool {
+// namesCall reports whether the text of err says which call it is from.
+func namesCall(err error) bool {
 	_, api := errors.AsType[*APIError](err)
 	_, decode := errors.AsType[*DecodeError](err)
 	_, unknown := errors.AsType[*OutcomeUnknownError](err)
 	return api || decode || unknown
 }
 
-// upsert is one upsert on its way.
+// upsert is one call of Upsert.
 type upsert struct {
 	contacts *ContactsService
 	in       ContactInput
@@ -98,15 +114,16 @@ type upsert struct {
 	endpoint endpoint
 
 	content match.Row // of in
-	email   string    // folded; "" where there is none
-	name    string    // folded; with the company
-	company string
-	// What its outcome is remembered under: by the acting user's own upserts, which may not
-	// see what another's made, and by everybody's.
+	email   string    // folded; "" for none
+	name    string    // folded; "" if names are not compared
+	company string    // the same
+	// The outcome is remembered under two keys: own is that of the acting user, and
+	// shared that of all users, who may not see each other's contacts.
 	own, shared string
-	user        ID
+	user        ID // the acting user
 }
 
+// run finds the contact, and updates it or creates one.
 func (u *upsert) run(ctx context.Context) (*UpsertResult, error) {
 	if err := u.prepare(); err != nil {
 		return nil, err
@@ -118,25 +135,26 @@ func (u *upsert) run(ctx context.Context) (*UpsertResult, error) {
 	}
 	defer unlock()
 
-	match, err := u.match(ctx, upserts)
+	found, err := u.match(ctx, upserts)
 	if err != nil {
 		return nil, err
 	}
-	if match == nil {
+	if found == nil {
 		return u.create(ctx, upserts)
 	}
-	upserts.remember(upserted{id: match.ID, user: u.user}, u.own, u.shared)
-	if u.unchanged(match) {
-		return &UpsertResult{match, Unchanged}, nil
+	upserts.remember(upserted{id: found.ID, user: u.user}, u.own, u.shared)
+	if u.unchanged(found) {
+		return &UpsertResult{found, Unchanged}, nil
 	}
-	updated, err := u.contacts.Update(ctx, match.ID, u.in, u.opts...)
+	updated, err := u.contacts.Update(ctx, found.ID, u.in, u.opts...)
 	if err != nil {
 		return nil, err
 	}
 	return &UpsertResult{updated, Updated}, nil
 }
 
-// create remembers the create before it is sent, so that not even a panic makes a second.
+// create creates the contact. It remembers the create before it is sent, so that not even
+// a panic leads to a second create.
 func (u *upsert) create(ctx context.Context, upserts *upserts) (*UpsertResult, error) {
 	before := upserts.recall(u.shared)
 	created, err := u.contacts.Create(ctx, u.in, append(slices.Clone(u.opts), BeforeCreate(func(token CreateToken) error {
@@ -156,12 +174,12 @@ func (u *upsert) create(ctx context.Context, upserts *upserts) (*UpsertResult, e
 		upserts.remember(upserted{token: &unknown.Token, user: u.user}, u.own, u.shared)
 	} else {
 		upserts.remember(upserted{}, u.own)
-		upserts.remember(before, u.shared) // what another user's upsert left
+		upserts.remember(before, u.shared) // from another user's upsert
 	}
 	return nil, err
 }
 
-// prepare checks the input and says what to match by.
+// prepare checks the input, and sets what to match by.
 func (u *upsert) prepare() error {
 	if u.o.err != nil {
 		return fmt.Errorf("%w: %w", ErrInvalidInput, u.o.err)
@@ -195,9 +213,9 @@ func (u *upsert) prepare() error {
 	return nil
 }
 
-// match finds the contact to update, or nil.
+// match returns the contact to update, or nil if there is none.
 func (u *upsert) match(ctx context.Context, upserts *upserts) (*Contact, error) {
-	var tried upserted // nothing, at first
+	var tried upserted
 	for _, key := range []string{u.own, u.shared} {
 		known := upserts.recall(key)
 		if known == tried || known == (upserted{}) {
@@ -206,7 +224,7 @@ func (u *upsert) match(ctx context.Context, upserts *upserts) (*Contact, error) 
 		tried = known
 		c, err := u.recalled(ctx, known)
 		switch {
-		case err == nil && (known.token != nil || u.same(c) != ""):
+		case err == nil && (known.token != nil || u.matchedBy(c) != ""):
 			return c, nil
 		case err != nil && !errors.Is(err, ErrNotFound) && (known.user == u.user || !errors.Is(err, ErrForbidden)):
 			return nil, err
@@ -221,7 +239,8 @@ func (u *upsert) match(ctx context.Context, upserts *upserts) (*Contact, error) 
 	return u.search(ctx, u.name+" "+u.company, "name")
 }
 
-// recalled is the contact of an earlier upsert of the key, as the acting user sees it.
+// recalled returns the contact of an earlier upsert of the key, as the acting user sees
+// it.
 func (u *upsert) recalled(ctx context.Context, known upserted) (*Contact, error) {
 	id := known.id
 	if known.token != nil {
@@ -237,8 +256,8 @@ func (u *upsert) recalled(ctx context.Context, known upserted) (*Contact, error)
 	return u.contacts.Get(ctx, id, u.opts...)
 }
 
-// same says by what c is the contact meant: "email", "name", or "" for neither.
-func (u *upsert) same(c *Contact) string {
+// matchedBy reports how c matches: by "email", by "name", or "" if it does not.
+func (u *upsert) matchedBy(c *Contact) string {
 	name := match.Fold(cmp.Or(c.FullName, c.FirstName+" "+c.LastName))
 	switch {
 	case u.email != "" && match.Fold(c.Email) == u.email:
@@ -250,14 +269,15 @@ func (u *upsert) same(c *Contact) string {
 	}
 }
 
-// search returns the contact that is the same by e-mail or by name.
+// search returns the contact that matches by "email" or by "name", or nil if there is
+// none.
 func (u *upsert) search(ctx context.Context, keywords, by string) (*Contact, error) {
 	var matches []*Contact
 	for hit, err := range u.contacts.SearchAll(ctx, SearchOptions{Keywords: keywords, Prefetch: -1}, u.opts...) {
 		if err != nil {
 			return nil, err
 		}
-		// An abridged hit that shows another e-mail need not be read.
+		// A search result with another e-mail address need not be read.
 		if by == "email" && hit.Email != "" && match.Fold(hit.Email) != u.email {
 			continue
 		}
@@ -268,14 +288,14 @@ func (u *upsert) search(ctx context.Context, keywords, by string) (*Contact, err
 		if err != nil {
 			return nil, err
 		}
-		if u.same(whole) == by {
+		if u.matchedBy(whole) == by {
 			matches = append(matches, whole)
 		}
 	}
 	slices.SortStableFunc(matches, func(a, b *Contact) int { return a.CreatedAt.Compare(b.CreatedAt) })
 	switch {
 	case len(matches) == 0:
-		return nil, nil //nolint:nilnil // nobody, which is no error
+		return nil, nil //nolint:nilnil // no match is not an error
 	case len(matches) > 1 && !u.o.matchOldest:
 		multiple := &MultipleMatchesError{}
 		for _, c := range matches {
@@ -286,7 +306,7 @@ func (u *upsert) search(ctx context.Context, keywords, by string) (*Contact, err
 	return matches[0], nil
 }
 
-// unchanged reports whether c has every value of the input already.
+// unchanged reports whether c already has all values of the input.
 func (u *upsert) unchanged(c *Contact) bool {
 	raw, err := wire.Marshal(c)
 	var row match.Row

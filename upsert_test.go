@@ -18,7 +18,7 @@ import (
 	"github.com/growthgenius/growthgenius-go/internal/testkit"
 )
 
-// writes counts the requests that changed something.
+// writes returns how many requests changed something.
 func writes(srv *growthgeniustest.Server) int {
 	n := 0
 	for _, r := range srv.Requests() {
@@ -46,7 +46,7 @@ func TestUpsert(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			srv := growthgeniustest.NewServer(t, opts...)
-			// Search is fuzzy: these are found by the same words and are somebody else.
+			// Search is fuzzy: it finds these other people with the same words.
 			srv.AddContacts(
 				growthgenius.Contact{Email: "not-ada@example.com", FullName: "Not Ada"},
 				growthgenius.Contact{Email: "ada@example.com.au", FullName: "Ada B."})
@@ -60,7 +60,7 @@ func TestUpsert(t *testing.T) {
 				{"countess", growthgenius.Updated, 2},
 				{"countess", growthgenius.Unchanged, 2},
 			}
-			// The second client remembers nothing, so it has to search.
+			// The second client remembers nothing, so it must search.
 			for _, client := range []*growthgenius.Client{srv.Client(), srv.Client()} {
 				for _, step := range steps {
 					res, err := client.Contacts.Upsert(t.Context(), ada(step.title))
@@ -71,7 +71,7 @@ func TestUpsert(t *testing.T) {
 						t.Fatalf("%s: %s with %d writes, want %s with %d", step.title, res.Action, writes(srv), step.want, step.writes)
 					}
 				}
-				for i := range steps { // for the second client the contact is there
+				for i := range steps { // for the second client, the contact exists already
 					steps[i].want, steps[i].title = growthgenius.Unchanged, "countess"
 					steps[i].writes = 2
 				}
@@ -108,6 +108,10 @@ func TestUpsertSeveralMatches(t *testing.T) {
 	if !ok || !errors.Is(err, growthgenius.ErrMultipleMatches) || len(multiple.IDs) != 2 || multiple.IDs[0] != ids[1].ID || writes(srv) != 0 {
 		t.Fatalf("%v (%d writes)", err, writes(srv))
 	}
+	want := fmt.Sprintf("2 contacts match: %s, %s (oldest first; MatchOldest updates the first)", ids[1].ID, ids[0].ID)
+	if multiple.Error() != want {
+		t.Errorf("got %q, want %q", multiple, want)
+	}
 	res, err := srv.Client().Contacts.Upsert(t.Context(), ada("Countess"), growthgenius.MatchOldest())
 	if err != nil || res.Action != growthgenius.Updated || res.Contact.ID != ids[1].ID {
 		t.Fatalf("%+v, %v", res, err)
@@ -122,7 +126,7 @@ func TestUpsertByNameAndCompany(t *testing.T) {
 	if err != nil || res.Action != growthgenius.Updated || len(srv.Contacts()) != 1 {
 		t.Fatalf("%+v, %v", res, err)
 	}
-	// Without the option a namesake is a stranger.
+	// Without the option, the same name alone does not match.
 	in := ada("Countess")
 	in.Email = growthgenius.Set("other@example.com")
 	res, err = srv.Client().Contacts.Upsert(t.Context(), in)
@@ -160,7 +164,8 @@ func TestUpsertInDoubtCreatesNothing(t *testing.T) {
 	}
 }
 
-// An upsert whose create is unknown is settled by the next one, and never created again.
+// TestUpsertAfterUnknownOutcome: the next upsert resolves an unknown create, and never
+// creates again.
 func TestUpsertAfterUnknownOutcome(t *testing.T) {
 	t.Parallel()
 	srv := growthgeniustest.NewServer(t, growthgeniustest.WithSearchLag(time.Hour))
@@ -175,8 +180,8 @@ func TestUpsertAfterUnknownOutcome(t *testing.T) {
 	}
 }
 
-// Upserts of one key make one contact, whoever the acting users are, long before search
-// shows it. Where one user cannot see what another's upsert made, each has a contact.
+// TestUpsertByTwoUsers: upserts of one key make one contact, whoever the acting users are,
+// long before search shows it. If one user cannot see the contact of the other, each has one.
 func TestUpsertByTwoUsers(t *testing.T) {
 	t.Parallel()
 	for _, apart := range []bool{false, true} {
@@ -203,7 +208,8 @@ func TestUpsertByTwoUsers(t *testing.T) {
 	}
 }
 
-// A panic during the create does not make a second one of the next upsert.
+// TestUpsertAfterAPanic: after a panic during the create, the next upsert does not create a
+// second contact.
 func TestUpsertAfterAPanic(t *testing.T) {
 	t.Parallel()
 	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
@@ -227,7 +233,8 @@ func TestUpsertAfterAPanic(t *testing.T) {
 	}, growthgeniustest.WithSearchLag(time.Hour))
 }
 
-// An upsert that is refused is not remembered, and BeforeCreate is the caller's too.
+// TestUpsertAfterARefusal: a refused upsert is not remembered, and BeforeCreate of the caller
+// is called, too.
 func TestUpsertAfterARefusal(t *testing.T) {
 	t.Parallel()
 	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
@@ -249,7 +256,7 @@ func TestUpsertAfterARefusal(t *testing.T) {
 	})
 }
 
-// apartTransport hides from each user what others created, where they are apart.
+// apartTransport hides from each user what others created, if apart is set.
 type apartTransport struct {
 	next   http.RoundTripper
 	apart  bool

@@ -5,9 +5,10 @@ import (
 	"sync"
 )
 
-// upserts makes the upserts of one key wait for each other, and remembers their outcomes.
+// upserts makes upserts with the same key wait for each other, and remembers their
+// outcomes.
 type upserts struct {
-	mu    sync.Mutex // guards locks, the users of each, and known
+	mu    sync.Mutex // guards locks, the users of each lock, and known
 	locks map[string]*upsertLock
 	known [2]map[string]upserted
 }
@@ -15,22 +16,23 @@ type upserts struct {
 // upsertLock is the lock of one key.
 type upsertLock struct {
 	held  chan struct{} // holds an element while the lock is held
-	users int           // how many hold it or wait for it
+	users int           // how many upserts hold it or wait for it
 }
 
-// upserted is the contact of a key, or the token of a create whose outcome is unknown.
+// upserted is what is known of a key: the id of its contact, or the token of a create
+// whose outcome is not known. The zero value means that nothing is.
 type upserted struct {
 	id    ID
 	token *CreateToken
-	user  ID // who acted
+	user  ID // the acting user
 }
 
-// maxUpserted is how many keys are remembered, twice: the older half is forgotten when the
-// newer one is full.
+// maxUpserted is the size of each half of the memory. When the newer half is full, the
+// older one is forgotten.
 const maxUpserted = 1 << 16
 
-// lock waits until no other upsert of the key is under way, and returns the function that
-// ends this one.
+// lock waits until no other upsert of the key is running. It returns the function that
+// releases the lock, or the context's error.
 func (u *upserts) lock(ctx context.Context, key string) (unlock func(), err error) {
 	u.mu.Lock()
 	l := u.locks[key]
@@ -60,7 +62,7 @@ func (u *upserts) lock(ctx context.Context, key string) (unlock func(), err erro
 	}
 }
 
-// recall returns what is known of a key.
+// recall returns what is known of a key, or the zero value.
 func (u *upserts) recall(key string) upserted {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -79,6 +81,7 @@ func (u *upserts) remember(v upserted, keys ...string) {
 	}
 }
 
+// put needs mu.
 func (u *upserts) put(key string, v upserted) {
 	if u.known[0] == nil || len(u.known[0]) >= maxUpserted {
 		u.known = [2]map[string]upserted{{}, u.known[0]}

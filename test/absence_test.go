@@ -19,13 +19,13 @@ import (
 	"github.com/growthgenius/growthgenius-go/internal/testkit"
 )
 
-// skewedAPI is an API in memory whose records are stamped by another clock than the one of
-// its Date header, and that may change what it stores. The id of a deleted row is used again.
+// skewedAPI is an API in memory whose records are stamped by another clock than its Date
+// header. It may change what it stores, and it reuses the ids of deleted rows.
 type skewedAPI struct {
-	date  time.Duration        // the clock of the Date header, ahead of ours
-	skew  time.Duration        // the clock of the records, ahead of that one
+	date  time.Duration        // how far the clock of the Date header is ahead of ours
+	skew  time.Duration        // how far the clock of the records is ahead of that one
 	store func(map[string]any) // changes a record before it is stored
-	fate  fateOfPost           // of each POST
+	fate  fateOfPost           // decides what becomes of each POST
 
 	mu    sync.Mutex
 	rows  []skewedRow
@@ -37,7 +37,7 @@ type skewedRow struct {
 	record map[string]any
 }
 
-// fateOfPost says whether POST n, from 1, is carried out, and whether it is answered.
+// fateOfPost reports whether POST n, from 1, is carried out, and whether it gets a response.
 type fateOfPost func(n int, sent map[string]any) (carriedOut, answered bool)
 
 func answered(int, map[string]any) (carriedOut, answered bool) { return true, true }
@@ -114,8 +114,8 @@ func (a *skewedAPI) add(resource string, record map[string]any) {
 	}
 }
 
-// addOthers stores records that no create of these tests is like: other people, and other
-// messages to the same contact.
+// addOthers stores records that are unlike every create of these tests: other people, and
+// other messages to the same contact.
 func (a *skewedAPI) addOthers(resource string) {
 	others := []map[string]any{
 		{"email": "tcook@apple.com", "first_name": "Tim", "title": "CEO"},
@@ -144,7 +144,7 @@ func (a *skewedAPI) client(t *testing.T, opts ...growthgenius.Option) *growthgen
 	return c
 }
 
-// blind is a client that looks for nothing: Resolve is what looks.
+// blind returns a client without read-back: only Resolve reads lists.
 func (a *skewedAPI) blind(t *testing.T) *growthgenius.Client {
 	t.Helper()
 	return a.client(t, growthgenius.WithReadBack(growthgenius.ReadBackPolicy{Disabled: true}))
@@ -158,7 +158,7 @@ func warm(t *testing.T, c *growthgenius.Client) {
 	}
 }
 
-// createOne creates a contact or a message, and says which.
+// createOne creates a contact or a message, and returns which of the two.
 func createOne(t *testing.T, c *growthgenius.Client, in any, opts ...growthgenius.RequestOption) (resource string, o testkit.Outcome) {
 	t.Helper()
 	if message, ok := in.(growthgenius.MessageInput); ok {
@@ -175,7 +175,8 @@ func createOne(t *testing.T, c *growthgenius.Client, in any, opts ...growthgeniu
 	return "contact", testkit.Outcome{ID: made.ID}
 }
 
-// neverAbsent: a create that made row 1 is given that row, or nobody can tell.
+// neverAbsent fails the test unless a create that made row 1 returned that row or an
+// unknown outcome. If found is true, it must have returned the row.
 func neverAbsent(t *testing.T, where string, o testkit.Outcome, found bool) {
 	t.Helper()
 	switch {
@@ -188,7 +189,7 @@ func neverAbsent(t *testing.T, where string, o testkit.Outcome, found bool) {
 	}
 }
 
-// isAbsent: Resolve says of a create that was not carried out that it was not.
+// isAbsent fails the test unless Resolve reported that the create was not carried out.
 func isAbsent(t *testing.T, where string, o testkit.Outcome) {
 	t.Helper()
 	if !errors.Is(o.Err, growthgenius.ErrNotFound) || errors.Is(o.Err, growthgenius.ErrOutcomeUnknown) {
@@ -196,8 +197,8 @@ func isAbsent(t *testing.T, where string, o testkit.Outcome) {
 	}
 }
 
-// madeOnce: a create that is carried out makes one row, with and without ReplayAfter, and
-// neither it nor Resolve says that it made none.
+// madeOnce fails the test unless a create that is carried out makes one row, with and
+// without ReplayAfter, and does not report that it made none.
 func madeOnce(t *testing.T, api *skewedAPI, in any, found bool, opts ...growthgenius.Option) {
 	t.Helper()
 	for _, replay := range []time.Duration{0, time.Second} {
@@ -221,8 +222,8 @@ func madeOnce(t *testing.T, api *skewedAPI, in any, found bool, opts ...growthge
 	}
 }
 
-// TestRecordsOfAnotherClock: the Date header is a proxy's, the times of the records are
-// the database's, or local ones that are said to be UTC.
+// TestRecordsOfAnotherClock: the Date header is from a proxy, while the times of the records
+// are from the database, or are local times that claim to be UTC.
 func TestRecordsOfAnotherClock(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -253,11 +254,11 @@ func TestRecordsOfAnotherClock(t *testing.T) {
 	}
 }
 
-// rewritten are creates, and what a server makes of them.
+// rewritten are creates, and how a server changes them before it stores them.
 var rewritten = map[string]struct {
 	in    any
 	store map[string]any
-	found bool // by its answer
+	found bool // if the response names it
 	opts  []growthgenius.Option
 }{
 	"the e-mail's domain becomes punycode": {
@@ -286,7 +287,7 @@ var rewritten = map[string]struct {
 	"the marker is not kept": {testkit.Steve, map[string]any{"custom9": nil}, true, []growthgenius.Option{growthgenius.WithMarkerField("custom9")}},
 }
 
-// TestRewrittenRecords: a server that stores something else than it was sent.
+// TestRewrittenRecords: the server stores something other than what it was sent.
 func TestRewrittenRecords(t *testing.T) {
 	t.Parallel()
 	for name, tt := range rewritten {
@@ -302,8 +303,8 @@ func TestRewrittenRecords(t *testing.T) {
 	}
 }
 
-// TestAbsenceIsTold: what was not carried out is absent by a list that is empty or has
-// other records only, of before and after.
+// TestAbsenceIsTold: a create that was not carried out is reported as absent if the list is
+// empty, or has only other records from before and after it.
 func TestAbsenceIsTold(t *testing.T) {
 	t.Parallel()
 	type sent struct {
@@ -342,8 +343,8 @@ func TestAbsenceIsTold(t *testing.T) {
 	}
 }
 
-// TestReusedID: the id of a deleted record may be that of the next one, which is told if it
-// is made and is absent if it is not.
+// TestReusedID: a new record may have the id of a deleted one. Its create is found if it was
+// carried out, and absent if it was not.
 func TestReusedID(t *testing.T) {
 	t.Parallel()
 	for name, fate := range map[string]fateOfPost{"answered": answered, "lost": answerLost, "not carried out": allLost} {
@@ -386,7 +387,7 @@ func TestReusedID(t *testing.T) {
 	}
 }
 
-// similar are creates whose row is exactly like that of a create of steve.
+// similar are creates whose row is exactly like the row of a create of testkit.Steve.
 var similar = map[string]struct {
 	in   growthgenius.ContactInput
 	opts []growthgenius.RequestOption
@@ -395,8 +396,8 @@ var similar = map[string]struct {
 	"another user": {testkit.Steve, []growthgenius.RequestOption{growthgenius.AsUser("2")}},
 }
 
-// TestRowOfASimilarCall: nobody is given the row of a similar create, whether the answer
-// to that is under way or lost; and two that did not happen do not hide each other.
+// TestRowOfASimilarCall: no create gets the row of a similar one, whether the response to
+// that one is on its way or lost. Two creates that did not happen do not hide each other.
 func TestRowOfASimilarCall(t *testing.T) {
 	t.Parallel()
 	for name, tt := range similar {
@@ -441,7 +442,8 @@ func TestRowOfASimilarCall(t *testing.T) {
 	}
 }
 
-// adrift is a token as a machine would have written it whose clock is ahead of ours.
+// adrift returns a token as it would be if the clock of the machine that wrote it had been
+// ahead of ours.
 func adrift(t *testing.T, a growthgenius.CreateToken, by time.Duration) growthgenius.CreateToken {
 	t.Helper()
 	text, err := json.Marshal(a)
@@ -470,9 +472,9 @@ func adrift(t *testing.T, a growthgenius.CreateToken, by time.Duration) growthge
 	return testkit.ReadToken(t, text)
 }
 
-// TestTokensOfMachinesAdrift: the token of a machine whose clock is off, with what that knew
-// of the server's clock or, in the journal of its first call, without. Absence is told after
-// the settle window, by our clock.
+// TestTokensOfMachinesAdrift: the clock of the machine that wrote the token is wrong. The
+// token records what the machine knew of the server's clock, or nothing if it is from the
+// journal of its first call. Absence is reported after the settle window, by our clock.
 func TestTokensOfMachinesAdrift(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ first, journal bool }{
@@ -503,7 +505,7 @@ func TestTokensOfMachinesAdrift(t *testing.T) {
 							switch carriedOut, _ := fate(1, nil); {
 							case carriedOut:
 								neverAbsent(t, "Resolve", o, !clockless)
-							case clockless && by > 0: // nothing is told before a time that is yet to come
+							case clockless && by > 0: // nothing is certain before a time that is in the future
 								testkit.Unknown(t, o.Err)
 								time.Sleep(by)
 								isAbsent(t, "Resolve", testkit.Resolve(t, here, "contact", adrift(t, token, by)))
@@ -521,8 +523,8 @@ func TestTokensOfMachinesAdrift(t *testing.T) {
 	}
 }
 
-// TestClockIsSet: this machine's clock, or the server's, is set between a create and its
-// Resolve.
+// TestClockIsSet: the clock of this machine or of the server is changed between a create and
+// its Resolve.
 func TestClockIsSet(t *testing.T) {
 	t.Parallel()
 	for _, by := range []time.Duration{time.Minute, -time.Minute} {
@@ -547,8 +549,8 @@ func TestClockIsSet(t *testing.T) {
 	}
 }
 
-// eitherFate runs a test after a create without an answer: once it was carried out, and once
-// it was not. right fails where Resolve does not tell which.
+// eitherFate runs a test twice after a create without a response: one that was carried out,
+// and one that was not. right fails the test if Resolve reports the wrong one.
 func eitherFate(t *testing.T, test func(t *testing.T, api *skewedAPI, right func(testkit.Outcome))) {
 	t.Helper()
 	for name, fate := range map[string]fateOfPost{"carried out": answerLost, "not carried out": allLost} {
@@ -568,8 +570,8 @@ func eitherFate(t *testing.T, test func(t *testing.T, api *skewedAPI, right func
 	}
 }
 
-// TestOldToken: a record of over a year ago that was edited today is found by its token,
-// and one that was not made is not there.
+// TestOldToken: a record that is over a year old and was edited today is found by its token,
+// and a create that did not happen is absent.
 func TestOldToken(t *testing.T) {
 	t.Parallel()
 	eitherFate(t, func(t *testing.T, api *skewedAPI, right func(testkit.Outcome)) {
@@ -584,7 +586,7 @@ func TestOldToken(t *testing.T) {
 	})
 }
 
-// TestResolvesAtOnce: of one token, some of them canceled, all say the same.
+// TestResolvesAtOnce: concurrent calls for one token, some of them canceled, agree.
 func TestResolvesAtOnce(t *testing.T) {
 	t.Parallel()
 	eitherFate(t, func(t *testing.T, api *skewedAPI, right func(testkit.Outcome)) {

@@ -18,15 +18,15 @@ import (
 	"github.com/growthgenius/growthgenius-go/internal/testkit"
 )
 
-// hidden is a server with a token bucket that it tells nobody of. It answers in 1 ms of
-// fake time, and notes when it took requests and when it refused them.
+// hidden is a server with a rate limit that it does not document. It responds in 1 ms of fake
+// time, and records when it accepted requests and when it refused them.
 type hidden struct {
 	mu                  sync.Mutex
 	rate, burst, tokens float64
 	last                time.Time
 	taken, refused      []time.Duration
 	begun               time.Time
-	after               string // of Retry-After
+	after               string // the value of Retry-After
 }
 
 func newHidden(perSecond, burst float64) *hidden {
@@ -65,28 +65,28 @@ func (h *hidden) answer(int, *http.Request) (*http.Response, error) {
 	return testkit.Reply(429, "", "Retry-After", h.after), nil
 }
 
-// during counts the instants, which are in order, from one time to another.
+// during returns how many of the instants, which are sorted, are in a period.
 func during(at []time.Duration, from, to time.Duration) int {
 	first, _ := slices.BinarySearch(at, from)
 	end, _ := slices.BinarySearch(at, to)
 	return end - first
 }
 
-// share is the part of the limit that was taken from one time to another, and the part
-// of the answers that were 429s.
+// share returns how much of the limit was used in a period, and how many of the responses
+// were 429s, both as a fraction.
 func (h *hidden) share(from, to time.Duration) (goodput, throttled float64) {
 	taken, refused := float64(during(h.taken, from, to)), float64(during(h.refused, from, to))
 	return taken / (h.rate * (to - from).Seconds()), refused / (taken + refused)
 }
 
-// work makes calls from 32 goroutines until so many are made, or until so much time has
-// passed, and returns how many failed.
+// work makes calls from 32 goroutines, either a number of them or until an amount of time
+// has passed, and returns how many failed.
 func work(t *testing.T, c *growthgenius.Client, calls int, until time.Duration) (failed int64) {
 	t.Helper()
 	return drive(func() error { return c.Do(t.Context(), "GET", "/x", nil, nil, nil) }, calls, until)
 }
 
-// drive is work with calls of any kind.
+// drive is work for any kind of call.
 func drive(call func() error, calls int, until time.Duration) (failed int64) {
 	var made, failures atomic.Int64
 	begun := time.Now()
@@ -107,9 +107,9 @@ func drive(call func() error, calls int, until time.Duration) (failed int64) {
 	return failures.Load()
 }
 
-// TestAdaptiveChange: a limit that halves is found again within 5 seconds, one that
-// doubles within 20, or within 30 just after the limiter has looked for more. The window
-// to look at is 20 seconds.
+// TestAdaptiveChange: the limiter adapts to a limit that halves within 5 seconds, and to one
+// that doubles within 20, or within 30 just after it has probed for more. The rate is
+// measured over 20 seconds.
 func TestAdaptiveChange(t *testing.T) {
 	t.Parallel()
 	for _, burst := range []float64{50, 5} {
@@ -138,8 +138,8 @@ func TestAdaptiveChange(t *testing.T) {
 	}
 }
 
-// TestAdaptiveWithoutLimits: a server that throttles nobody is not slowed down, nor is
-// one that says 429 now and then for reasons of its own.
+// TestAdaptiveWithoutLimits: requests to a server without a limit are not slowed down, nor
+// are those to a server that responds with a 429 now and then.
 func TestAdaptiveWithoutLimits(t *testing.T) {
 	t.Parallel()
 	for name, answer := range map[string]func(int, *http.Request) (*http.Response, error){
@@ -167,7 +167,7 @@ func TestAdaptiveWithoutLimits(t *testing.T) {
 	}
 }
 
-// TestFixedRate: no window of any length has more than its share and the burst.
+// TestFixedRate: no period of any length has more requests than its share and the burst.
 func TestFixedRate(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -201,9 +201,9 @@ func TestFixedRate(t *testing.T) {
 	}
 }
 
-// TestFixedRateLeavesRoom: requests that are a while under way, some longer than others,
-// arrive closer together than they were sent. A limiter that is told the whole burst runs
-// into 429s then, and into the pauses they ask for; one that keeps some of it back does not.
+// TestFixedRateLeavesRoom: requests with different latencies arrive closer together than
+// they were sent. A limiter that uses the whole burst then runs into 429s and the pauses
+// that they ask for. One that leaves part of the burst unused does not.
 func TestFixedRateLeavesRoom(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -223,7 +223,7 @@ func TestFixedRateLeavesRoom(t *testing.T) {
 	})
 }
 
-// own is a limiter of the user's.
+// own is a limiter of the program.
 type own struct {
 	waits atomic.Int64
 	mu    sync.Mutex
@@ -243,8 +243,8 @@ func (a *aware) Throttled(after time.Duration) {
 	a.told = append(a.told, after)
 }
 
-// TestOwnLimiter: it is waited for before every request, read-back included, and told of
-// every 429 where it wants to be.
+// TestOwnLimiter: every request waits for it, those of read-back included, and it learns of
+// every 429 if it is a ThrottleAware.
 func TestOwnLimiter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -275,7 +275,7 @@ func TestOwnLimiter(t *testing.T) {
 			if limiter == &wise {
 				waits = wise.waits.Load()
 			}
-			// A turn that a pause made void is taken again.
+			// A turn that a pause made worthless is waited for again.
 			if sent := s.Sent.Load(); waits < sent || sent < 8 || waits > sent+2 {
 				t.Errorf("%d waits for %d requests", waits, sent)
 			}
@@ -286,7 +286,7 @@ func TestOwnLimiter(t *testing.T) {
 	})
 }
 
-// TestLimiterThatRefuses: its error ends the call, unsent, and is there to be matched.
+// TestLimiterThatRefuses: its error ends the call, with nothing sent, and errors.Is finds it.
 func TestLimiterThatRefuses(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

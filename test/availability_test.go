@@ -17,8 +17,11 @@ import (
 	"github.com/growthgenius/growthgenius-go/internal/testkit"
 )
 
-// TestAbsenceDespiteOthers: what others make, then or later, does not stand in the way
-// where it is plainly something else.
+// These tests limit the caution: in ordinary circumstances, a create that did not happen is
+// reported as absent, and one that happened is found.
+
+// TestAbsenceDespiteOthers: absence is reported although other clients create records at the
+// same time or later, if those records are clearly different.
 func TestAbsenceDespiteOthers(t *testing.T) {
 	t.Parallel()
 	apple := growthgenius.Set("sjobs@apple.com")
@@ -59,8 +62,8 @@ func TestAbsenceDespiteOthers(t *testing.T) {
 	}
 }
 
-// TestSimilarThatWasRewritten: the row of a create of more fields, one of which the server
-// rewrote, is not given to a create of fewer, which did not happen.
+// TestSimilarThatWasRewritten: a create with more fields, one of which the server changed,
+// happened. A create with fewer fields, which did not happen, does not get its row.
 func TestSimilarThatWasRewritten(t *testing.T) {
 	t.Parallel()
 	first, last := growthgenius.Set("Steve"), growthgenius.Set("Jobs")
@@ -103,8 +106,7 @@ func TestSimilarThatWasRewritten(t *testing.T) {
 	}
 }
 
-// TestRowOfYesterday: a similar create of today, of which nothing is known, has nothing to
-// do with it.
+// TestRowOfYesterday: it is unaffected by a similar create of today with an unknown outcome.
 func TestRowOfYesterday(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -119,8 +121,8 @@ func TestRowOfYesterday(t *testing.T) {
 	})
 }
 
-// TestSharedLists: one list serves all creates that wait, whatever headers name their calls,
-// and an account of its own costs little.
+// TestSharedLists: one list serves all creates that wait, whatever headers identify their
+// calls. A separate account costs few more requests.
 func TestSharedLists(t *testing.T) {
 	t.Parallel()
 	for name, header := range map[string]func(i int) []growthgenius.RequestOption{
@@ -161,7 +163,7 @@ func TestSharedLists(t *testing.T) {
 	}
 }
 
-// TestTenants: what was created with other headers need not be in a list.
+// TestTenants: a list need not have what was created with other headers.
 func TestTenants(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -184,15 +186,15 @@ func TestTenants(t *testing.T) {
 	})
 }
 
-// ownContacts is an API in which each user has contacts of his own, and search shows none.
+// ownContacts is an API in which each user has separate contacts, and search finds none.
 type ownContacts struct {
 	mu     sync.Mutex
 	byUser map[string]map[string]any // by id
 	made   int
-	status int    // of what is another's
-	lose   bool   // the answer to the next create
+	status int    // of a request for a contact of another user
+	lose   bool   // the response to the next create
 	refuse string // the user whose creates are refused
-	like1  string // the user who has what user 1 has
+	like1  string // the user who has the contacts of user 1
 }
 
 func (a *ownContacts) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -252,8 +254,8 @@ func (a *ownContacts) client(t *testing.T) *growthgenius.Client {
 	return c
 }
 
-// TestUpsertBesideAnotherUsers: what another user's upsert made is not this one's where he
-// cannot read it, however the API says so.
+// TestUpsertBesideAnotherUsers: an upsert does not use the contact of another user's upsert
+// if this user cannot read it, whatever status the API responds with.
 func TestUpsertBesideAnotherUsers(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{404, 403} {
@@ -274,7 +276,7 @@ func TestUpsertBesideAnotherUsers(t *testing.T) {
 	}
 }
 
-// TestUpsertRefusedToAnother: it forgets nothing of what was made before.
+// TestUpsertRefusedToAnother: a refused create does not make the client forget earlier ones.
 func TestUpsertRefusedToAnother(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -291,7 +293,7 @@ func TestUpsertRefusedToAnother(t *testing.T) {
 	})
 }
 
-// TestUpsertOfADeletedContact: one whose create was unknown, then resolved, then deleted.
+// TestUpsertOfADeletedContact: its create was unknown, then resolved, then it was deleted.
 func TestUpsertOfADeletedContact(t *testing.T) {
 	t.Parallel()
 	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {

@@ -14,8 +14,8 @@ import (
 	"github.com/growthgenius/growthgenius-go/internal/testkit"
 )
 
-// TestRetryBudget: while the API is down, in whatever way, calls are hardly tried again;
-// once it is up, they are.
+// TestRetryBudget: there are few retries while the API is down, in whatever way, and as many
+// as usual once it is up.
 func TestRetryBudget(t *testing.T) {
 	t.Parallel()
 	for name, down := range map[string]func(*http.Request) (*http.Response, error){
@@ -49,7 +49,7 @@ func TestRetryBudget(t *testing.T) {
 				if sent := s.Sent.Load(); 5*sent > 6*calls || sent < calls+50 {
 					t.Errorf("%d requests for %d calls", sent, calls)
 				}
-				// An empty budget says so.
+				// The error of a call says if the budget was empty.
 				if err := c.Do(t.Context(), "GET", "/x", nil, nil, nil); err == nil || !strings.Contains(err.Error(), "budget") {
 					t.Error(err)
 				}
@@ -59,7 +59,7 @@ func TestRetryBudget(t *testing.T) {
 				if failed := work(t, c, 1000, 0); failed != 0 || s.Sent.Load() != 1000 {
 					t.Errorf("up again: %d failed, %d requests", failed, s.Sent.Load())
 				}
-				// One failure in ten is tried again as ever.
+				// If one request in ten fails, it is retried as usual.
 				s.Respond = func(n int, r *http.Request) (*http.Response, error) {
 					time.Sleep(time.Millisecond)
 					if n%10 == 0 {
@@ -77,8 +77,8 @@ func TestRetryBudget(t *testing.T) {
 	}
 }
 
-// TestRetryBudgetOfCreates: reading back draws on it as well, so that an outage does not
-// make every create a storm of lists.
+// TestRetryBudgetOfCreates: read-back uses the budget, too, so that creates during an outage
+// do not cause many lists.
 func TestRetryBudgetOfCreates(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -112,7 +112,7 @@ func TestRetryBudgetOfCreates(t *testing.T) {
 	})
 }
 
-// Test429IsNotOnTheBudget: the limiter sees to those.
+// Test429IsNotOnTheBudget: the limiter is responsible for them.
 func Test429IsNotOnTheBudget(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

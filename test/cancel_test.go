@@ -24,7 +24,10 @@ import (
 	"github.com/growthgenius/growthgenius-go/internal/testkit"
 )
 
-// stuck is a body of which no more comes before the context ends.
+// Fake time is exact: a call that ends with its context takes no more time. A goroutine that
+// outlives a bubble fails the test.
+
+// stuck is a body that blocks after its first part until the context ends.
 type stuck struct {
 	io.Reader
 	ctx context.Context
@@ -40,7 +43,7 @@ func (s stuck) Read(p []byte) (int, error) {
 
 func (stuck) Close() error { return nil }
 
-// refuse makes a transport's error one that proves that nothing was sent.
+// refuse returns the error of a transport that shows that nothing was sent.
 func refuse(r *http.Request) error {
 	if trace := httptrace.ContextClientTrace(r.Context()); trace != nil { // reads have none
 		trace.GetConn("api.growthgenius.com:443")
@@ -48,8 +51,8 @@ func refuse(r *http.Request) error {
 	return errors.New("connection refused")
 }
 
-// TestContextEndsEveryWait: whatever a call is waiting for, the end of its context ends
-// it at once. Only where a request may have been carried out is a create unknown.
+// TestContextEndsEveryWait: whatever a call waits for, the end of its context ends it at
+// once. A create is unknown only if a request may have been carried out.
 func TestContextEndsEveryWait(t *testing.T) {
 	t.Parallel()
 	hold := func(_ int, r *http.Request) (*http.Response, error) {
@@ -108,7 +111,7 @@ func TestContextEndsEveryWait(t *testing.T) {
 						ctx, cancel := ends(t.Context())
 						defer cancel()
 						err := k.do(ctx, c)
-						// A wait that would pass the deadline is not begun, and a raw POST is not looked for.
+						// A wait that would exceed the deadline does not begin, and a raw POST is not read back.
 						took := time.Since(begun)
 						atOnce := errors.Is(ending, context.DeadlineExceeded) || k.name == "raw POST" && name == "backoff after 503"
 						if took > time.Second || took < time.Second && !atOnce {
@@ -129,8 +132,8 @@ func TestContextEndsEveryWait(t *testing.T) {
 	}
 }
 
-// TestContextEndsTheLimitersQueue: however many wait for the default limiter, those whose
-// context ends leave at once, unsent, and the others get their turn the sooner for it.
+// TestContextEndsTheLimitersQueue: calls that wait for the default limiter end with their
+// context, with nothing sent, however many wait. The others get their turn sooner.
 func TestContextEndsTheLimitersQueue(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -171,7 +174,7 @@ func TestContextEndsTheLimitersQueue(t *testing.T) {
 	})
 }
 
-// unheeding is a limiter that does not look at the context.
+// unheeding is a limiter that ignores the context.
 type unheeding struct{ end context.CancelFunc }
 
 func (d unheeding) Wait(context.Context) error { d.end(); return nil }
@@ -190,7 +193,7 @@ func TestContextThatEndsAtTheLimiter(t *testing.T) {
 	}
 }
 
-// TestContextThatHasEnded: nothing is sent, not even by a create, and no wait is begun.
+// TestContextThatHasEnded: nothing is sent, not even for a create, and no wait begins.
 func TestContextThatHasEnded(t *testing.T) {
 	t.Parallel()
 	srv := growthgeniustest.NewServer(t)
@@ -208,8 +211,8 @@ func TestContextThatHasEnded(t *testing.T) {
 	}
 }
 
-// TestAnswerThatHasArrived: it is returned though the context ends in that instant,
-// before, during or after the reading of its body.
+// TestAnswerThatHasArrived: a response that is complete is returned although the context
+// ends before, while or after its body is read.
 func TestAnswerThatHasArrived(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(*http.Response, context.CancelFunc){
@@ -267,7 +270,7 @@ type readCloser struct {
 
 func (r readCloser) Close() error { return r.closer() }
 
-// recorder keeps a body.
+// recorder is a ResponseWriter that keeps the body.
 type recorder struct {
 	strings.Builder
 	header http.Header
@@ -277,8 +280,8 @@ func (r *recorder) Header() http.Header { return r.header }
 
 func (*recorder) WriteHeader(int) {}
 
-// TestCancelledReadBack: a create that is being looked for ends at once, unknown and
-// canceled, and what it shares with others goes on for them.
+// TestCancelledReadBack: a create that is being read back ends at once, unknown and canceled.
+// The lists that it shares with other creates continue for those.
 func TestCancelledReadBack(t *testing.T) {
 	t.Parallel()
 	for _, after := range []time.Duration{time.Millisecond, 300 * time.Millisecond, 751 * time.Millisecond, 2 * time.Second, 4900 * time.Millisecond} {
@@ -321,7 +324,7 @@ func TestCancelledReadBack(t *testing.T) {
 	}
 }
 
-// ended says when contexts were canceled.
+// ended has the times when contexts were canceled.
 var ended sync.Map
 
 func canceledAt(ctx context.Context) time.Time {
@@ -330,8 +333,8 @@ func canceledAt(ctx context.Context) time.Time {
 	return when
 }
 
-// TestNoConnectionIsLeaked: whatever ends a call, its connection is closed or free for the
-// next one, so that one call at a time never has more than one that is idle.
+// TestNoConnectionIsLeaked: however a call ends, its connection is closed or free for the
+// next call. One call at a time never needs more than one idle connection.
 func TestNoConnectionIsLeaked(t *testing.T) {
 	t.Parallel()
 	for _, f := range failures {
@@ -372,8 +375,8 @@ func TestNoConnectionIsLeaked(t *testing.T) {
 	}
 }
 
-// holdsNone makes calls of each kind, and waits until the server has at most one
-// connection left: a leak is a test that does not end.
+// holdsNone makes calls of each kind, and waits until the server has at most one connection
+// left. With a leak, the test does not end.
 func holdsNone(t *testing.T, h http.HandlerFunc, call func(ctx context.Context, cancel func(), k kind, c *growthgenius.Client)) {
 	t.Helper()
 	open, changed := map[net.Conn]bool{}, make(chan struct{}, 1)
@@ -418,8 +421,8 @@ func holdsNone(t *testing.T, h http.HandlerFunc, call func(ctx context.Context, 
 	}
 }
 
-// TestCancelOnARealConnection: the request ends, its connection is not kept, and no
-// goroutine stays (TestMain looks).
+// TestCancelOnARealConnection: the request ends, its connection is not kept, and no goroutine
+// is left, which TestMain checks.
 func TestCancelOnARealConnection(t *testing.T) {
 	t.Parallel()
 	for _, fault := range []growthgeniustest.Fault{{Effect: growthgeniustest.Hang}, {Effect: growthgeniustest.Hang, Commit: true}, {Drip: time.Minute}} {

@@ -17,10 +17,9 @@ import (
 	"github.com/growthgenius/growthgenius-go/internal/testkit"
 )
 
-// TestOneClientForAll: 64 goroutines share a client, each as a user of its own and with
-// options of its own, while every fifth request fails and some calls are canceled. What
-// arrives is what each of them asked for, byte for byte on every attempt, and each gets
-// its own answer.
+// TestOneClientForAll: 64 goroutines share a client, each with another user and other
+// options, while every fifth request fails and some calls are canceled. The server receives
+// what each of them asked for, byte for byte on every attempt, and each gets its response.
 func TestOneClientForAll(t *testing.T) {
 	t.Parallel()
 	const goroutines, rounds = 64, 4
@@ -102,8 +101,8 @@ func TestOneClientForAll(t *testing.T) {
 }
 
 // TestCreatesThatAreCanceled: 64 goroutines create while requests fail and contexts end at
-// any moment. Whoever is told of a record has his own, whoever is told of a plain failure
-// has none, and what is unknown is settled right by its token.
+// any moment. A create that returns a record made it, one that fails plainly made none, and
+// the token of an unknown one resolves to what happened.
 func TestCreatesThatAreCanceled(t *testing.T) {
 	t.Parallel()
 	const goroutines, rounds = 64, 3
@@ -177,8 +176,8 @@ func TestCreatesThatAreCanceled(t *testing.T) {
 	})
 }
 
-// TestCallersInputIsNotKept: what is changed after the call is of no consequence to it,
-// and a call changes nothing of what it is given.
+// TestCallersInputIsNotKept: changes that the caller makes later do not affect a call, and a
+// call does not modify its arguments.
 func TestCallersInputIsNotKept(t *testing.T) {
 	t.Parallel()
 	srv := growthgeniustest.NewServer(t)
@@ -186,7 +185,7 @@ func TestCallersInputIsNotKept(t *testing.T) {
 	in := growthgenius.ContactInput{Email: growthgenius.Set("a@example.com"), Extra: map[string]any{"colour": "red"}}
 	c := testkit.Live(t, srv)
 	contact, err := c.Contacts.Create(t.Context(), in, growthgenius.BeforeCreate(func(growthgenius.CreateToken) error {
-		in.Extra["colour"] = "blue" // it is too late
+		in.Extra["colour"] = "blue" // has no effect any more
 		return nil
 	}))
 	if err != nil || string(contact.Extra["colour"]) != `"red"` {

@@ -19,7 +19,7 @@ import (
 // maxErrorBody is how much an error keeps of a body.
 const maxErrorBody = 4 << 10
 
-// zeros is a source of as many zero bytes as one likes.
+// zeros is an endless source of zero bytes.
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) {
@@ -64,7 +64,7 @@ func TestGzipBomb(t *testing.T) { //nolint:paralleltest // see above
 	}
 }
 
-// TestResponseLimit: the bound is exact, and counts what is left after decompression.
+// TestResponseLimit: the bound is exact, and counts bytes after decompression.
 func TestResponseLimit(t *testing.T) {
 	t.Parallel()
 	body := `{"contact":{"id":1,"name":"` + strings.Repeat("x", 1000) + `"}}`
@@ -94,7 +94,7 @@ func TestResponseLimit(t *testing.T) {
 	}
 }
 
-// TestNoLimit: the largest bound on an answer is none on the number of its records.
+// TestNoLimit: the largest bound on a response does not limit the number of its records.
 func TestNoLimit(t *testing.T) {
 	t.Parallel()
 	body := `{"contacts":[` + strings.Repeat(`{"id":1},`, 4999) + `{"id":1}]}`
@@ -105,7 +105,7 @@ func TestNoLimit(t *testing.T) {
 	}
 }
 
-// TestLargeErrorBody: an error keeps little of it, in Body and in every text.
+// TestLargeErrorBody: an error keeps little of it, in Body and in its other fields.
 func TestLargeErrorBody(t *testing.T) {
 	t.Parallel()
 	const size = 5 << 20
@@ -131,7 +131,7 @@ func TestLargeErrorBody(t *testing.T) {
 	}
 }
 
-// TestDeepNesting: neither a crash nor a long wait, wherever the brackets stand.
+// TestDeepNesting: it neither crashes nor takes long, wherever the brackets are.
 func TestDeepNesting(t *testing.T) {
 	t.Parallel()
 	const deep = 1_000_000
@@ -157,12 +157,12 @@ func TestDeepNesting(t *testing.T) {
 	}
 }
 
-// TestNestedWrappers: taking off each of many wrappers would take the square of them.
+// TestNestedWrappers: to remove each of many wrappers would take quadratic time.
 func TestNestedWrappers(t *testing.T) {
 	t.Parallel()
 	const deep = 9000
 	var cost [2]time.Duration
-	for i, key := range []string{"other", "contact"} { // unknown keys are the measure
+	for i, key := range []string{"other", "contact"} { // compared with unknown keys
 		data := []byte(strings.Repeat(`{"`+key+`":`, deep) + `{"id":1}` + strings.Repeat("}", deep))
 		begun := time.Now()
 		for range 3 {
@@ -181,8 +181,8 @@ func TestNestedWrappers(t *testing.T) {
 	}
 }
 
-// TestListsInRecords: a list in a record is bounded in memory as the list of an answer is,
-// wherever in the record it stands, and whether its elements are odd or not.
+// TestListsInRecords: a list in a record is bounded in memory, as the list of a response is,
+// wherever it is in the record, and whether or not its elements have the expected type.
 func TestListsInRecords(t *testing.T) {
 	t.Parallel()
 	listOf := func(elem string, n int) string { return "[" + strings.Repeat(elem+",", n) + elem + "]" }
@@ -214,7 +214,7 @@ func TestListsInRecords(t *testing.T) {
 	}
 }
 
-// TestSmallRecordsOfAList: what a record has besides its fields counts, too.
+// TestSmallRecordsOfAList: the maps and pointers of a record count, too.
 func TestSmallRecordsOfAList(t *testing.T) {
 	t.Parallel()
 	for elem, fits := range map[string]bool{`{"id":1}`: true, `{"contact_account":{"a":1},"b":1}`: false} {

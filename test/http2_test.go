@@ -19,7 +19,8 @@ import (
 	"github.com/growthgenius/growthgenius-go/internal/testkit"
 )
 
-// resets is an HTTP/2 server that takes each request whole, counts it, and resets its stream.
+// resets starts an HTTP/2 server that reads each request to its end, counts it, and resets
+// its stream.
 func resets(t *testing.T, code http2.ErrCode) (base string, requests *atomic.Int64, transport *http.Transport) {
 	t.Helper()
 	cert := httptest.NewUnstartedServer(nil)
@@ -86,8 +87,8 @@ func resetEach(conn net.Conn, code http2.ErrCode, requests *atomic.Int64) {
 	}
 }
 
-// TestHTTP2Reset: what was sent whole is not sent again by net/http, which does so without
-// end after PROTOCOL_ERROR and a few times after REFUSED_STREAM.
+// TestHTTP2Reset: net/http does not resend a request that was sent completely. On its own, it
+// would do so without end after PROTOCOL_ERROR, and a few times after REFUSED_STREAM.
 func TestHTTP2Reset(t *testing.T) {
 	t.Parallel()
 	for _, code := range []http2.ErrCode{http2.ErrCodeProtocol, http2.ErrCodeRefusedStream, http2.ErrCodeInternal} {
@@ -116,7 +117,7 @@ func TestHTTP2Reset(t *testing.T) {
 	}
 }
 
-// digest is a transport that answers a 401 by itself.
+// digest is a transport that reacts to a 401 by sending the request again.
 type digest struct{ http.RoundTripper }
 
 func (d digest) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -139,7 +140,7 @@ func (d digest) RoundTrip(r *http.Request) (*http.Response, error) {
 	return send("yes")
 }
 
-// TestTransportThatSendsTwice: one that has an answer may.
+// TestTransportThatSendsTwice: a transport may do so once it has a response.
 func TestTransportThatSendsTwice(t *testing.T) {
 	t.Parallel()
 	for _, over2 := range []bool{false, true} {

@@ -15,13 +15,13 @@ import (
 	"github.com/growthgenius/growthgenius-go/internal/testkit"
 )
 
-// way is a way to make calls to a server that takes 50 requests a second and some burst.
+// way is a way to make calls to a server that accepts 50 requests a second and a burst.
 type way struct {
 	name string
 	call func(t *testing.T, s *testkit.Script, burst int) func() error
 }
 
-// ways are the default, and what it is compared with.
+// ways are the default limiter, and those that it is compared with.
 var ways = []way{
 	{"adaptive (the default)", sdk(func(int) growthgenius.Option { return nil })},
 	{"fixed, told the limit", sdk(func(burst int) growthgenius.Option { return growthgenius.WithRateLimit(50, burst) })},
@@ -47,7 +47,8 @@ func sdk(option func(burst int) growthgenius.Option) func(*testing.T, *testkit.S
 	}
 }
 
-// try makes so many calls, or calls for so long. After a minute the limit is set to changed.
+// try makes a number of calls, or calls until an amount of time has passed. After a minute,
+// the limit is set to changed.
 func (w way) try(t *testing.T, burst, calls int, until time.Duration, changed float64) (h *hidden, failed int64, took time.Duration) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -59,9 +60,9 @@ func (w way) try(t *testing.T, burst, calls int, until time.Duration, changed fl
 	return h, failed, took
 }
 
-// figures are what is measured of one way and one burst while the limit stays.
+// figures are the measurements of one way and one burst with a constant limit.
 type figures struct {
-	wall, goodput, throttled float64 // wall is that of the short run, of the ideal time
+	wall, goodput, throttled float64 // wall is the time of the short run, in ideal times
 	failed                   int64
 	row                      string
 }
@@ -86,7 +87,7 @@ func (w way) measure(t *testing.T, burst, calls int, long time.Duration) (f figu
 	return f
 }
 
-// measureChanges is the row of a way for a limit that halves or doubles.
+// measureChanges returns the table row of a way for a limit that halves or doubles.
 func (w way) measureChanges(t *testing.T, burst int) string {
 	t.Helper()
 	row := fmt.Sprintf("| %d | %s |", burst, w.name)
@@ -98,8 +99,8 @@ func (w way) measureChanges(t *testing.T, burst int) string {
 	return row + "\n"
 }
 
-// settled is how long after the change ten seconds begin in which 85% of the new limit is
-// taken.
+// settled returns how long after the change the first ten seconds begin in which 85% of the
+// new limit is used.
 func settled(h *hidden) string {
 	const window = 10 * time.Second
 	for at := time.Minute; at+window <= 2*time.Minute; at += window / 100 {
@@ -112,8 +113,8 @@ func settled(h *hidden) string {
 
 func percent(share float64) string { return fmt.Sprintf("%.1f%%", 100*share) }
 
-// TestLimitersSideBySide holds the default limiter to its goals, and to what others make
-// of the same limits. With -v it runs all of them at length, and prints the tables of
+// TestLimitersSideBySide compares the default limiter with its goals, and with others under
+// the same limits. With -v, it runs all of them longer, and prints the tables of
 // docs/rate-limits.md.
 func TestLimitersSideBySide(t *testing.T) { //nolint:tparallel // the runs end before they are compared
 	t.Parallel()

@@ -3,6 +3,7 @@ package test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -66,7 +67,55 @@ func TestLog(t *testing.T) {
 	})
 }
 
-// TestLogOfCreates: reading back and unknown outcomes are warnings.
+// TestLogOfGivingUp: the last failure of a call is a warning, with the reason if there is
+// one. A response that is not retried is none, nor is a call that its caller canceled.
+func TestLogOfGivingUp(t *testing.T) {
+	t.Parallel()
+	down := growthgeniustest.Fault{Method: "GET", Status: 503, Header: http.Header{"Retry-After": {"2"}}, Times: 9}
+	for name, tt := range map[string]struct {
+		fault growthgeniustest.Fault
+		opts  []growthgenius.RequestOption
+		until time.Duration // of the context; 0 for none
+		want  testkit.Line
+	}{
+		"after the last attempt": {down, nil, 0, testkit.Line{Attempt: 4, Status: 503, RequestID: "req-000004", Duration: 6*time.Second + 8*testkit.Latency}},
+		"sent once":              {down, []growthgenius.RequestOption{growthgenius.NoRetry()}, 0, testkit.Line{Attempt: 1, Status: 503, RequestID: "req-000001", Duration: 2 * testkit.Latency}},
+		"past the deadline": {down, nil, time.Second, testkit.Line{
+			Attempt: 1, Status: 503, RequestID: "req-000001", Duration: 2 * testkit.Latency,
+			Reason: "not tried again: the wait of 2s would pass the context's deadline",
+		}},
+		"a final response": {growthgeniustest.Fault{Method: "GET", Status: 403, Times: 9}, nil, 0, testkit.Line{}},
+	} {
+		testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+			srv.Inject(tt.fault)
+			ctx := t.Context()
+			if tt.until > 0 {
+				var cancel context.CancelFunc
+				ctx, cancel = context.WithTimeout(ctx, tt.until)
+				defer cancel()
+			}
+			var log testkit.Logs
+			if _, err := srv.NewClient(log.Option()).Contacts.Get(ctx, "1", tt.opts...); err == nil {
+				t.Fatal("no error")
+			}
+			var got testkit.Line
+			for _, l := range log.Lines(t) {
+				if l.Msg == "giving up" {
+					got = l
+				}
+			}
+			want := tt.want
+			if want.Attempt > 0 {
+				want.Level, want.Msg, want.Method, want.Route = "WARN", "giving up", "GET", "/contacts/{id}"
+			}
+			if got != want {
+				t.Errorf("%s: logged %+v, want %+v", name, got, want)
+			}
+		})
+	}
+}
+
+// TestLogOfCreates: read-back and unknown outcomes are warnings.
 func TestLogOfCreates(t *testing.T) {
 	t.Parallel()
 	for _, created := range []bool{true, false} {
@@ -78,7 +127,8 @@ func TestLogOfCreates(t *testing.T) {
 			if (err == nil) != created {
 				t.Fatal(err)
 			}
-			var posts, lists, readBacks, unknowns int
+			var posts, lists, reads int
+			var course []string
 			for _, l := range log.Lines(t) {
 				switch {
 				case l.Route != "/contacts" || l.Method == "":
@@ -87,22 +137,30 @@ func TestLogOfCreates(t *testing.T) {
 					posts++
 				case l.Level == "DEBUG" && l.Method == "GET" && l.Status == 200:
 					lists++
-				case l.Level == "WARN" && strings.HasPrefix(l.Msg, "reading back") && l.Creates == 1:
-					readBacks++
-				case l.Level == "WARN" && l.Msg == "outcome unknown" && l.Method == "POST":
-					unknowns++
+				case l.Level == "DEBUG" && l.Method == "GET" && l.Msg == "read the list to find creates" && l.Creates == 1:
+					reads++
+				case l.Method == "POST":
+					course = append(course, fmt.Sprintf("%s %s: %s%s %t", l.Level, l.Msg, l.Error, l.Reason, l.Duration > 0))
 				default:
 					t.Errorf("%+v", l)
 				}
 			}
-			if posts != 1 || lists < 1 || readBacks < 1 || (unknowns == 1) == created {
-				t.Errorf("%d POSTs, %d lists, %d read-backs, %d unknown", posts, lists, readBacks, unknowns)
+			want := []string{
+				"WARN no usable response to a create, looking for its record: 503 Service Unavailable [request req-000001] false",
+				"INFO found the record of a create:  true",
+			}
+			if !created {
+				want[1] = "WARN outcome unknown: 503 Service Unavailable [request req-000001] true"
+			}
+			if posts != 1 || lists < 1 || reads != lists || !slices.Equal(course, want) {
+				t.Errorf("%d POSTs, %d lists, %d reads, and %q", posts, lists, reads, course)
 			}
 		})
 	}
 }
 
-// TestLogOfRawPosts: there is no list to look in, so what is open is unknown at once.
+// TestLogOfRawPosts: there is no list to read, so a lost response is an unknown outcome at
+// once.
 func TestLogOfRawPosts(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]growthgeniustest.Fault{"no answer": {Effect: growthgeniustest.Reset}, "500": {Status: 500}, "HTML": {Effect: growthgeniustest.HTMLPage}} {
@@ -112,14 +170,14 @@ func TestLogOfRawPosts(t *testing.T) {
 			var out any
 			testkit.Unknown(t, srv.NewClient(log.Option()).Do(t.Context(), "POST", "/contacts", nil, testkit.Steve, &out))
 			lines := log.Lines(t)
-			if len(lines) != 2 || lines[0].Level != "DEBUG" || lines[1] != (testkit.Line{Level: "WARN", Msg: "outcome unknown", Method: "POST", Route: "/contacts"}) {
+			if len(lines) != 2 || lines[0].Level != "DEBUG" || lines[1].Reason == "" || lines[1] != (testkit.Line{Level: "WARN", Msg: "outcome unknown", Method: "POST", Route: "/contacts", Reason: lines[1].Reason}) {
 				t.Errorf("%s: %+v", name, lines)
 			}
 		})
 	}
 }
 
-// TestLogOfCreatesSentAgain: it is a retry, so there is a warning.
+// TestLogOfCreatesSentAgain: that is a retry, so there is a warning.
 func TestLogOfCreatesSentAgain(t *testing.T) {
 	t.Parallel()
 	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
@@ -134,9 +192,9 @@ func TestLogOfCreatesSentAgain(t *testing.T) {
 			switch {
 			case l.Level == "DEBUG" && l.Method == "POST":
 				attempts = append(attempts, l.Attempt)
-			case l.Level == "WARN" && l.Method == "POST" && strings.HasPrefix(l.Msg, "creating again"):
+			case l.Level == "WARN" && l.Method == "POST" && l.Msg == "a complete list does not have the record, creating it again":
 				again++
-			case l.Level == "WARN" && !strings.HasPrefix(l.Msg, "reading back"):
+			case l.Level == "WARN" && l.Msg != "no usable response to a create, looking for its record":
 				t.Errorf("%+v", l)
 			}
 		}
@@ -146,8 +204,8 @@ func TestLogOfCreatesSentAgain(t *testing.T) {
 	})
 }
 
-// TestLogKeepsSecrets: whatever goes wrong, neither ids, queries, bodies nor the key are
-// in a record.
+// TestLogKeepsSecrets: whatever goes wrong, no log record has ids, queries, bodies or the
+// key.
 func TestLogKeepsSecrets(t *testing.T) {
 	t.Parallel()
 	var log testkit.Logs
@@ -155,22 +213,22 @@ func TestLogKeepsSecrets(t *testing.T) {
 	var host string
 	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
 		host = srv.URL()
-		srv.AddUsers(growthgenius.User{ID: "987654"})
-		for _, fault := range append(growthgeniustest.FaultMix(.9, 0), growthgeniustest.Fault{Status: 404, Body: `{"error":"no secret@example.com as 424242"}`}) {
+		srv.AddUsers(growthgenius.User{ID: "user-x987"})
+		for _, fault := range append(growthgeniustest.FaultMix(.9, 0), growthgeniustest.Fault{Status: 404, Body: `{"error":"no secret@example.com as contact-x424"}`}) {
 			if fault.Effect != growthgeniustest.Hang {
 				srv.Inject(fault)
 			}
 		}
-		c := srv.NewClient(log.Option(), growthgenius.WithUserID("987654"), growthgenius.WithMarkerField("custom9"))
+		c := srv.NewClient(log.Option(), growthgenius.WithUserID("user-x987"), growthgenius.WithMarkerField("custom9"))
 		in := growthgenius.ContactInput{Email: growthgenius.Set("secret@example.com"), Name: growthgenius.Set("Secretary")}
 		ctx := t.Context()
 		var wg sync.WaitGroup
 		for range 10 {
 			wg.Go(func() {
 				_, _ = c.Contacts.Create(ctx, in)
-				_, _ = c.Contacts.Get(ctx, "424242")
-				_, _ = c.Contacts.Update(ctx, "424242", in)
-				_ = c.Contacts.Delete(ctx, "424242")
+				_, _ = c.Contacts.Get(ctx, "contact-x424")
+				_, _ = c.Contacts.Update(ctx, "contact-x424", in)
+				_ = c.Contacts.Delete(ctx, "contact-x424")
 				_, _ = c.Contacts.Search(ctx, growthgenius.SearchOptions{Keywords: "secret@example.com"})
 				_, _ = c.Enrichment.Company(ctx, "secret.example.com")
 				_, _ = c.Enrichment.Person(ctx, growthgenius.PersonQuery{Email: "secret@example.com"})
@@ -180,20 +238,20 @@ func TestLogKeepsSecrets(t *testing.T) {
 		wg.Wait()
 	}, growthgeniustest.WithAPIKey(key))
 	text := log.String()
-	for _, private := range []string{key, "secret", "Secretary", "424242", "987654", "user_id", "gg-", host} {
+	for _, private := range []string{key, "secret", "Secretary", "contact-x424", "user-x987", "user_id", "gg-", host} {
 		if strings.Contains(text, private) {
 			i := strings.Index(text, private)
 			t.Errorf("%q is in the log: %s", private, text[max(0, i-200):min(len(text), i+200)])
 		}
 	}
-	for _, expected := range []string{"trying again", "reading back", `"route":"/contacts/{id}"`, `"error":`} {
+	for _, expected := range []string{"trying again", "giving up", "looking for its record", "read the list", "outcome unknown", `"route":"/contacts/{id}"`, `"error":`} {
 		if !strings.Contains(text, expected) {
 			t.Errorf("%q is not in the log", expected)
 		}
 	}
 }
 
-// TestCaptureResponse: what an answer said besides its record.
+// TestCaptureResponse: it stores what a response has besides its record.
 func TestCaptureResponse(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -214,8 +272,8 @@ func TestCaptureResponse(t *testing.T) {
 	})
 }
 
-// TestCaptureResponseOfACreate: the last answer to the create itself, and all the time
-// until it.
+// TestCaptureResponseOfACreate: it stores the last response to the create itself, and the
+// whole time until it.
 func TestCaptureResponseOfACreate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -232,7 +290,7 @@ func TestCaptureResponseOfACreate(t *testing.T) {
 	})
 }
 
-// routed is a limiter and the handler of a logger that note which routes they are given.
+// routed is a limiter and a log handler that record the routes of the contexts they get.
 type routed struct {
 	slog.Handler
 	waited, logged map[string]int
@@ -253,8 +311,8 @@ func (h *routed) Wait(ctx context.Context) error {
 	return nil
 }
 
-// TestRouteFromContext: a transport of the user's, a limiter and a logger see the template
-// of every call.
+// TestRouteFromContext: the program's transport, limiter and logger see the route of every
+// call.
 func TestRouteFromContext(t *testing.T) {
 	t.Parallel()
 	want := map[string]string{

@@ -23,35 +23,38 @@ import (
 	"github.com/growthgenius/growthgenius-go/internal/testkit"
 )
 
-// fate is what a failed attempt means, whatever was asked for.
+// fate is what a failed attempt means, whatever the request was.
 type fate int
 
 const (
-	unsent    fate = iota // nothing left this machine: everything may be sent again
-	throttled             // the server says that it did nothing
-	ambiguous             // it may have been carried out: creates may not be sent again
-	refused               // the server's last word
-	redirect              // the same, but it does not say whether it was carried out
-	permanent             // nothing left this machine, and trying again cannot help
+	unsent    fate = iota // nothing left this machine: every request may be sent again
+	throttled             // the server reports that it did nothing
+	ambiguous             // it may have been carried out: creates must not be sent again
+	refused               // the server refuses for good
+	redirect              // the same, but the request may have been carried out
+	permanent             // nothing left this machine, and a retry cannot help
 )
 
-// failure is a way for a request to go wrong on a real connection.
+// failure is a way in which a request fails on a real connection.
 type failure struct {
 	name string
 	fate fate
-	is   error // what the error of a read is, where there is a sentinel
+	is   error // the sentinel that the error of a read matches, if there is one
 
-	tls, http2, stranger bool                                                                           // how the server is set up; nobody knows a stranger's certificate
-	warm                 bool                                                                           // the connection has been used before
-	idle                 bool                                                                           // the server has closed it since
-	slow                 bool                                                                           // it takes the attempt's time
-	dial                 func(context.Context) (net.Conn, error)                                        // in place of a dial
-	accept               bool                                                                           // the connection is closed as it is accepted
-	mute                 bool                                                                           // the server says nothing on it
-	handle               func(w http.ResponseWriter, r *http.Request, answer func(http.ResponseWriter)) // in place of the answer
+	// How the server is set up. A stranger has a certificate that the client does not trust.
+	tls, http2, stranger bool
+
+	warm   bool // the connection has been used before
+	idle   bool // the server has closed it since
+	slow   bool // it lasts until the attempt times out
+	accept bool // the connection is closed as it is accepted
+	mute   bool // the server sends nothing on it
+
+	dial   func(context.Context) (net.Conn, error) // in place of a dial
+	handle func(w http.ResponseWriter, r *http.Request, respond func(http.ResponseWriter))
 }
 
-// kind is a call of some replay class.
+// kind is a call, and whether it creates.
 type kind struct {
 	name   string
 	create bool
@@ -88,7 +91,7 @@ var kinds = []kind{
 	}},
 }
 
-// genuine answers every call of kinds.
+// genuine is a handler with a proper response to every call of kinds.
 func genuine(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case strings.HasSuffix(r.URL.Path, "/search"):
@@ -197,7 +200,7 @@ var failures = []failure{
 	status(503, growthgenius.ErrServer), status(504, growthgenius.ErrServer), status(507, growthgenius.ErrServer), status(599, growthgenius.ErrServer),
 }
 
-const attemptTimeout = time.Second // for the failures that take one
+const attemptTimeout = time.Second // for the failures that last until it
 
 func hang(name string, amid bool) failure {
 	return failure{name: name, fate: ambiguous, slow: true, handle: func(w http.ResponseWriter, r *http.Request, answer func(http.ResponseWriter)) {
@@ -235,7 +238,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	genuine(w, r)
 }
 
-// gate closes connections as they are accepted, or says nothing on them.
+// gate is a listener that closes connections as they are accepted, or sends nothing on them.
 type gate struct {
 	net.Listener
 	f *front
@@ -256,12 +259,12 @@ func (l gate) Accept() (net.Conn, error) {
 	}
 }
 
-// unaware is a connection whose client does not notice that the server has closed it
-// before it sends something. Else it would be luck which of the two comes first.
+// unaware is a connection whose client notices that the server has closed it only when it
+// sends something. Otherwise, the order of the two would be random.
 type unaware struct {
 	net.Conn
 	once sync.Once
-	sent chan struct{} // closed with the first request after the warming one
+	sent chan struct{} // closed with the first request after the one that warms it
 	n    int
 }
 
@@ -286,7 +289,7 @@ func (c *unaware) Close() error {
 	return c.Conn.Close()
 }
 
-// start gives a client of the server.
+// start starts the server, and returns a client of it.
 func (f *front) start(t *testing.T, opts ...growthgenius.Option) *growthgenius.Client {
 	t.Helper()
 	srv := httptest.NewUnstartedServer(f)
@@ -344,9 +347,9 @@ func (f *front) start(t *testing.T, opts ...growthgenius.Option) *growthgenius.C
 	return c
 }
 
-// TestReplayClasses is the table of what may be sent again: each kind of call against
-// each kind of failure, counted where the requests arrive. Read-back is off, so that a
-// create that may not be sent again ends as unknown.
+// TestReplayClasses tests what may be sent again: each kind of call with each kind of
+// failure. The server counts the requests. Read-back is off, so a create that must not be
+// sent again has an unknown outcome.
 func TestReplayClasses(t *testing.T) {
 	t.Parallel()
 	for _, failure := range failures {
@@ -368,7 +371,7 @@ func TestReplayClasses(t *testing.T) {
 					if failure.slow {
 						opts = append(opts, growthgenius.WithAttemptTimeout(attemptTimeout))
 						if always && kind.name != "get" && kind.name != "create contact" {
-							continue // they take their time
+							continue // they take too long
 						}
 					}
 					c := f.start(t, opts...)
@@ -417,8 +420,8 @@ func (f *front) check(t *testing.T, c *growthgenius.Client, k kind, always bool)
 	}
 }
 
-// TestCreateIsReadBack: each way to lose the answer to a create that was carried out, and
-// the list that tells, in one POST.
+// TestCreateIsReadBack: whichever way the response to a create is lost that was carried out,
+// the list shows its record, and there is one POST.
 func TestCreateIsReadBack(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]growthgeniustest.Fault{
@@ -450,8 +453,8 @@ func TestCreateIsReadBack(t *testing.T) {
 	}
 }
 
-// TestCreateThatDidNotHappen: absence is unknown, unless replaying was opted in to, and
-// then the create is sent until it is answered or out of attempts.
+// TestCreateThatDidNotHappen: its outcome is unknown, unless ReplayAfter is set. Then it is
+// sent again until it gets a response or has no attempts left.
 func TestCreateThatDidNotHappen(t *testing.T) {
 	t.Parallel()
 	fault := growthgeniustest.Fault{Method: "POST", Status: 503}
@@ -494,8 +497,8 @@ func TestCreateThatDidNotHappen(t *testing.T) {
 	}
 }
 
-// TestAmbiguityIsNotForgotten: where a create is sent again after absence, what comes of
-// that says nothing of the first request, which may have been carried out late.
+// TestAmbiguityIsNotForgotten: if a create is sent again because it was absent, the result of
+// that says nothing about the first request, which may have been carried out late.
 func TestAmbiguityIsNotForgotten(t *testing.T) {
 	t.Parallel()
 	for name, second := range map[string]growthgeniustest.Fault{
@@ -532,7 +535,8 @@ func TestAmbiguityIsNotForgotten(t *testing.T) {
 	}
 }
 
-// TestSuccessWithTooManyRecords: it is over a bound and says nothing, but it is a success.
+// TestSuccessWithTooManyRecords: a response that exceeds a bound is not read, but its status
+// is a success.
 func TestSuccessWithTooManyRecords(t *testing.T) {
 	t.Parallel()
 	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
@@ -544,8 +548,8 @@ func TestSuccessWithTooManyRecords(t *testing.T) {
 	})
 }
 
-// TestDeleteTwice: a 404 means "not found", unless this very call may have been what
-// deleted.
+// TestDeleteTwice: a 404 means "not found", unless this very call may have deleted the
+// record.
 func TestDeleteTwice(t *testing.T) {
 	t.Parallel()
 	lost := growthgeniustest.Fault{Effect: growthgeniustest.Reset, Commit: true}
@@ -563,7 +567,7 @@ func TestDeleteTwice(t *testing.T) {
 		"500 after the fact":          {[]growthgeniustest.Fault{{Status: 500, Commit: true}}, true, nil, 2},
 		"408 after the fact":          {[]growthgeniustest.Fault{{Status: 408, Commit: true}}, true, nil, 2},
 		"answer cut short":            {[]growthgeniustest.Fault{{Effect: growthgeniustest.Truncate}}, true, nil, 2},
-		"never there, answer lost":    {[]growthgeniustest.Fault{{Effect: growthgeniustest.Reset}}, false, nil, 2}, // nobody can tell
+		"never there, answer lost":    {[]growthgeniustest.Fault{{Effect: growthgeniustest.Reset}}, false, nil, 2}, // as if it had been there
 		"never there, refused first":  {[]growthgeniustest.Fault{{Effect: growthgeniustest.Refuse}}, false, growthgenius.ErrNotFound, 1},
 		"never there, 429 first":      {[]growthgeniustest.Fault{{Status: 429}}, false, growthgenius.ErrNotFound, 2},
 		"answer lost, then forbidden": {[]growthgeniustest.Fault{lost, {Status: 403}}, true, growthgenius.ErrForbidden, 2},
@@ -605,7 +609,7 @@ func TestDeleteTwice(t *testing.T) {
 	}
 }
 
-// TestOnlyDeleteTakes404ForSuccess: a record that is gone was not read or updated.
+// TestOnlyDeleteTakes404ForSuccess: a record that is gone was neither read nor updated.
 func TestOnlyDeleteTakes404ForSuccess(t *testing.T) {
 	t.Parallel()
 	srv := growthgeniustest.NewServer(t)
@@ -619,7 +623,7 @@ func TestOnlyDeleteTakes404ForSuccess(t *testing.T) {
 	}
 }
 
-// TestSameBytesOnEveryAttempt: of the path, the query, the headers and the body.
+// TestSameBytesOnEveryAttempt compares the path, the query, the headers and the body.
 func TestSameBytesOnEveryAttempt(t *testing.T) {
 	t.Parallel()
 	for _, k := range kinds {
@@ -643,8 +647,8 @@ func TestSameBytesOnEveryAttempt(t *testing.T) {
 	}
 }
 
-// TestAttemptTimeoutCoversTheBody: a body that drips ends in time, and not as the
-// caller's deadline.
+// TestAttemptTimeoutCoversTheBody: a slow body ends with the attempt's timeout, and its error
+// is not that of the caller's deadline.
 func TestAttemptTimeoutCoversTheBody(t *testing.T) {
 	t.Parallel()
 	srv := growthgeniustest.NewServer(t)

@@ -20,8 +20,8 @@ import (
 
 const forever = time.Duration(1<<63 - 1)
 
-// TestRetryAfter: seconds and dates are waited out to the instant, whatever the clocks
-// say; what is no such thing is not there; what is too long ends the call.
+// TestRetryAfter: the wait is exactly what the header says, in seconds or as a date, whatever
+// the clocks say. An invalid value is ignored, and one that is too long ends the call.
 func TestRetryAfter(t *testing.T) {
 	t.Parallel()
 	const backoff = 10 * time.Millisecond
@@ -30,7 +30,7 @@ func TestRetryAfter(t *testing.T) {
 	for name, tt := range map[string]struct {
 		after, date string
 		wait        time.Duration // -1: the backoff
-		stop        time.Duration // what the error carries, where the call ends at once
+		stop        time.Duration // the RetryAfter of the error, if the call ends at once
 	}{
 		"1":                    {"1", date, time.Second, 0},
 		"7":                    {"7", date, 7 * time.Second, 0},
@@ -99,7 +99,7 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-// TestRetryAfterCap: RetryPolicy sets it; 429 to a create is waited out as well.
+// TestRetryAfterCap: RetryPolicy sets it. A create waits after a 429, too.
 func TestRetryAfterCap(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -121,8 +121,8 @@ func TestRetryAfterCap(t *testing.T) {
 	})
 }
 
-// TestRetryAfterPastTheDeadline: the call stops at once with the answer, which says what
-// the server asked for.
+// TestRetryAfterPastTheDeadline: the call ends at once, and its error has the response with
+// the wait that the server asked for.
 func TestRetryAfterPastTheDeadline(t *testing.T) {
 	t.Parallel()
 	for _, k := range kinds {
@@ -142,8 +142,8 @@ func TestRetryAfterPastTheDeadline(t *testing.T) {
 	}
 }
 
-// TestRetryAfterPausesEverybody: whoever shares the client, calls that have not begun and
-// calls that wait to try again, with whatever limiter. It does not stretch beyond.
+// TestRetryAfterPausesEverybody: all calls of the client pause, those that have not begun
+// and those that wait for a retry, with whatever limiter, and no longer than asked for.
 func TestRetryAfterPausesEverybody(t *testing.T) {
 	t.Parallel()
 	for name, opt := range map[string]func() growthgenius.Option{

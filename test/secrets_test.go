@@ -19,7 +19,7 @@ import (
 	"github.com/growthgenius/growthgenius-go/internal/testkit"
 )
 
-// secretLogs are two loggers in one, text and JSON, at the debug level.
+// secretLogs returns a logger that writes text and JSON, at the debug level.
 func secretLogs(t *testing.T) (*slog.Logger, *testkit.Logs) {
 	t.Helper()
 	var out testkit.Logs
@@ -29,7 +29,7 @@ func secretLogs(t *testing.T) (*slog.Logger, *testkit.Logs) {
 	return logger, &out
 }
 
-// TestKeyIsNowhereInTheClient: used or unused, printed in any way, or searched for.
+// TestKeyIsNowhereInTheClient: neither printing nor a search of the memory finds it.
 func TestKeyIsNowhereInTheClient(t *testing.T) {
 	t.Parallel()
 	logger, out := secretLogs(t)
@@ -64,13 +64,13 @@ func TestKeyIsNowhereInTheClient(t *testing.T) {
 	}
 }
 
-// Where a text from outside is cut, which must not leave a part of the key.
+// A text from outside is cut at these lengths, which must not leave a part of the key.
 const (
 	maxFirstWords = 200 // bytes that the text of an error quotes of a body
 	maxFieldName  = 100 // bytes that a log line quotes of a name
 )
 
-// TestServerEchoesTheKey: whatever part of an answer quotes the key, in whatever way.
+// TestServerEchoesTheKey: any part of a response may quote the key, in any encoding.
 func TestServerEchoesTheKey(t *testing.T) {
 	t.Parallel()
 	for name, key := range testkit.Echoes() {
@@ -129,7 +129,7 @@ func TestOddFieldNamedLikeTheKey(t *testing.T) {
 	}
 }
 
-// quoting is an error of a transport that shows less than it knows.
+// quoting is an error of a transport whose cause is not in its text.
 type quoting struct{ cause error }
 
 func (quoting) Error() string { return "no connection" }
@@ -196,7 +196,7 @@ func TestFailedConnectionsKeepTheKey(t *testing.T) {
 	}
 }
 
-// TestKeysThatAreRefused: with the reason, without the key.
+// TestKeysThatAreRefused: the error has the reason, but not the key.
 func TestKeysThatAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, bad := range []string{"", " ", "\n", "SECRET\n", " SECRET", "SEC SECRET", "\x00SECRET", "SECRET\r\nX-Evil: 1", "SECRET\x7f", "SECRETé", "SECRET\xff", "\tSECRET", "SECRET\u00a0"} {
@@ -209,7 +209,7 @@ func TestKeysThatAreRefused(t *testing.T) {
 	}
 }
 
-// TestBaseURLs: https, and plain http where nobody listens in.
+// TestBaseURLs: https, or plain http to the machine itself.
 func TestBaseURLs(t *testing.T) {
 	t.Parallel()
 	for base, ok := range map[string]bool{
@@ -235,7 +235,7 @@ func TestBaseURLs(t *testing.T) {
 	}
 }
 
-// TestRedirectsAreNotFollowed: whatever the status, and wherever they lead.
+// TestRedirectsAreNotFollowed: whatever their status and target.
 func TestRedirectsAreNotFollowed(t *testing.T) {
 	t.Parallel()
 	var strayed atomic.Int64
@@ -276,7 +276,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	}
 }
 
-// TestNoRedirectEvenIfTheClientWantsThem: the CheckRedirect of a given client is not used.
+// TestNoRedirectEvenIfTheClientWantsThem: the CheckRedirect of an http.Client is not used.
 func TestNoRedirectEvenIfTheClientWantsThem(t *testing.T) {
 	t.Parallel()
 	_, srv := testkit.Serve(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/users", http.StatusFound) })

@@ -22,8 +22,8 @@ import (
 	"github.com/growthgenius/growthgenius-go/internal/testkit"
 )
 
-// hangUp is a transport that takes each request and answers with these bytes, as they are
-// on the wire, after which the connection is closed.
+// hangUp returns a transport that responds to each request with these bytes, as they are on
+// the wire, and then closes the connection.
 func hangUp(t *testing.T, wire string) http.RoundTripper {
 	t.Helper()
 	return &http.Transport{DisableKeepAlives: true, DialTLSContext: func(context.Context, string, string) (net.Conn, error) {
@@ -39,8 +39,8 @@ func hangUp(t *testing.T, wire string) http.RoundTripper {
 	}}
 }
 
-// TestStreamCut: wherever the connection is cut, and however the answer says how long it
-// is, the elements that are complete are handed over, and then comes an error.
+// TestStreamCut: wherever the connection is cut, and however the response gives its length,
+// the loop gets the complete elements and then an error.
 func TestStreamCut(t *testing.T) {
 	t.Parallel()
 	const elements = 24
@@ -71,8 +71,8 @@ func TestStreamCut(t *testing.T) {
 
 	for name, framing := range map[string]struct {
 		header, body string
-		arrived      func(cut string) int // bytes of the answer
-		clean        bool                 // an early end looks like the end
+		arrived      func(cut string) int // bytes of the response
+		clean        bool                 // an early end looks like the proper one
 	}{
 		"length": {fmt.Sprintf("Content-Length: %d", body.Len()), body.String(), func(cut string) int { return len(cut) }, false},
 		"chunked": {"Transfer-Encoding: chunked", chunked.String(), func(cut string) int {
@@ -113,8 +113,8 @@ func TestStreamCut(t *testing.T) {
 	}
 }
 
-// TestStreamLeft: whichever way the loop is left, the connection is closed: the server
-// sees it. TestMain looks for what is left of it.
+// TestStreamLeft: however the loop ends, the connection is closed, which the server sees.
+// TestMain checks that no goroutine is left.
 func TestStreamLeft(t *testing.T) {
 	t.Parallel()
 	for name, leave := range map[string]func(*testing.T, iter.Seq2[*growthgenius.Contact, error]){
@@ -166,8 +166,8 @@ func TestStreamLeft(t *testing.T) {
 	}
 }
 
-// TestStreamKeepsConnections: a stream that was read to its end leaves its connection to
-// the next call.
+// TestStreamKeepsConnections: after a stream that was read to its end, the next call uses
+// its connection.
 func TestStreamKeepsConnections(t *testing.T) {
 	t.Parallel()
 	srv := growthgeniustest.NewServer(t)
@@ -184,8 +184,8 @@ func TestStreamKeepsConnections(t *testing.T) {
 	}
 }
 
-// TestStreamReplay: it is sent again while nobody has seen anything of it, and never once
-// somebody has.
+// TestStreamReplay: a request is sent again only as long as the loop has not seen an element
+// of the response.
 func TestStreamReplay(t *testing.T) {
 	t.Parallel()
 	reset := errors.New("connection reset by peer")
@@ -205,8 +205,8 @@ func TestStreamReplay(t *testing.T) {
 	for name, tt := range map[string]struct {
 		first    func() (*http.Response, error)
 		again    bool
-		elements int   // of the first answer
-		is       error // where it is not sent again
+		elements int   // of the first response
+		is       error // if it is not sent again
 	}{
 		"reset":                 {first: func() (*http.Response, error) { return nil, reset }, again: true, is: reset},
 		"408":                   {first: status(408), again: true},
@@ -254,7 +254,7 @@ func TestStreamReplay(t *testing.T) {
 	}
 }
 
-// TestStreamGivesUp: before its first element it is tried as often as any call.
+// TestStreamGivesUp: before its first element, it has as many attempts as any call.
 func TestStreamGivesUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -266,8 +266,8 @@ func TestStreamGivesUp(t *testing.T) {
 	})
 }
 
-// TestStreamTime: the attempt timeout is for the answer's head and for each wait for more
-// of it, and takes no notice of what the loop does.
+// TestStreamTime: the attempt timeout applies to the head of the response and to each wait
+// for more of its body. The time that the loop takes does not count.
 func TestStreamTime(t *testing.T) {
 	t.Parallel()
 	const timeout = 30 * time.Second // the default
@@ -275,7 +275,7 @@ func TestStreamTime(t *testing.T) {
 	for name, tt := range map[string]struct {
 		head, piece, loop time.Duration // what each takes
 		elements          int
-		timeouts          int           // attempts that ended in one
+		timeouts          int           // attempts that timed out
 		took              time.Duration // the backoff not included
 	}{
 		"a slow loop":   {loop: 10 * time.Minute, elements: 3, took: 30 * time.Minute},
@@ -334,7 +334,8 @@ func TestStreamTime(t *testing.T) {
 	}
 }
 
-// isTimeout checks that an error is an attempt's timeout, and no deadline of the caller's.
+// isTimeout fails the test unless err is the timeout of an attempt, and not the caller's
+// deadline.
 func isTimeout(t *testing.T, err error) {
 	t.Helper()
 	timeout, ok := errors.AsType[net.Error](err)
@@ -343,8 +344,8 @@ func isTimeout(t *testing.T, err error) {
 	}
 }
 
-// TestStreamStalls: a wait in the middle ends when the attempt's time is up, or at once
-// when the caller's is.
+// TestStreamStalls: a wait in the middle ends with the attempt's timeout, or at once when the
+// caller's context ends.
 func TestStreamStalls(t *testing.T) {
 	t.Parallel()
 	stall := func() *testkit.Script {
@@ -373,12 +374,12 @@ func TestStreamStalls(t *testing.T) {
 	}
 }
 
-// TestStreamCanceledByTheLoop: what has arrived is handed over, nothing more is read, and
-// the error says why, unless all has been read.
+// TestStreamCanceledByTheLoop: the loop gets the elements that have arrived, no more is read,
+// and the last error is that of the context, unless all has been read.
 func TestStreamCanceledByTheLoop(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
-		by              growthgenius.ID // the element in whose turn it is
+		by              growthgenius.ID // the element during which it is canceled
 		pieces          []string        // the last one comes with the end
 		elements, reads int
 		is              error

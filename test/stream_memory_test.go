@@ -18,11 +18,12 @@ import (
 	"github.com/growthgenius/growthgenius-go/internal/testkit"
 )
 
-// flood is a long body that is nowhere in memory. On its way it looks at what is.
+// flood is a long body that is generated while it is read. It measures the live heap on the
+// way.
 type flood struct {
 	n     int
 	piece func(i int) string // from 0 to n
-	peak  uint64             // live heap over that at the beginning
+	peak  uint64             // the largest growth of the live heap since the beginning
 
 	i     int
 	rest  string
@@ -58,13 +59,13 @@ func (f *flood) look() {
 	f.peak = max(f.peak, m.HeapAlloc-min(m.HeapAlloc, f.began))
 }
 
-// raced reports whether the race detector is on, under which the floods are small ones.
+// raced reports whether the race detector is on. It makes the floods smaller.
 func raced() bool {
 	info, ok := debug.ReadBuildInfo()
 	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }
 
-// compact is a sample as a server writes it.
+// compact returns a sample as a server writes it.
 func compact(t testing.TB, file string) string {
 	t.Helper()
 	var out bytes.Buffer
@@ -74,21 +75,21 @@ func compact(t testing.TB, file string) string {
 	return out.String()
 }
 
-// sampleContact is the contact of the reference, with a verb for its id.
+// sampleContact returns the contact of the reference as a format with a verb for its id.
 func sampleContact(t testing.TB) string {
 	t.Helper()
 	one := strings.TrimSuffix(strings.TrimPrefix(compact(t, "contact.json"), `{"contact":`), "}")
 	return strings.Replace(one, `"id":1102755`, `"id":%d`, 1)
 }
 
-// TestStreamMemory: 100,000 contacts, over 170 MB, need no more memory than a few. It is not
-// parallel: it measures what the process has.
+// TestStreamMemory: 100,000 contacts of over 170 MB need no more memory than a few. It is not
+// parallel: it measures the heap of the process.
 func TestStreamMemory(t *testing.T) { //nolint:paralleltest // see above
 	contact := sampleContact(t)
 	const most = 2 << 20
 	for name, tt := range map[string]struct {
 		n     int
-		none  bool // no piece is an element, but the last
+		none  bool // only the last piece is an element
 		piece func(i int) string
 	}{
 		"contacts": {n: 100_000, piece: func(i int) string { return fmt.Sprintf(contact, i+1) }},
@@ -128,8 +129,8 @@ func TestStreamMemory(t *testing.T) { //nolint:paralleltest // see above
 	}
 }
 
-// TestWholeListMemory: the measure of TestStreamMemory sees a list that is held whole, as it
-// is where people read and decode it in one go. It is not parallel either.
+// TestWholeListMemory: the measurement of TestStreamMemory does detect a list that is held in
+// memory, as it is if a program reads and decodes it in one go. It is not parallel either.
 func TestWholeListMemory(t *testing.T) { //nolint:paralleltest // see above
 	contact := sampleContact(t)
 	n := 10_000
@@ -181,7 +182,7 @@ func TestListOfTinyRecords(t *testing.T) { //nolint:paralleltest // see above
 	}
 }
 
-// exes is a text that never ends.
+// exes reads as an endless text.
 func exes(p []byte) (int, error) {
 	for i := range p {
 		p[i] = 'x'
@@ -189,7 +190,7 @@ func exes(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// TestStreamLargeElement: an element may be as large as an answer that is not streamed.
+// TestStreamLargeElement: an element may be as large as a response that is not streamed.
 func TestStreamLargeElement(t *testing.T) {
 	t.Parallel()
 	size := 60 << 20
@@ -206,8 +207,8 @@ func TestStreamLargeElement(t *testing.T) {
 	}
 }
 
-// TestStreamBound: the bound is exact for each element, wherever it stands and however it
-// arrives, and is none on the whole. The error names the element, and no other.
+// TestStreamBound: the bound is exact for each element, wherever it is and however it
+// arrives, and does not apply to the whole. The error names the element.
 func TestStreamBound(t *testing.T) {
 	t.Parallel()
 	const limit = 1000
@@ -219,7 +220,7 @@ func TestStreamBound(t *testing.T) {
 	for name, tt := range map[string]struct {
 		body     string
 		elements int
-		says     string // "" where it is in bounds
+		says     string // part of the error; "" for none
 	}{
 		"at the bound":         {`{"contacts":[` + element(7, limit) + "," + small + "]}", 2, ""},
 		"many":                 {`{"contacts":[` + strings.Repeat(small+",", 39) + small + "]}", 40, ""},
@@ -251,7 +252,7 @@ func TestStreamBound(t *testing.T) {
 	}
 }
 
-// TestStreamBomb: what a small answer decompresses to is bounded too.
+// TestStreamBomb: the bound counts bytes after decompression.
 func TestStreamBomb(t *testing.T) {
 	t.Parallel()
 	c, _ := serve(t, func(w http.ResponseWriter, _ *http.Request) {

@@ -26,7 +26,7 @@ import (
 	"github.com/growthgenius/growthgenius-go/internal/testkit"
 )
 
-// broken is a body that ends in an error.
+// broken returns a body that ends with an error.
 func broken(body string, err error) io.Reader {
 	return io.MultiReader(strings.NewReader(body), iotest.ErrReader(err))
 }
@@ -86,8 +86,8 @@ func TestStreamAsItArrives(t *testing.T) {
 	}
 }
 
-// TestStreamEnvelopes: the records are found wherever List finds them, and what it refuses
-// is refused, after the records that stand before.
+// TestStreamEnvelopes: Stream finds the records wherever List does, and refuses what List
+// refuses, after the records that come before it.
 func TestStreamEnvelopes(t *testing.T) {
 	t.Parallel()
 	big := strings.Repeat(`[{"contacts":[{"id":9}]},"\u2028]}"],`, 5000)
@@ -167,7 +167,7 @@ func ids(contacts []growthgenius.Contact) (all string) {
 	return all
 }
 
-// odd are records with values of types nobody expects. %s is "contact" or "message".
+// odd are records with values of unexpected types. %s is "contact" or "message".
 var odd = []string{
 	`{"id":1}`, `{}`, `{"id":"007"}`, `{"id":-1}`, `{"id":{"a":[1,2,{"b":"}]"}]}}`, `{"id":null,"x":null}`, `{"id":1.5,"user_id":1e3}`,
 	`{"id":2,"first_name":5,"rendered_copy":5,"title":true}`, `{"id":3,"email_confidence":"90","team_id":"5"}`, `{"email_confidence":"5.5"}`,
@@ -180,8 +180,8 @@ var odd = []string{
 	`{"id":13,"name":"` + strings.Repeat("\\u00e9x", 300) + `","title":["` + strings.Repeat("y", 4000) + `"]}`,
 }
 
-// TestStreamIsList: whatever the records are, Stream decodes them as List does, and keeps
-// them when others follow.
+// TestStreamIsList: whatever the records are, Stream decodes them as List does, and does not
+// change them while it reads others.
 func TestStreamIsList(t *testing.T) {
 	t.Parallel()
 	for way, arrive := range pieces {
@@ -224,8 +224,8 @@ func same[T any](t *testing.T, n int,
 	}
 }
 
-// TestStreamRequest: it is made when the loop begins, as List makes its own, and again for
-// each loop. Two that run at once have nothing in common.
+// TestStreamRequest: each loop sends a request when it begins, and the request is that of
+// List. Two loops at once do not affect each other.
 func TestStreamRequest(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -284,7 +284,7 @@ type counting struct{ n int }
 
 func (c *counting) Wait(context.Context) error { c.n++; return nil }
 
-// TestStreamShared: one stream may be ranged over by many at once.
+// TestStreamShared: many goroutines may range over one stream at once.
 func TestStreamShared(t *testing.T) {
 	t.Parallel()
 	s := testkit.Text(`{"contacts":[` + strings.Repeat(`{"id":1},`, 5000) + `{"id":2}]}`)
@@ -303,7 +303,7 @@ func TestStreamShared(t *testing.T) {
 	}
 }
 
-// TestStreamRefused: mistakes are told by the loop, and nothing is sent.
+// TestStreamRefused: the loop gets the error of invalid input, and nothing is sent.
 func TestStreamRefused(t *testing.T) {
 	t.Parallel()
 	s := testkit.Text(`{"contacts":[]}`)
@@ -329,8 +329,8 @@ func TestStreamRefused(t *testing.T) {
 	}
 }
 
-// TestStreamCapture: it is written before the first element is handed over, by each loop
-// anew, and left alone where no answer came.
+// TestStreamCapture: each loop stores the ResponseInfo before its first element, and leaves
+// it unchanged if there is no response.
 func TestStreamCapture(t *testing.T) {
 	t.Parallel()
 	var info growthgenius.ResponseInfo
@@ -364,7 +364,7 @@ func TestStreamCapture(t *testing.T) {
 	}
 }
 
-// TestStreamStrict: an oddity is an error where it stands, and the last thing there is.
+// TestStreamStrict: the first unexpected field is an error, which ends the stream.
 func TestStreamStrict(t *testing.T) {
 	t.Parallel()
 	for body, tt := range map[string]struct {
@@ -374,10 +374,10 @@ func TestStreamStrict(t *testing.T) {
 		`{"contacts":[{"id":1},{"id":2,"title":5},{"id":3}]}`:                     {"1", "Contact.title has an unexpected type (a number)"},
 		`{"contacts":[{"id":1,"shoe_size":[]},{"id":2}]}`:                         {"", "Contact.shoe_size is unknown (an array)"},
 		`{"contacts":[{"id":1,"contact_account":{"x":1}},{"id":2}]}`:              {"", "ContactAccount.x is unknown (a number)"},
-		`{"contacts":[{"id":1},null,{"id":2}]}`:                                   {"1", "the answer.contacts[] is unknown (null)"},
-		`{"page":1,"contacts":[{"id":1}]}`:                                        {"", "the answer.page is unknown (a number)"},
-		`{"contacts":[{"id":1},{"id":2}],"page":1}`:                               {"12", "the answer.page is unknown (a number)"},
-		`{"a":1,"b":2,"contacts":[` + strings.Repeat("null,", 999) + `{"id":1}]}`: {"", "the answer.a is unknown (a number); the answer.b is unknown (a number); the answer.contacts[] is unknown (null)"},
+		`{"contacts":[{"id":1},null,{"id":2}]}`:                                   {"1", "the response.contacts[] is unknown (null)"},
+		`{"page":1,"contacts":[{"id":1}]}`:                                        {"", "the response.page is unknown (a number)"},
+		`{"contacts":[{"id":1},{"id":2}],"page":1}`:                               {"12", "the response.page is unknown (a number)"},
+		`{"a":1,"b":2,"contacts":[` + strings.Repeat("null,", 999) + `{"id":1}]}`: {"", "the response.a is unknown (a number); the response.b is unknown (a number); the response.contacts[] is unknown (null)"},
 	} {
 		contacts, err := testkit.Drain(t, testkit.Scripted(t, testkit.Text(body), growthgenius.WithStrictDecoding()).Contacts.Stream(t.Context(), testkit.Everything))
 		if ids(contacts) != tt.ids || errors.Is(err, growthgenius.ErrDecode) != (tt.says != "") || err != nil && !strings.Contains(err.Error(), tt.says) {
@@ -386,7 +386,7 @@ func TestStreamStrict(t *testing.T) {
 	}
 }
 
-// TestStreamLogs: each oddity once, however often it comes.
+// TestStreamLogs: each unexpected field is logged once, however often it occurs.
 func TestStreamLogs(t *testing.T) {
 	t.Parallel()
 	var log testkit.Logs
@@ -405,14 +405,14 @@ func TestStreamLogs(t *testing.T) {
 	slices.Sort(got)
 	want := []string{
 		"Contact.shoe_size is unknown (an array); its value is kept", "Contact.title has an unexpected type (a number); its value is kept",
-		"the answer.contacts[] is unknown (null); it is ignored", "the answer.page is unknown (a number); it is ignored", "the answer.rest is unknown (an object); it is ignored",
+		"the response.contacts[] is unknown (null); it is ignored", "the response.page is unknown (a number); it is ignored", "the response.rest is unknown (an object); it is ignored",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("%q", got)
 	}
 }
 
-// TestStreamKeepsSecrets: a server that has the key for an id does not get it printed.
+// TestStreamKeepsSecrets: an id that is the key is not printed.
 func TestStreamKeepsSecrets(t *testing.T) {
 	t.Parallel()
 	for _, before := range []string{"", `{"id":1},`} {
@@ -424,8 +424,8 @@ func TestStreamKeepsSecrets(t *testing.T) {
 	}
 }
 
-// TestReadBackStreams: a create is found in a list that is longer than any answer may be,
-// and that breaks off the first time.
+// TestReadBackStreams: a create is found in a list that is larger than the bound on a
+// response, and that breaks off at first.
 func TestReadBackStreams(t *testing.T) {
 	t.Parallel()
 	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {

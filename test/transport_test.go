@@ -36,8 +36,8 @@ func serve(t *testing.T, h http.HandlerFunc, opts ...growthgenius.Option) (*grow
 	return testkit.Serve(t, h, append([]growthgenius.Option{growthgenius.WithRetry(testkit.Quick)}, opts...)...)
 }
 
-// TestCookies: none are kept, unless the user has a jar. Each attempt is sent what the jar
-// has by then, once.
+// TestCookies: none are kept, unless the program has a jar. Each attempt sends the cookies
+// that are in the jar at its time, once.
 func TestCookies(t *testing.T) {
 	t.Parallel()
 	jar, err := cookiejar.New(nil)
@@ -76,7 +76,7 @@ func TestCookies(t *testing.T) {
 	}
 }
 
-// watched is a transport that says when its idle connections are closed.
+// watched is a transport that counts how often its idle connections are closed.
 type watched struct {
 	http.RoundTripper
 	closed atomic.Int64
@@ -84,8 +84,8 @@ type watched struct {
 
 func (w *watched) CloseIdleConnections() { w.closed.Add(1) }
 
-// TestUsersClient: its transport and its timeout are used, it is not modified, and its
-// idle connections stay open whatever happens.
+// TestUsersClient: the http.Client of the program has its transport and its timeout used, is
+// not modified, and keeps its idle connections.
 func TestUsersClient(t *testing.T) {
 	t.Parallel()
 	srv := growthgeniustest.NewServer(t)
@@ -122,8 +122,8 @@ func TestUsersClient(t *testing.T) {
 	}
 }
 
-// TestHandlerAsTransport: requests are as http.NewRequest makes them, so that people's
-// tests may hand them to a handler.
+// TestHandlerAsTransport: requests are like those of http.NewRequest, so that the tests of a
+// program can pass them to a handler.
 func TestHandlerAsTransport(t *testing.T) {
 	t.Parallel()
 	mux := http.NewServeMux()
@@ -140,7 +140,7 @@ func TestHandlerAsTransport(t *testing.T) {
 	}
 }
 
-// TestSloppyTransports: what net/http's own client takes of a transport is taken.
+// TestSloppyTransports: a response that net/http accepts from a transport is accepted.
 func TestSloppyTransports(t *testing.T) {
 	t.Parallel()
 	for _, answer := range []*http.Response{{StatusCode: 200}, {StatusCode: 404}, nil} {
@@ -148,7 +148,7 @@ func TestSloppyTransports(t *testing.T) {
 		c := testkit.NewClient(t, testkit.Secret, growthgenius.WithUserID("1"), growthgenius.WithRetry(testkit.Quick), growthgenius.WithHTTPClient(&http.Client{Transport: transport}))
 		err := c.Contacts.Delete(t.Context(), "1")
 		switch {
-		case answer == nil && (err == nil || !strings.Contains(err.Error(), "neither an answer nor an error")):
+		case answer == nil && (err == nil || !strings.Contains(err.Error(), "neither a response nor an error")):
 			t.Errorf("no answer: %v", err)
 		case answer != nil && errors.Is(err, growthgenius.ErrNotFound) != (answer.StatusCode == 404):
 			t.Errorf("%d without a body: %v", answer.StatusCode, err)
@@ -159,8 +159,7 @@ func TestSloppyTransports(t *testing.T) {
 	}
 }
 
-// TestConnections: a busy program keeps its connections, with the transport that comes
-// by default.
+// TestConnections: with the default transport, a busy program keeps its connections.
 func TestConnections(t *testing.T) {
 	t.Parallel()
 	srv := growthgeniustest.NewServer(t, growthgeniustest.WithoutRecording())
@@ -182,8 +181,8 @@ func TestConnections(t *testing.T) {
 	}
 }
 
-// TestRedirectsLeakNothing: to another port, and from https to plain http: neither the
-// key nor the body arrives there, and a create is not called failed.
+// TestRedirectsLeakNothing: neither the key nor the body goes to another port, or from https
+// to plain http, and a redirected create does not count as failed.
 func TestRedirectsLeakNothing(t *testing.T) {
 	t.Parallel()
 	var strayed atomic.Int64
@@ -229,8 +228,8 @@ func TestRedirectsLeakNothing(t *testing.T) {
 	}
 }
 
-// TestProxyThatRefuses: nothing was sent then, so that creates are tried again, and fail
-// plainly. The proxy does not get to see the key.
+// TestProxyThatRefuses: nothing was sent then, so creates are retried, and fail plainly. The
+// proxy does not see the key.
 func TestProxyThatRefuses(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
@@ -263,7 +262,7 @@ func TestProxyThatRefuses(t *testing.T) {
 	}
 }
 
-// TestHeadersOfAttempts: what a transport adds to a request is not there in the next one.
+// TestHeadersOfAttempts: a header that a transport adds to a request is not in the next one.
 func TestHeadersOfAttempts(t *testing.T) {
 	t.Parallel()
 	var seen []int
@@ -278,7 +277,8 @@ func TestHeadersOfAttempts(t *testing.T) {
 	}
 }
 
-// TestAnswerAndError: a transport may not, but where it does the body is closed.
+// TestAnswerAndError: if a transport returns both a response and an error, which it must not,
+// the body is closed.
 func TestAnswerAndError(t *testing.T) {
 	t.Parallel()
 	s := &testkit.Script{Respond: func(int, *http.Request) (*http.Response, error) {
@@ -288,7 +288,7 @@ func TestAnswerAndError(t *testing.T) {
 	testkit.Unknown(t, testkit.Err(c.Contacts.Create(t.Context(), testkit.Steve)))
 }
 
-// TestHead: the length in the answer to a HEAD is not that of a body.
+// TestHead: the Content-Length of the response to a HEAD is not the length of a body.
 func TestHead(t *testing.T) {
 	t.Parallel()
 	c, _ := serve(t, func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Length", "100000000") })
@@ -297,13 +297,13 @@ func TestHead(t *testing.T) {
 	}
 }
 
-// waiter is a limiter of the user's.
+// waiter is a limiter of the program.
 type waiter func(context.Context) error
 
 func (w waiter) Wait(ctx context.Context) error { return w(ctx) }
 
-// TestContextIsPrinted: a limiter, a logger and a transport are given a context, which
-// they may print. It has neither the key nor the query nor a header in it.
+// TestContextIsPrinted: a limiter, a logger and a transport may print the context that they
+// get. It has neither the key nor the query nor a header.
 func TestContextIsPrinted(t *testing.T) {
 	t.Parallel()
 	var printed strings.Builder
@@ -324,8 +324,8 @@ func TestContextIsPrinted(t *testing.T) {
 	}
 }
 
-// TestQueryInErrors: a transport that quotes the address of a request in its error says
-// whom a lookup was for.
+// TestQueryInErrors: the error of a transport may quote the URL of a lookup. The error of the
+// call lacks its query, which identifies a person.
 func TestQueryInErrors(t *testing.T) {
 	t.Parallel()
 	inner := http.Client{Transport: testkit.TransportFunc(func(*http.Request) (*http.Response, error) { return nil, errors.New("broken") })}
@@ -342,7 +342,8 @@ func TestQueryInErrors(t *testing.T) {
 	}
 }
 
-// TestErrorsOfLimiters: one is about a deadline only if it says so.
+// TestErrorsOfLimiters: the error of a limiter matches context.DeadlineExceeded only if it
+// wraps it.
 func TestErrorsOfLimiters(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
@@ -360,7 +361,7 @@ func TestErrorsOfLimiters(t *testing.T) {
 	}
 }
 
-// TestLongestBackoff: the largest of all waits is one.
+// TestLongestBackoff: the largest possible backoff is valid.
 func TestLongestBackoff(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

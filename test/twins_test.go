@@ -13,9 +13,9 @@ import (
 	"github.com/growthgenius/growthgenius-go/internal/testkit"
 )
 
-// audit holds what creates were told against what the server carried out: nobody is given
-// a row that is not of a create of his, no row is given twice, no create is carried out
-// twice, and whoever is told that his failed is right. It returns how many are unknown.
+// audit compares what creates returned with what the server carried out: each row that was
+// returned is one that a create made, none was returned twice, no create was carried out
+// twice, and none failed that was carried out. It returns how many outcomes are unknown.
 func audit(t *testing.T, srv *testkit.Server, resource string, sent int, outcomes []testkit.Outcome) (unknowns int) {
 	t.Helper()
 	committed := map[growthgenius.ID]bool{}
@@ -74,7 +74,7 @@ func createAll(t *testing.T, c *growthgenius.Client, resource string, n int) []t
 	return outcomes
 }
 
-// lostAnswers are ways to lose an answer; some creates are carried out and some are not.
+// lostAnswers returns faults that lose the response; some creates are carried out, some not.
 func lostAnswers() []growthgeniustest.Fault {
 	faults := []growthgeniustest.Fault{
 		{Effect: growthgeniustest.Reset, Commit: true, Probability: .2}, {Effect: growthgeniustest.Reset, Probability: .2},
@@ -88,8 +88,8 @@ func lostAnswers() []growthgeniustest.Fault {
 
 var resourceNames = []string{"contact", "message"}
 
-// TestTwins: creates of equal content at once, some answers lost, get a row each or are
-// unknown, and then Resolve gives each its own.
+// TestTwins: creates with equal content run at once, and some responses are lost. Each
+// returns a row of its own or is unknown, and then Resolve returns its row.
 func TestTwins(t *testing.T) {
 	t.Parallel()
 	for _, resource := range resourceNames {
@@ -110,7 +110,7 @@ func TestTwins(t *testing.T) {
 	}
 }
 
-// resolveAll settles what is unknown, as far as that can be, and audits it.
+// resolveAll resolves the unknown outcomes, as far as that is possible, and audits them.
 func resolveAll(t *testing.T, srv *testkit.Server, c *growthgenius.Client, resource string, outcomes []testkit.Outcome) {
 	t.Helper()
 	absent := 0
@@ -131,8 +131,8 @@ func resolveAll(t *testing.T, srv *testkit.Server, c *growthgenius.Client, resou
 	}
 }
 
-// TestMarkedTwins: with a marker even those of two clients that know nothing of each
-// other are told apart, and none is unknown.
+// TestMarkedTwins: with a marker, the creates of two separate clients are told apart, too,
+// and none is unknown.
 func TestMarkedTwins(t *testing.T) {
 	t.Parallel()
 	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
@@ -160,7 +160,7 @@ func TestMarkedTwins(t *testing.T) {
 	})
 }
 
-// TestStrangers: rows that are not the outcome of a create are not handed out as it.
+// TestStrangers: a create does not return a row that it did not make.
 func TestStrangers(t *testing.T) {
 	t.Parallel()
 	lost := growthgeniustest.Fault{Effect: growthgeniustest.Reset}
@@ -189,14 +189,14 @@ func TestStrangers(t *testing.T) {
 		"another client creates a twin meanwhile, nothing created": {nil, func(t *testing.T, srv *testkit.Server) {
 			t.Helper()
 			similar := testkit.Steve
-			similar.Title = growthgenius.Set("CFO") // a near match: not this call's, and not nothing
+			similar.Title = growthgenius.Set("CFO") // a near match: neither this call's row nor none
 			if _, err := srv.NewClient().Contacts.Create(t.Context(), similar); err != nil {
 				t.Error(err)
 			}
 		}, lost, false},
 		"other clients create twins meanwhile, created": {nil, func(t *testing.T, srv *testkit.Server) {
 			t.Helper()
-			createAll(t, srv.NewClient(), "contact", 9) // nobody can tell them apart
+			createAll(t, srv.NewClient(), "contact", 9) // which are all equal
 		}, committed(lost), false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -240,8 +240,8 @@ func committed(f growthgeniustest.Fault) growthgeniustest.Fault {
 	return f
 }
 
-// TestRowOfAnotherCall: a create that succeeded owns its row; an equal one whose request
-// got lost does not get it.
+// TestRowOfAnotherCall: a create that succeeded has its row, and an equal one whose request
+// was lost does not get it.
 func TestRowOfAnotherCall(t *testing.T) {
 	t.Parallel()
 	for _, resource := range resourceNames {
@@ -271,7 +271,7 @@ func TestRowOfAnotherCall(t *testing.T) {
 					if good.Err != nil || bad.Err == nil {
 						t.Errorf("%v and %v", good, bad)
 					}
-					// Its token knows whose the row is, also in another process.
+					// Its token has the id of the other's row, also in another process.
 					e := testkit.Unknown(t, bad.Err)
 					if o := testkit.Resolve(t, srv.NewClient(), resource, testkit.ThroughJSON(t, e.Token)); o.Err == nil {
 						t.Errorf("the row of another call was handed out by Resolve: %v", o)
@@ -282,10 +282,11 @@ func TestRowOfAnotherCall(t *testing.T) {
 	}
 }
 
-// awkward is a server that makes it hard to tell what became of a create.
+// awkward is a server that makes it hard to find out what became of a create.
 type awkward struct {
 	opts []growthgeniustest.ServerOption
-	// What a create is told that was carried out, and one that was not and may be sent again.
+	// Whether a create that was carried out is found, and whether one that was not, and may be
+	// sent again, succeeds.
 	found, replayed bool
 }
 
@@ -309,9 +310,9 @@ var awkwardServers = map[string]awkward{
 	"behind, list capped": {[]growthgeniustest.ServerOption{growthgeniustest.WithClockSkew(-10 * time.Minute), growthgeniustest.WithListCap(2)}, false, false},
 }
 
-// TestAwkwardServers: clocks that are off or missing, lists that are capped or lag,
-// e-mails that are rewritten. Whatever cannot be told is unknown; nothing is created
-// twice even where creating again was opted in to.
+// TestAwkwardServers: clocks that are wrong or missing, lists that are capped or lag, e-mails
+// that are rewritten. If the outcome cannot be determined, it is unknown, and nothing is
+// created twice, even with ReplayAfter.
 func TestAwkwardServers(t *testing.T) {
 	t.Parallel()
 	for name, tt := range awkwardServers {
@@ -355,7 +356,7 @@ func TestAwkwardServers(t *testing.T) {
 	}
 }
 
-// createNamed creates a contact, or a message, that the text tells from others.
+// createNamed creates a contact or a message with a distinguishing text.
 func createNamed(t *testing.T, c *growthgenius.Client, resource, text string) testkit.Outcome {
 	t.Helper()
 	if resource == "contact" {
@@ -372,8 +373,8 @@ func createNamed(t *testing.T, c *growthgenius.Client, resource, text string) te
 	return testkit.Outcome{ID: message.ID}
 }
 
-// TestTwinsOnAwkwardServers: even there nobody is given a row twice, or is told that a
-// create failed that did not, and nothing is created twice.
+// TestTwinsOnAwkwardServers: even there, no row is returned twice, no create that happened
+// is reported as failed, and nothing is created twice.
 func TestTwinsOnAwkwardServers(t *testing.T) {
 	t.Parallel()
 	for name, tt := range awkwardServers {
@@ -394,8 +395,8 @@ func TestTwinsOnAwkwardServers(t *testing.T) {
 	}
 }
 
-// TestCappedListProvesNothing: however short the settle window is, a list that is cut
-// short does not make a create that it leaves out an absent one.
+// TestCappedListProvesNothing: however short the settle window is, a create is not absent
+// because a truncated list leaves it out.
 func TestCappedListProvesNothing(t *testing.T) {
 	t.Parallel()
 	for _, resource := range resourceNames {
@@ -428,7 +429,7 @@ func TestCappedListProvesNothing(t *testing.T) {
 	}
 }
 
-// TestRowOfACallUnderWay: the row may be that of an equal create whose answer is on its way.
+// TestRowOfACallUnderWay: a row may belong to an equal create whose response is on its way.
 func TestRowOfACallUnderWay(t *testing.T) {
 	t.Parallel()
 	for _, resource := range resourceNames {

@@ -116,7 +116,7 @@ func (cfg *Config) roundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	if res == nil {
-		return nil, fmt.Errorf("the transport (%T) returned neither an answer nor an error", cfg.Transport)
+		return nil, fmt.Errorf("the transport (%T) returned neither a response nor an error", cfg.Transport)
 	}
 	if cfg.Cookies != nil {
 		if cookies := res.Cookies(); len(cookies) > 0 {

@@ -1,9 +1,11 @@
 package engine_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -19,8 +21,8 @@ import (
 	"github.com/growthgenius/growthgenius-go/internal/errs"
 )
 
-// TestRequest: what a transport is given: the URL, the method and the header of the call,
-// and its body, whole in each attempt.
+// TestRequest: a transport gets the URL, the method and the header of the call, and its
+// whole body in each attempt.
 func TestRequest(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -35,10 +37,10 @@ func TestRequest(t *testing.T) {
 			}
 			body, err := io.ReadAll(r.Body)
 			if r.Method != "PATCH" || r.URL.String() != address.String() || r.Host != "api.example.com" || r.Proto != "HTTP/1.1" ||
-				!reflect.DeepEqual(r.Header, want) || string(body) != string(c.Body) || err != nil || r.ContentLength != int64(len(body)) {
+				!reflect.DeepEqual(r.Header, want) || !bytes.Equal(body, c.Body) || err != nil || r.ContentLength != int64(len(body)) {
 				t.Errorf("%s %s %v %q, %v", r.Method, r.URL, r.Header, body, err)
 			}
-			// A transport may change what it is given, though it should not.
+			// A transport may change what it gets, though it should not.
 			r.Header.Add("X-Signature", "s")
 			r.Header["X-Tenant"][0] = "c"
 			return reply(503, ""), nil
@@ -125,7 +127,7 @@ func TestSloppyTransports(t *testing.T) {
 	}{
 		"no body":       {&http.Response{StatusCode: 200}, nil, 200, ""},
 		"no body, 404":  {&http.Response{StatusCode: 404}, nil, 404, ""},
-		"nothing":       {nil, nil, 0, "the transport (*engine_test.script) returned neither an answer nor an error"},
+		"nothing":       {nil, nil, 0, "the transport (*engine_test.script) returned neither a response nor an error"},
 		"both":          {reply(200, "{}"), errReset, 0, "connection reset"},
 		"both, no body": {&http.Response{}, errReset, 0, "connection reset"},
 	} {
@@ -154,7 +156,9 @@ func TestAttemptTimeout(t *testing.T) {
 			}
 		})), nil
 	}
-	for name, respond := range map[string]func(*http.Request) (*http.Response, error){"head": hang, "body": body, "slow body": slow} {
+	for name, respond := range map[string]func(*http.Request) (*http.Response, error){
+		"head": hang, "body": body, "slow body": slow, "another error": hangs,
+	} {
 		for _, class := range []engine.Class{engine.Safe, engine.Unsent} {
 			synctest.Test(t, func(t *testing.T) {
 				begun := time.Now()
@@ -169,7 +173,7 @@ func TestAttemptTimeout(t *testing.T) {
 				}
 				checkTimeout(t, out.Err)
 				if took := time.Since(begun); out.Sent != want || took != time.Duration(want)*7*time.Second || !out.Ambiguous ||
-					!strings.Contains(out.Err.Error(), "no complete answer within 7s") {
+					!strings.Contains(out.Err.Error(), "no complete response within 7s (see WithAttemptTimeout)") {
 					t.Errorf("%s: %+v after %s", name, out, took)
 				}
 			})
@@ -181,11 +185,9 @@ func TestAttemptTimeout(t *testing.T) {
 func TestCallersContext(t *testing.T) {
 	t.Parallel()
 	body := func(r *http.Request) (*http.Response, error) { return streaming(stuck(r, `{"contact":`)), nil }
-	lies := func(r *http.Request) (*http.Response, error) { // an error of its own once the request has ended
-		<-r.Context().Done()
-		return nil, errReset
-	}
-	for name, respond := range map[string]func(*http.Request) (*http.Response, error){"head": hang, "body": body, "another error": lies} {
+	for name, respond := range map[string]func(*http.Request) (*http.Response, error){
+		"head": hang, "body": body, "another error": hangs,
+	} {
 		for want, begin := range map[error]func(context.Context) (context.Context, context.CancelFunc){
 			context.DeadlineExceeded: func(ctx context.Context) (context.Context, context.CancelFunc) {
 				return context.WithTimeout(ctx, 3*time.Second)
@@ -201,11 +203,29 @@ func TestCallersContext(t *testing.T) {
 				ctx, cancel := begin(t.Context())
 				defer cancel()
 				out := newEngine(t, always(respond)).Do(ctx, call)
-				if took := time.Since(begun); out.Err != want || out.Sent != 1 || !out.Ambiguous || took != 3*time.Second || out.GaveUp != "" {
+				if took := time.Since(begun); !errors.Is(out.Err, want) || !strings.HasPrefix(out.Err.Error(), "waiting for the response: ") || out.Sent != 1 || !out.Ambiguous || took != 3*time.Second || out.GaveUp != "" {
 					t.Errorf("%s: %+v after %s", name, out, took)
 				}
 			})
 		}
+	}
+}
+
+// hangs is hang with an error of the transport's own.
+func hangs(r *http.Request) (*http.Response, error) {
+	<-r.Context().Done()
+	return nil, errReset
+}
+
+// TestContextEndsAfter: a context that ends when the attempt has failed is joined to its
+// error, and there is no other attempt.
+func TestContextEndsAfter(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	logger := slog.New(noter{slog.DiscardHandler, func(context.Context) { cancel() }})
+	out := newEngine(t, failing(errReset), withLogger(logger)).Do(ctx, call)
+	if !errors.Is(out.Err, errReset) || !errors.Is(out.Err, context.Canceled) || out.Err.Error() != "connection reset (context canceled)" || out.Sent != 1 {
+		t.Errorf("%+v", out)
 	}
 }
 
@@ -239,7 +259,7 @@ func TestResponseBeatsContext(t *testing.T) {
 // is known or not. One of just that size is not.
 func TestBound(t *testing.T) {
 	t.Parallel()
-	const text = "response too large: the answer (status 200) is over 1000 bytes; see WithMaxResponseBytes"
+	const text = "response too large: the response (status 200) is over 1000 bytes; see WithMaxResponseBytes"
 	for _, tt := range []struct {
 		bytes, engine, call int64
 		ok                  bool
@@ -299,7 +319,7 @@ func TestCutShort(t *testing.T) {
 			t.Errorf("%+v", out)
 		}
 		out := newEngine(t, always(cut)).Do(t.Context(), post)
-		if !errors.Is(out.Err, io.ErrUnexpectedEOF) || out.Err.Error() != "the answer (status 200) broke off after 11 bytes: unexpected EOF" ||
+		if !errors.Is(out.Err, io.ErrUnexpectedEOF) || out.Err.Error() != "the response (status 200) broke off after 11 bytes: unexpected EOF" ||
 			out.Sent != 1 || !out.Ambiguous {
 			t.Errorf("%+v", out)
 		}
@@ -330,14 +350,11 @@ func TestRequestEnds(t *testing.T) {
 		func(*http.Request) (*http.Response, error) { return reply(200, "{}"), nil },
 		func(*http.Request) (*http.Response, error) { return nil, errReset },
 	} {
-		var ctx context.Context
-		s := always(func(r *http.Request) (*http.Response, error) {
-			ctx = r.Context()
-			return respond(r)
-		})
+		s := always(respond)
 		c := call
 		c.Once = true
-		if newEngine(t, s).Do(t.Context(), c); ctx.Err() == nil {
+		newEngine(t, s).Do(t.Context(), c)
+		if !s.ended() {
 			t.Error("the request's context goes on")
 		}
 	}

@@ -10,7 +10,7 @@ import (
 // Body is the body of a response that is read while the caller works. The timeout of an
 // attempt bounds each read, and not the time between two.
 //
-// It bounds each element: the caller says where one begins and ends.
+// It bounds each element, which the caller marks with Begin and End.
 type Body struct {
 	*patience
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/growthgenius/growthgenius-go/internal/engine"
 	"github.com/growthgenius/growthgenius-go/internal/errs"
+	"github.com/growthgenius/growthgenius-go/internal/pace"
 	"github.com/growthgenius/growthgenius-go/internal/redact"
 )
 
@@ -37,14 +38,10 @@ func TestStream(t *testing.T) {
 	for name, pieces := range map[string]func(io.Reader) io.Reader{
 		"at once": func(r io.Reader) io.Reader { return r }, "with the end": iotest.DataErrReader, "by halves": iotest.HalfReader,
 	} {
-		var ctx context.Context
-		s := always(func(r *http.Request) (*http.Response, error) {
-			ctx = r.Context()
-			return streaming(pieces(strings.NewReader(text))), nil
-		})
+		s := always(func(*http.Request) (*http.Response, error) { return streaming(pieces(strings.NewReader(text))), nil })
 		var body *engine.Body
 		out := newEngine(t, s).Do(t.Context(), open(&body))
-		if out.Err != nil || out.Response.Status != 200 || string(out.Response.Body) != "0" || ctx.Err() != nil || s.open.Load() != 1 {
+		if out.Err != nil || out.Response.Status != 200 || string(out.Response.Body) != "0" || s.ended() || s.open.Load() != 1 {
 			t.Fatalf("%s: %+v", name, out)
 		}
 		rest, err := io.ReadAll(body)
@@ -57,7 +54,8 @@ func TestStream(t *testing.T) {
 		if n, err := body.Read(make([]byte, 1)); n != 0 || err != io.EOF {
 			t.Errorf("%s: after the end: %d, %v", name, n, err)
 		}
-		if body.Close(); ctx.Err() == nil || s.open.Load() != 0 {
+		body.Close()
+		if !s.ended() || s.open.Load() != 0 {
 			t.Errorf("%s: the request goes on after Close", name)
 		}
 	}
@@ -86,7 +84,9 @@ func TestStreamRetries(t *testing.T) {
 		"stuck":   func(r *http.Request) (*http.Response, error) { return streaming(stuck(r, "")), nil },
 	} {
 		synctest.Test(t, func(t *testing.T) {
+			var requests []context.Context
 			s := &script{respond: func(n int, r *http.Request) (*http.Response, error) {
+				requests = append(requests, r.Context())
 				if n < 3 {
 					return bad(r)
 				}
@@ -98,6 +98,11 @@ func TestStreamRetries(t *testing.T) {
 			}
 			if rest, err := io.ReadAll(body); string(rest) != "k" || err != nil {
 				t.Errorf("%s: %q, %v", name, rest, err)
+			}
+			for i, ctx := range requests {
+				if ended := ctx.Err() != nil; ended != (i < 2) {
+					t.Errorf("%s: request %d has ended: %t", name, i+1, ended)
+				}
 			}
 			body.Close()
 		})
@@ -120,24 +125,16 @@ func TestStreamTimeouts(t *testing.T) {
 		"a piece too slow": {0, 8 * time.Second, 0, 4, 0, 28 * time.Second, true},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			wait := func(r *http.Request, d time.Duration) error {
-				select {
-				case <-r.Context().Done():
-					return r.Context().Err()
-				case <-time.After(d):
-					return nil
-				}
-			}
 			s := always(func(r *http.Request) (*http.Response, error) {
-				if err := wait(r, tt.head); err != nil {
+				if err := pace.Sleep(r.Context(), tt.head); err != nil {
 					return nil, err
 				}
 				left := "12345"
-				return streaming(readFunc(func(p []byte) (int, error) {
+				return streaming(readFunc(func(p []byte) (int, error) { //nolint:contextcheck // it is the request's
 					if left == "" {
 						return 0, io.EOF
 					}
-					if err := wait(r, tt.piece); err != nil {
+					if err := pace.Sleep(r.Context(), tt.piece); err != nil {
 						return 0, err
 					}
 					n := copy(p, left[:1])
@@ -195,7 +192,7 @@ func TestStreamStalls(t *testing.T) {
 			}
 			if tt.is == nil {
 				checkTimeout(t, err)
-			} else if err != tt.is {
+			} else if !errors.Is(err, tt.is) || !strings.HasPrefix(err.Error(), "waiting for the response: ") {
 				t.Errorf("%s: %v", name, err)
 			}
 			if _, again := body.Read(make([]byte, 1)); again != err || body.Err() != err {
@@ -218,9 +215,51 @@ func TestStreamCanceledBetween(t *testing.T) {
 	newEngine(t, s).Do(ctx, open(&body))
 	defer body.Close()
 	cancel()
-	if n, err := body.Read(make([]byte, 1)); n != 0 || err != context.Canceled || body.Err() != context.Canceled || reads != 1 {
+	if n, err := body.Read(make([]byte, 1)); n != 0 || !errors.Is(err, context.Canceled) || body.Err() != err || reads != 1 {
 		t.Errorf("%d bytes, %v, %d reads", n, err, reads)
 	}
+}
+
+// TestStreamBreaksOff: an error of the body stays its error, whatever would follow.
+func TestStreamBreaksOff(t *testing.T) {
+	t.Parallel()
+	reads := 0
+	s := always(func(*http.Request) (*http.Response, error) {
+		return streaming(readFunc(func(p []byte) (int, error) {
+			reads++
+			if reads == 2 {
+				return copy(p, "y"), errReset
+			}
+			return copy(p, "x"), nil
+		})), nil
+	})
+	var body *engine.Body
+	newEngine(t, s).Do(t.Context(), open(&body))
+	defer body.Close()
+	if n, err := body.Read(make([]byte, 1)); n != 1 || err != errReset {
+		t.Errorf("%d bytes, %v", n, err)
+	}
+	if n, err := body.Read(make([]byte, 1)); n != 0 || err != errReset || body.Err() != errReset || reads != 2 {
+		t.Errorf("then %d bytes, %v, %d reads", n, err, reads)
+	}
+}
+
+// TestStreamBegins: the time before the first read is the caller's, and not bounded.
+func TestStreamBegins(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := always(func(*http.Request) (*http.Response, error) { return streaming(strings.NewReader("ok")), nil })
+		c := call
+		c.Stream = func(b *engine.Body) error {
+			defer b.Close()
+			time.Sleep(time.Hour)
+			_, err := io.ReadAll(b)
+			return err
+		}
+		if out := newEngine(t, s).Do(t.Context(), c); out.Err != nil || out.Sent != 1 {
+			t.Errorf("%+v", out)
+		}
+	})
 }
 
 // TestElements: each element is bounded, and not their sum: by the reads while it arrives,
@@ -253,11 +292,11 @@ func TestElements(t *testing.T) {
 	body.Close()
 
 	begin() // an element that goes on
-	if err := read(limit); err != nil || body.Err() != nil {
-		t.Errorf("%d bytes: %v, %v", limit+1, err, body.Err())
+	if err := read(limit - 1); err != nil || body.Err() != nil {
+		t.Errorf("%d bytes: %v, %v", limit, err, body.Err())
 	}
 	if err := read(1); err != errs.ErrResponseTooLarge || body.Err() != errs.ErrResponseTooLarge {
-		t.Errorf("%d bytes: %v, %v", limit+2, err, body.Err())
+		t.Errorf("%d bytes: %v, %v", limit+1, err, body.Err())
 	}
 	body.Close()
 
@@ -281,16 +320,12 @@ func TestElements(t *testing.T) {
 // TestStreamThatPanics: the request ends with the goroutine or panic of its reader.
 func TestStreamThatPanics(t *testing.T) {
 	t.Parallel()
-	var ctx context.Context
 	c := call
 	c.Stream = func(*engine.Body) error { panic("mine") }
-	s := &script{respond: func(_ int, r *http.Request) (*http.Response, error) {
-		ctx = r.Context()
-		return &http.Response{StatusCode: 200}, nil
-	}}
+	s := always(func(*http.Request) (*http.Response, error) { return &http.Response{StatusCode: 200}, nil })
 	defer func() {
-		if recover() == nil || ctx.Err() == nil {
-			t.Errorf("the request goes on: %v", ctx.Err())
+		if recover() == nil || !s.ended() {
+			t.Error("the request goes on")
 		}
 	}()
 	newEngine(t, s).Do(t.Context(), c)

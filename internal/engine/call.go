@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -20,6 +21,7 @@ type call struct {
 	ctx     callContext // by value, so that it needs no memory of its own
 	request retryablehttp.Request
 
+	began     time.Time
 	attempts  int // made by this Do
 	last      attempt
 	verdict   verdict
@@ -79,7 +81,7 @@ func (c *call) newRequest() {
 // attempt's error, but the attempt has noted all that is needed.
 func (c *call) checkRetry(ctx context.Context, err error) bool {
 	if c.attempts == 0 { // net/http refused the request itself, and would do so again
-		c.last = attempt{err: c.cfg.Redact.Err(unwrapURLError(err)), unsent: true}
+		c.last = attempt{err: c.cfg.Redact.Err(unwrapURLError(err))}
 		return false
 	}
 	if c.last.ambiguous() {
@@ -143,7 +145,7 @@ func (c *call) outcome(err error) Outcome {
 	o := Outcome{GaveUp: c.verdict.why, Sent: c.Sent + c.attempts, Ambiguous: c.ambiguous}
 	switch {
 	case c.verdict.again: // the context or the limiter ended the wait
-		err = fmt.Errorf("%w while waiting to try again after: %s", c.cfg.Redact.Err(err), c.last)
+		err = fmt.Errorf("waiting to try again after %s: %w", c.last, c.cfg.Redact.Err(err))
 		o.Err = errs.WithContext(err, c.ctx.Err())
 	case c.last.err != nil:
 		o.Err = errs.WithContext(c.last.err, c.ctx.Err())
@@ -156,7 +158,28 @@ func (c *call) outcome(err error) Outcome {
 			o.Ended = c.ctx.Err()
 		}
 	}
+	c.logGivingUp(o)
 	return o
+}
+
+// logGivingUp logs that a call has failed in a way that is worth a retry, and that there is
+// none any more.
+func (c *call) logGivingUp(o Outcome) {
+	switch {
+	case c.cfg.Logger == nil, c.attempts == 0, errors.Is(c.ctx.Err(), context.Canceled):
+		return
+	case c.last.err == nil && !c.Class.replayable(c.last): // a final response
+		return
+	case c.Class == Unsent && c.ambiguous: // the caller finds out what became of it
+		return
+	case c.Split && (c.last.isSlow() || errors.Is(c.last.err, errs.ErrResponseTooLarge)): // the caller asks for less
+		return
+	}
+	attrs := append(c.attrs(), slog.Duration("duration", time.Since(c.began)))
+	if o.GaveUp != "" {
+		attrs = append(attrs, slog.String("reason", o.GaveUp))
+	}
+	c.cfg.Logger.LogAttrs(&c.ctx, slog.LevelWarn, "growthgenius: giving up", attrs...)
 }
 
 // log logs the last attempt, which began then.
@@ -175,8 +198,12 @@ func (c *call) attrs() []slog.Attr {
 		slog.String("route", c.Route),
 		slog.Int("attempt", c.Sent+c.attempts),
 	}
-	if c.last.res != nil {
-		return append(attrs, slog.Int("status", c.last.res.Status))
+	if c.last.res == nil {
+		return append(attrs, slog.String("error", c.last.err.Error()))
 	}
-	return append(attrs, slog.String("error", c.last.err.Error()))
+	attrs = append(attrs, slog.Int("status", c.last.res.Status))
+	if id := c.cfg.Redact.Text(c.last.res.RequestID()); id != "" {
+		attrs = append(attrs, slog.String("request_id", id))
+	}
+	return attrs
 }

@@ -62,13 +62,15 @@ type noter struct {
 	note func(context.Context)
 }
 
+func (noter) Enabled(context.Context, slog.Level) bool { return true }
+
 func (n noter) Handle(ctx context.Context, _ slog.Record) error {
 	n.note(ctx)
 	return nil
 }
 
-// TestRoute: a transport, a limiter and a logger are given contexts that know the route,
-// and what the caller's context knows. Other contexts know none.
+// TestRoute: the contexts that a transport, a limiter and a logger get have the route, and
+// the values of the caller's context. Other contexts have no route.
 func TestRoute(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -86,7 +88,7 @@ func TestRoute(t *testing.T) {
 			note("transport")(r.Context())
 			return reply([]int{503, 200}[n-1], "{}"), nil
 		}}
-		logger := slog.New(noter{slog.NewTextHandler(new(bytes.Buffer), &slog.HandlerOptions{Level: slog.LevelDebug}), note("logger")})
+		logger := slog.New(noter{slog.DiscardHandler, note("logger")})
 		limiter := waiter(func(ctx context.Context) error { note("limiter")(ctx); return nil })
 		ctx := context.WithValue(t.Context(), key{}, "mine")
 		newEngine(t, s, withLogger(logger), withLimiter(limiter)).Do(ctx, call)
@@ -99,8 +101,29 @@ func TestRoute(t *testing.T) {
 	})
 }
 
-// TestContextIsPrinted: whoever prints the contexts that a call hands out sees neither the
-// key nor the query, nor a header or a body.
+// TestLogOfATimeout: the context of a record has not ended with the attempt.
+func TestLogOfATimeout(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		records := 0
+		logger := slog.New(noter{
+			slog.DiscardHandler,
+			func(ctx context.Context) {
+				records++
+				if ctx.Err() != nil {
+					t.Errorf("record %d: %v", records, ctx.Err())
+				}
+			},
+		})
+		newEngine(t, always(hang), withLogger(logger)).Do(t.Context(), call)
+		if records < 4 {
+			t.Errorf("%d records", records)
+		}
+	})
+}
+
+// TestContextIsPrinted: the contexts of a call can be printed: neither the key nor the
+// query, nor a header or a body is in there.
 func TestContextIsPrinted(t *testing.T) {
 	t.Parallel()
 	var printed strings.Builder

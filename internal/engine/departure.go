@@ -38,7 +38,7 @@ func watchDeparture(ctx context.Context, stop context.CancelFunc) (context.Conte
 	return httptrace.WithClientTrace(ctx, &d.trace), d
 }
 
-// gotConn is called when the request is given a connection.
+// gotConn is called when the request gets a connection.
 func (d *departure) gotConn(info httptrace.GotConnInfo) {
 	d.got.Store(true)
 	// Over HTTP/1, net/http sends a request again only if none of it was flushed.

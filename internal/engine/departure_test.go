@@ -1,7 +1,9 @@
 package engine_test
 
 import (
+	"context"
 	"crypto/tls"
+	"errors"
 	"io"
 	"log"
 	"net"
@@ -79,6 +81,24 @@ func TestDeparture(t *testing.T) {
 		if (out.Sent == 4) != tt.unsent || out.Ambiguous == tt.unsent || out.Err == nil || out.Err.Error() != text {
 			t.Errorf("%s: %+v", name, out)
 		}
+	}
+}
+
+// TestStoppedAndCanceled: if the caller's context has ended as well, that is the error.
+func TestStoppedAndCanceled(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	s := always(func(r *http.Request) (*http.Response, error) {
+		e := traced(r)
+		e.got(conn{protocol: "h2"})
+		e.WroteHeaders()
+		e.got(conn{protocol: "h2"})
+		cancel()
+		return nil, r.Context().Err()
+	})
+	out := newEngine(t, s).Do(ctx, post)
+	if !errors.Is(out.Err, context.Canceled) || strings.Contains(out.Err.Error(), "reset") || !out.Ambiguous {
+		t.Errorf("%+v", out)
 	}
 }
 

@@ -26,6 +26,7 @@ type Config struct {
 	Authorization func() string  // returns the header; nothing can print the key this way
 	UserAgent     string
 	Timeout       time.Duration // of an attempt; if its body is streamed, of its head and each read
+	TimeoutSetBy  string        // the option that set Timeout, for error messages
 	MaxBytes      int64         // of a response; if it is streamed, of each element
 	Retry         Policy
 	Gate          *pace.Gate
@@ -40,7 +41,7 @@ type Config struct {
 // Call is what is particular to one call.
 type Call struct {
 	Method   string
-	Route    string      // the path without its ids, for logs and for [Route]
+	Route    string      // the template of the path, for logs and for [Route]
 	URL      *url.URL    // not modified
 	Header   http.Header // in addition to what the engine sets; not modified
 	Body     []byte      // JSON; nil for none
@@ -66,8 +67,8 @@ type Outcome struct {
 	// Ended is the error of the caller's context if that has ended and the status of
 	// Response is one that is retried. It is nil if Response is.
 	Ended error
-	// GaveUp says why there was no other attempt, if the Response or Err does not. It is
-	// to be added to the error.
+	// GaveUp is why there was no other attempt, if that does not follow from the Response
+	// or Err: "not tried again: ...". The caller adds it to its error.
 	GaveUp string
 	// Sent is how many requests of the call were sent, those of Call.Sent included.
 	Sent int
@@ -107,19 +108,19 @@ func (attempts) RoundTrip(req *http.Request) (*http.Response, error) {
 	return callOf(req.Context()).attempt(req)
 }
 
-// Do waits until the call's request may be sent, sends it, and retries it if that does no
-// harm. It returns when there is a response with its whole body, or none will come.
+// Do sends the request of a call when the gate lets it, and retries it if that does no
+// harm. It returns when a response has arrived with its whole body, or none will.
 func (e *Engine) Do(ctx context.Context, spec Call) Outcome {
-	c := &call{Call: spec, cfg: &e.cfg}
+	c := &call{Call: spec, cfg: &e.cfg, began: time.Now()}
 	c.Class = c.Class.Of(c.Method)
 	c.ctx = callContext{ctx, c}
-	c.newRequest()
-	if err := e.cfg.Gate.Wait(&c.ctx); err != nil {
+	c.newRequest()                                  //nolint:contextcheck // c.ctx is ctx with the call in it
+	if err := e.cfg.Gate.Wait(&c.ctx); err != nil { //nolint:contextcheck // the same
 		return c.unsent(err)
 	}
 	res, err := e.loop.Do(&c.request)
 	if res != nil {
 		_ = res.Body.Close() // the attempt has read it
 	}
-	return c.outcome(err)
+	return c.outcome(err) //nolint:contextcheck // the same
 }

@@ -98,9 +98,9 @@ func TestLimiterThatRefuses(t *testing.T) {
 		text     string
 		deadline bool
 	}{
-		"broken": {waiter(func(context.Context) error { return broken }), broken, "redis: connection refused", false},
+		"broken": {waiter(func(context.Context) error { return broken }), broken, "waiting for the rate limiter: redis: connection refused", false},
 		"past the deadline": {
-			empty, context.DeadlineExceeded, "rate: Wait(n=1) would exceed context deadline (context deadline exceeded)", true,
+			empty, context.DeadlineExceeded, "waiting for the rate limiter: rate: Wait(n=1) would exceed context deadline (context deadline exceeded)", true,
 		},
 	} {
 		s := statuses(200)
@@ -126,7 +126,7 @@ func TestCanceledBefore(t *testing.T) {
 }
 
 // TestWaitCutShort: a context that ends, or a limiter that fails, while the call waits to be
-// retried. The error says after what.
+// retried. The error includes the attempt before.
 func TestWaitCutShort(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("redis: no " + secretKey)
@@ -137,13 +137,13 @@ func TestWaitCutShort(t *testing.T) {
 		ends bool // the context does, while the call waits
 	}{
 		"canceled after a status": {
-			statuses(503), "context canceled while waiting to try again after: 503 Service Unavailable", context.Canceled, true,
+			statuses(503), "waiting to try again after 503 Service Unavailable: context canceled", context.Canceled, true,
 		},
 		"canceled after an error": {
-			failing(errReset), "context canceled while waiting to try again after: connection reset", context.Canceled, true,
+			failing(errReset), "waiting to try again after connection reset: context canceled", context.Canceled, true,
 		},
 		"the limiter": {
-			statuses(429), "redis: no [redacted] while waiting to try again after: 429 Too Many Requests", nil, false,
+			statuses(429), "waiting to try again after 429 Too Many Requests: waiting for the rate limiter: redis: no [redacted]", nil, false,
 		},
 	} {
 		synctest.Test(t, func(t *testing.T) {
@@ -151,7 +151,8 @@ func TestWaitCutShort(t *testing.T) {
 			defer cancel()
 			turns := 0
 			limiter := waiter(func(context.Context) error {
-				if turns++; turns > 1 && !tt.ends {
+				turns++
+				if turns > 1 && !tt.ends {
 					return broken
 				}
 				return nil

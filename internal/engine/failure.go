@@ -14,9 +14,14 @@ import (
 
 // timeoutError means that an attempt took longer than its timeout. That is not the caller's
 // deadline, so it does not match context.DeadlineExceeded.
-type timeoutError struct{ after time.Duration }
+type timeoutError struct {
+	after time.Duration
+	setBy string // the option
+}
 
-func (e timeoutError) Error() string { return fmt.Sprintf("no complete answer within %s", e.after) }
+func (e timeoutError) Error() string {
+	return fmt.Sprintf("no complete response within %s (see %s)", e.after, e.setBy)
+}
 func (timeoutError) Timeout() bool   { return true }
 func (timeoutError) Temporary() bool { return true }
 
@@ -45,12 +50,16 @@ func isPermanent(err error) bool {
 // It removes the query and the key from all others.
 func (c *call) explain(wait *patience, err error) error {
 	if ctxErr := c.ctx.Err(); ctxErr != nil {
-		return ctxErr
+		return fmt.Errorf("waiting for the response: %w", ctxErr)
 	}
 	if wait.over() || errs.IsContext(err) {
-		return timeoutError{c.cfg.Timeout}
+		return timeoutError{c.cfg.Timeout, c.cfg.TimeoutSetBy}
 	}
-	return c.cfg.Redact.Err(withoutQuery(unwrapURLError(err), c.URL.RawQuery))
+	err = c.cfg.Redact.Err(withoutQuery(unwrapURLError(err), c.URL.RawQuery))
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+		return fmt.Errorf("%w (does the base URL have a port that serves plain http?)", err)
+	}
+	return err
 }
 
 // unwrapURLError drops the URL that net/http puts into its errors, with the query.

@@ -52,12 +52,17 @@ type script struct {
 	respond func(n int, r *http.Request) (*http.Response, error)
 	n       atomic.Int64
 	open    atomic.Int64 // bodies that were not closed yet
+	last    atomic.Pointer[http.Request]
 }
+
+// ended reports whether the context of the last request has ended.
+func (s *script) ended() bool { return s.last.Load().Context().Err() != nil }
 
 func (s *script) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Body != nil {
 		defer r.Body.Close()
 	}
+	s.last.Store(r)
 	res, err := s.respond(int(s.n.Add(1)), r)
 	if res != nil && res.Body != nil {
 		s.open.Add(1)
@@ -123,13 +128,13 @@ func newEngine(t testing.TB, s *script, options ...func(*engine.Config)) *engine
 		Transport:     s,
 		Authorization: func() string { return secretKey },
 		UserAgent:     "growthgenius-go/test",
-		Timeout:       30 * time.Second,
-		MaxBytes:      1 << 20,
-		Retry:         policy,
-		Gate:          pace.NewGate(waiter(unlimited), policy.MaxRetryAfter),
-		Budget:        pace.NewBudget(),
-		Redact:        redact.New(secretKey),
-		Date:          func(time.Time, time.Time, string) {},
+		Timeout:       30 * time.Second, TimeoutSetBy: "WithAttemptTimeout",
+		MaxBytes: 1 << 20,
+		Retry:    policy,
+		Gate:     pace.NewGate(waiter(unlimited), policy.MaxRetryAfter),
+		Budget:   pace.NewBudget(),
+		Redact:   redact.New(secretKey),
+		Date:     func(time.Time, time.Time, string) {},
 	}
 	for _, option := range options {
 		option(&cfg)

@@ -14,7 +14,7 @@ type patience struct {
 	most   time.Duration
 }
 
-// newPatience returns the context of an attempt that may take so long.
+// newPatience returns the context of an attempt, and its timeout.
 func newPatience(parent context.Context, most time.Duration) (context.Context, *patience) {
 	ctx, cancel := context.WithCancel(parent)
 	return ctx, &patience{cancel, ctx.Done(), time.AfterFunc(most, cancel), most}

@@ -60,7 +60,7 @@ func (r *Response) Release() {
 func (r *Response) read(res *http.Response, limit int64) error {
 	defer func() { _ = res.Body.Close() }()
 	tooLarge := func() error {
-		return fmt.Errorf("%w: the answer (status %d) is over %d bytes; see WithMaxResponseBytes",
+		return fmt.Errorf("%w: the response (status %d) is over %d bytes; see WithMaxResponseBytes",
 			errs.ErrResponseTooLarge, res.StatusCode, limit)
 	}
 	// The length in the response to a HEAD is not that of a body.
@@ -78,7 +78,7 @@ func (r *Response) read(res *http.Response, limit int64) error {
 		return tooLarge()
 	}
 	if err != nil {
-		return fmt.Errorf("the answer (status %d) broke off after %d bytes: %w", res.StatusCode, n, err)
+		return fmt.Errorf("the response (status %d) broke off after %d bytes: %w", res.StatusCode, n, err)
 	}
 	r.Body, r.buffer = buf.Bytes(), buf
 	return nil

@@ -59,7 +59,8 @@ func TestRelease(t *testing.T) {
 				if string(out.Response.Body) != text {
 					t.Errorf("%d bytes are not those that were sent", len(out.Response.Body))
 				}
-				if out.Response.Release(); out.Response.Body != nil {
+				out.Response.Release()
+				if out.Response.Body != nil {
 					t.Error("a released response has a body")
 				}
 				out.Response.Release() // once is enough

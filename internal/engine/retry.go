@@ -28,12 +28,12 @@ func (p Policy) backoff(n int) time.Duration {
 	return rand.N(max(bound, bound+1)) //nolint:gosec // jitter needs no secrecy
 }
 
-// Class says which requests may be sent again without harm.
+// Class is a class of requests: what may be sent again without harm.
 type Class int
 
 const (
-	// ByMethod is what the method says: GET, HEAD, OPTIONS, PUT, PATCH and DELETE are
-	// Safe, all others Unsent.
+	// ByMethod depends on the method: GET, HEAD, OPTIONS, PUT, PATCH and DELETE are Safe,
+	// all others Unsent.
 	ByMethod Class = iota
 	// Safe requests may be repeated: reads, updates and deletes.
 	Safe
@@ -59,7 +59,7 @@ func (c Class) Of(method string) Class {
 func (c Class) replayable(a attempt) bool {
 	if a.res != nil {
 		if a.res.Status == http.StatusTooManyRequests {
-			return true // it is taken to mean "not processed"
+			return true // assumed to mean "not processed"
 		}
 		return c == Safe && (a.res.Status == http.StatusRequestTimeout || a.res.Status >= 500)
 	}
@@ -100,12 +100,12 @@ func IsSlow(err error, status int) bool {
 type verdict struct {
 	again bool
 	wait  time.Duration // before it
-	why   string        // why not again, if the attempt does not say so
+	why   string        // why not again, if that does not follow from the attempt
 }
 
-// RetryAfter returns the wait that the response asks for in its Retry-After header, and
-// whether it does. The header has seconds or a date. A date is compared with the Date
-// header of the response, so that the clocks need not agree. One that has passed is 0.
+// RetryAfter returns the wait that the Retry-After header asks for, and whether there is a
+// valid one. It has seconds or a date. A date is compared with the Date header of the
+// response, so that the clocks need not agree, or with now. One that has passed is 0.
 func (r *Response) RetryAfter(now time.Time) (time.Duration, bool) {
 	text := r.Header.Get("Retry-After")
 	if text == "" {

@@ -65,7 +65,7 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-// FuzzRetryAfter: a wait is never negative, and is what the header says.
+// FuzzRetryAfter: a wait is never negative, and is that of the header.
 func FuzzRetryAfter(f *testing.F) {
 	now := time.Date(2021, 1, 19, 17, 0, 0, 0, time.UTC)
 	for _, text := range []string{

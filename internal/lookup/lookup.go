@@ -17,7 +17,7 @@ import (
 const cacheTimeout = 2 * time.Second
 
 var (
-	errEnded    = errors.New("the lookup ended without an answer")
+	errEnded    = errors.New("the lookup ended without a response")
 	errUnusable = errors.New("a value in it cannot be used")
 )
 

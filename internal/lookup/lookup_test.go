@@ -362,7 +362,7 @@ func TestCallThatEndsItsGoroutine(t *testing.T) {
 					runtime.Goexit()
 					return nil
 				}))
-				if err == nil || err.Error() != "the lookup ended without an answer" {
+				if err == nil || err.Error() != "the lookup ended without a response" {
 					t.Error(err)
 				}
 			})

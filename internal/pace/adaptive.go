@@ -21,8 +21,8 @@ import (
 // below it and creeps up again. After a while it grows quickly, to find out whether the
 // limit has been raised; how long that while is depends on what finding out costs.
 //
-// A 429 that asks for no wait is only taken as a statement about the rate if many of the
-// last responses were 429s.
+// A 429 that asks for no wait only counts if many of the last responses were 429s: else it
+// need not be about the rate.
 type Adaptive struct {
 	// turn is held by the request whose turn is next, so that all behind it follow a
 	// change of pace.
@@ -63,8 +63,8 @@ type count struct {
 const (
 	adaptTick = 200 * time.Millisecond
 
-	// The least that is guessed at the first 429: a short burst before it says nothing
-	// about the rate.
+	// The least that is guessed at the first 429: a short burst before it is no measure of
+	// the rate.
 	firstGuess   = 44
 	searchCreep  = 0.04 // a second, while nothing is known
 	searchCalm   = 6 * time.Second
@@ -158,7 +158,7 @@ func (l *Adaptive) took(now time.Time) {
 	if elapsed < tick {
 		return
 	}
-	// A tick only says something about the server if the pace held requests back.
+	// A tick is only a measure of the server if the pace held requests back.
 	if l.tickTaken >= 0.8*l.rate()*elapsed.Seconds() {
 		l.taken += l.tickTaken
 		l.busy += elapsed
@@ -227,7 +227,7 @@ func (l *Adaptive) relearn(now time.Time, pause time.Duration) {
 
 // estimate returns the rate of a server that accepted the requests counted so far, starting
 // with a full bucket. It is cautious: in a short time one request more or less makes a big
-// difference, and a very short time only says that the pace was too high.
+// difference, and a very short time only shows that the pace was too high.
 //
 // In any period a server accepts at most its burst plus its rate. So if it accepted more in
 // the last few ticks than on average, those determine the rate.

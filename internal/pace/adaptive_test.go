@@ -208,11 +208,18 @@ func TestAdaptiveContext(t *testing.T) {
 			t.Errorf("before the first 429: %v", err)
 		}
 		pace.NewGate(l, time.Minute).Answered(time.Now(), true, false, time.Second)
-		spend(t, l, 2) // the bucket is empty
+		spend(t, l, 1) // the bucket is empty
+		var all, canceled sync.WaitGroup
+		begun := time.Now()
+		all.Go(func() { // holds the turn
+			if err := l.Wait(t.Context()); err != nil || time.Since(begun) < time.Second/45 {
+				t.Errorf("the first one waited %s: %v", time.Since(begun), err)
+			}
+		})
+		synctest.Wait()
 		ctx, cancel := context.WithCancel(t.Context())
-		var all sync.WaitGroup
 		for range 10 {
-			all.Go(func() {
+			canceled.Go(func() {
 				if err := l.Wait(ctx); !errors.Is(err, context.Canceled) {
 					t.Errorf("canceled: %v", err)
 				}
@@ -220,6 +227,10 @@ func TestAdaptiveContext(t *testing.T) {
 		}
 		synctest.Wait()
 		cancel()
+		canceled.Wait()
+		if took := time.Since(begun); took != 0 {
+			t.Errorf("the canceled ones waited %s", took)
+		}
 		all.Wait()
 		if took := spend(t, l, 1); took > time.Second/44+time.Millisecond {
 			t.Errorf("the next one waited %s", took)

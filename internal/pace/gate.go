@@ -7,6 +7,7 @@ package pace
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 )
@@ -43,15 +44,15 @@ func (g *Gate) Wait(ctx context.Context) error {
 	for {
 		if d := g.left(); d > 0 {
 			if err := sleep(ctx, d); err != nil {
-				return waitError(ctx, err)
+				return fmt.Errorf("waiting as long as the API asked to: %w", waitError(ctx, err))
 			}
 			continue
 		}
 		if err := g.limiter.Wait(ctx); err != nil {
-			return waitError(ctx, err)
+			return fmt.Errorf("waiting for the rate limiter: %w", waitError(ctx, err))
 		}
 		if err := ctx.Err(); err != nil { // the limiter may not have checked
-			return err
+			return fmt.Errorf("waiting for the rate limiter: %w", err)
 		}
 		if g.left() <= 0 { // else a pause has begun meanwhile: wait for another turn after it
 			return nil

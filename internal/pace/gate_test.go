@@ -92,7 +92,8 @@ func TestGatePauseMeanwhile(t *testing.T) {
 		turns := 0
 		var g *pace.Gate
 		g = pace.NewGate(waiter(func(context.Context) error {
-			if turns++; turns == 1 {
+			turns++
+			if turns == 1 {
 				g.Answered(time.Now(), false, true, 3*time.Second)
 			}
 			return nil

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/growthgenius/growthgenius-go/internal/errs"
 	"github.com/growthgenius/growthgenius-go/internal/pace"
 )
 
@@ -64,13 +65,13 @@ func TestWaitErrors(t *testing.T) {
 		"nothing allowed":     {rate.NewLimiter(0, 0).Wait, false, nil, "rate: Wait(n=1) exceeds limiter's burst 0"},
 	} {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
-		defer cancel()
 		if tt.canceled {
 			cancel()
 		}
 		err := pace.NewGate(tt.wait, time.Minute).Wait(ctx)
-		if err == nil || err.Error() != tt.text {
-			t.Errorf("%s: %v, want %q", name, err, tt.text)
+		cancel()
+		if want := "waiting for the rate limiter: " + tt.text; err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %q", name, err, want)
 		}
 		for _, ctxErr := range []error{context.DeadlineExceeded, context.Canceled} {
 			if errors.Is(err, ctxErr) != (tt.want == ctxErr) {
@@ -80,7 +81,7 @@ func TestWaitErrors(t *testing.T) {
 	}
 	// The words alone, without a deadline, are not about one.
 	words := errors.New("would exceed context deadline")
-	if err := pace.NewGate(waiter(func(context.Context) error { return words }), 0).Wait(t.Context()); err != words {
+	if err := pace.NewGate(waiter(func(context.Context) error { return words }), 0).Wait(t.Context()); !errors.Is(err, words) || errs.IsContext(err) {
 		t.Errorf("without a deadline: %v", err)
 	}
 }

@@ -17,6 +17,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"time"
 
 	"github.com/growthgenius/growthgenius-go/internal/match"
 	"github.com/growthgenius/growthgenius-go/internal/wire"
@@ -26,7 +28,7 @@ var (
 	// ErrAbsent means that a create did not happen.
 	ErrAbsent = errors.New("a complete list does not have it, so the create did not happen")
 	// ErrUnderWay means that the call that creates has not returned yet.
-	ErrUnderWay = errors.New("the call that creates it is still under way")
+	ErrUnderWay = errors.New("the call that creates it has not returned yet")
 )
 
 // Unknown is the error of a create whose outcome could not be determined.
@@ -90,18 +92,22 @@ func (t *Tracker) Create(ctx context.Context, c Creation) (match.Row, error) {
 			return nil, err
 		}
 		t.sent(p)
+		since := time.Now()
 		var v verdict
 		if ctx.Err() == nil && !t.policy.Disabled && !answer.Settled {
+			t.log(ctx, slog.LevelWarn, "no usable response to a create, looking for its record", methodPost, c.List,
+				slog.String("error", t.text(err)))
 			v = t.look(ctx, p, t.policy.ReplayAfter > 0)
 		}
 		switch {
 		case v.finding == found:
+			t.logFound(ctx, p, since)
 			return v.row, nil
 		case unclear && v.finding == absent && t.policy.ReplayAfter > 0 && ctx.Err() == nil && c.MayRepeat(sent):
-			t.warn(ctx, methodPost, c.List, "creating again what a complete list does not have")
+			t.log(ctx, slog.LevelWarn, "a complete list does not have the record, creating it again", methodPost, c.List)
 			t.sending(p)
 		default:
-			return nil, t.unknown(ctx, p, v.seen, err)
+			return nil, t.unknown(ctx, p, since, v.seen, err)
 		}
 	}
 }
@@ -143,25 +149,36 @@ func (t *Tracker) Resolve(ctx context.Context, token Token, l List) (match.Row, 
 	p, err := t.adopt(token, l)
 	if err != nil {
 		if errors.Is(err, ErrUnderWay) {
-			t.warn(ctx, methodPost, l, outcomeUnknown)
+			t.log(ctx, slog.LevelWarn, outcomeUnknown, methodPost, l, slog.String("reason", err.Error()))
 		}
 		return nil, err
 	}
+	since := time.Now()
 	switch v := t.look(ctx, p, true); v.finding {
 	case found:
+		t.logFound(ctx, p, since)
 		return v.row, nil
 	case absent:
+		t.log(ctx, slog.LevelInfo, "the create did not happen", methodPost, l, duration(since))
 		t.drop(p)
 		return nil, ErrAbsent
 	default:
-		return nil, t.unknown(ctx, p, v.seen, v.last)
+		return nil, t.unknown(ctx, p, since, v.seen, v.last)
 	}
 }
 
 const outcomeUnknown = "outcome unknown"
 
 // unknown parks a create about which nothing could be found out.
-func (t *Tracker) unknown(ctx context.Context, p *pending, seen []wire.ID, last error) error {
-	t.warn(ctx, methodPost, t.listOf(p), outcomeUnknown)
+func (t *Tracker) unknown(ctx context.Context, p *pending, since time.Time, seen []wire.ID, last error) error {
+	t.log(ctx, slog.LevelWarn, outcomeUnknown, methodPost, t.listOf(p),
+		slog.String("reason", t.text(last)), duration(since))
 	return &Unknown{Token: t.park(p, seen), Last: last}
 }
+
+// logFound logs that the record of a create was found.
+func (t *Tracker) logFound(ctx context.Context, p *pending, since time.Time) {
+	t.log(ctx, slog.LevelInfo, "found the record of a create", methodPost, t.listOf(p), duration(since))
+}
+
+func duration(since time.Time) slog.Attr { return slog.Duration("duration", time.Since(since)) }

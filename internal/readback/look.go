@@ -55,7 +55,7 @@ func (t *Tracker) look(ctx context.Context, p *pending, absence bool) (v verdict
 		case isFinal(s.err):
 			return v.unknown(v.last)
 		case s.err == nil && !s.trusted && !marked:
-			return v.unknown(errors.New("the list has no Date header, so nothing in it can be placed in time"))
+			return v.unknown(errors.New("the list has no Date header, so it cannot be compared with the time of the create"))
 		case !final:
 			continue
 		case v.finding == absent:
@@ -105,9 +105,9 @@ func reason(s *sighting) error {
 	case s.err != nil:
 		return cause(s.err)
 	case len(s.exact)+len(s.near) > 0:
-		return errors.New("the list has records that may be the one, or may be of others")
+		return errors.New("the list has records that may be this one, or those of other creates")
 	case !s.complete:
-		return errors.New("the list may have been cut short, or lag")
+		return errors.New("the list may be incomplete, or late")
 	default:
 		return errors.New("the list does not have it yet")
 	}

@@ -46,7 +46,7 @@ func (t *Tracker) read(ctx context.Context, l List, waiters []*pending, prove bo
 	if r.complete && prove {
 		r.complete = t.provenComplete(ctx, &r)
 	}
-	t.warn(ctx, methodGet, l, "reading back creates without an answer",
+	t.log(ctx, slog.LevelDebug, "read the list to find creates", methodGet, l,
 		slog.Int("creates", len(waiters)), slog.Int("rows", len(r.ids)))
 	if r.complete && prove && l.Resource == match.Message {
 		t.readOlder(ctx, &r)

@@ -27,6 +27,9 @@ type Config struct {
 	AttemptTimeout time.Duration // of one request
 	Lists          Lists
 	Logger         *slog.Logger // nil for none
+	// Describe returns what a log record may show of an error of Send or of a list: nothing
+	// from the body of a response. nil means the text of the error.
+	Describe func(error) string
 }
 
 // Tracker finds out what became of creates. It is safe for concurrent use.
@@ -35,6 +38,7 @@ type Tracker struct {
 	timeout time.Duration // of one request
 	lists   Lists
 	logger  *slog.Logger
+	text    func(error) string // of an error, for the log
 	clock   Clock
 	rounds  *rounds
 
@@ -48,9 +52,12 @@ type Tracker struct {
 
 // New returns a Tracker that knows of no create.
 func New(config Config) *Tracker {
+	if config.Describe == nil {
+		config.Describe = error.Error
+	}
 	t := &Tracker{
 		policy: config.Policy, timeout: config.AttemptTimeout,
-		lists: config.Lists, logger: config.Logger,
+		lists: config.Lists, logger: config.Logger, text: config.Describe,
 		groups: map[string]map[*pending]struct{}{}, claims: newClaims(),
 	}
 	t.rounds = newRounds(t.read)
@@ -211,16 +218,16 @@ func (t *Tracker) listOf(p *pending) List {
 	return p.list
 }
 
-// The methods of the calls that warnings are about.
+// The methods of the calls that log records are about.
 const (
 	methodGet  = "GET"
 	methodPost = "POST"
 )
 
-// warn logs a warning about a call of a list's route.
-func (t *Tracker) warn(ctx context.Context, method string, l List, text string, more ...slog.Attr) {
+// log logs a record about a call of a list's route.
+func (t *Tracker) log(ctx context.Context, level slog.Level, text, method string, l List, more ...slog.Attr) {
 	if t.logger != nil {
 		attrs := append([]slog.Attr{slog.String("method", method), slog.String("route", l.Route)}, more...)
-		t.logger.LogAttrs(ctx, slog.LevelWarn, "growthgenius: "+text, attrs...)
+		t.logger.LogAttrs(ctx, level, "growthgenius: "+text, attrs...)
 	}
 }

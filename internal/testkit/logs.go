@@ -41,6 +41,8 @@ func (l *Logs) Option() growthgenius.Option { return WithLogger(l.Logger()) }
 // Line is one record of a log.
 type Line struct {
 	Level, Msg, Method, Route, Error string
+	Reason                           string
+	RequestID                        string `json:"request_id"`
 	Status, Attempt, Creates, Rows   int
 	Duration, Wait                   time.Duration
 }

@@ -12,8 +12,8 @@ import (
 )
 
 // Check returns an error if a record type, or a record type in its fields, is not as this
-// package needs it. It is for tests: a wrong tag would otherwise be ignored, and the values
-// of the field lost.
+// package needs it. It is for tests: a wrong tag would otherwise be ignored, and the
+// values of the field lost.
 func Check(record reflect.Type) error {
 	c := checker{seen: map[reflect.Type]bool{}}
 	c.record(record)
@@ -72,7 +72,8 @@ func (c *checker) field(t reflect.Type, f reflect.StructField) {
 	switch shapeOf(elem).kind {
 	case shapeText, shapeNumber, shapeFlag: // which the decoder fills itself
 		if reflect.PointerTo(elem).Implements(reflect.TypeFor[json.Unmarshaler]()) {
-			c.addf("%s.%s is a %s, whose UnmarshalJSON is not used; see Identifier", t, f.Name, elem)
+			c.addf("%s.%s is a %s, whose UnmarshalJSON is not used; see Identifier",
+				t, f.Name, elem)
 		}
 	default:
 	}

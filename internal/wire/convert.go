@@ -68,8 +68,8 @@ func wholeNumber(text string) (int64, bool) {
 		return n, text[0] != '+'
 	}
 	f, err := strconv.ParseFloat(text, 64)
-	if err != nil || KindOf([]byte(text)) != KindNumber || strings.ContainsAny(text, "xX_") ||
-		f != math.Trunc(f) || math.Abs(f) > 1<<53 {
+	if err != nil || KindOf([]byte(text)) != KindNumber ||
+		strings.ContainsAny(text, "xX_") || f != math.Trunc(f) || math.Abs(f) > 1<<53 {
 		return 0, false
 	}
 	return int64(f), true

@@ -16,8 +16,8 @@ import (
 	"github.com/growthgenius/growthgenius-go/internal/errs"
 )
 
-// decoder fills records from JSON that is known to be valid, field by field. A field of an
-// unexpected type therefore never fails the rest of the record.
+// decoder fills records from JSON that is known to be valid, field by field. A field of
+// an unexpected type therefore never fails the rest of the record.
 type decoder struct {
 	texts   texts
 	scratch []byte
@@ -44,14 +44,15 @@ func (d *decoder) record(raw []byte, into any) error {
 	d.taken, d.full = 0, false
 	d.fill(&walk{data: raw}, v)
 	if d.full {
-		return fmt.Errorf("%w: it is much larger in memory than in the answer", errs.ErrResponseTooLarge)
+		return fmt.Errorf("%w: it is much larger in memory than in the response",
+			errs.ErrResponseTooLarge)
 	}
 	return nil
 }
 
 // takes adds to the memory that the record takes, and reports whether the record is still
-// within its bound. Without one, a 64 MB list of empty objects would take many times that in
-// memory. Only lists need to look at the result.
+// within its bound. Without one, a 64 MB list of empty objects would take many times that
+// in memory. Only lists need to look at the result.
 func (d *decoder) takes(w *walk, size uintptr) bool {
 	d.taken += int64(size) //nolint:gosec // no type is that large
 	d.full = d.full || d.taken > max(minTaken, RecordGrowth*int64(len(w.data)))
@@ -102,8 +103,8 @@ func (d *decoder) members(w *walk) map[string]json.RawMessage {
 	return members
 }
 
-// fillInner decodes a record that stands alone in its wrapper, such as {"contact": {...}}.
-// Otherwise it returns false and leaves the cursor where it was.
+// fillInner decodes a record that stands alone in its wrapper, such as {"contact":
+// {...}}. Otherwise it returns false and leaves the cursor where it was.
 func (d *decoder) fillInner(w *walk, s *schema, v reflect.Value) bool {
 	begin := w.at
 	w.enter()
@@ -184,7 +185,8 @@ func (d *decoder) setList(field reflect.Value, elem *shape, w *walk) bool {
 	field.SetZero()
 	begin, n := w.at, 0
 	for w.enter(); w.more(); n++ {
-		if !d.takes(w, field.Type().Elem().Size()) { // the record is refused, so only the cursor must move on
+		if !d.takes(w, field.Type().Elem().Size()) {
+			// The record will be rejected, so only the cursor has to move on.
 			field.SetZero()
 			w.at = begin
 			w.value()
@@ -236,8 +238,8 @@ func (d *decoder) setScalar(field reflect.Value, kind shapeKind, raw []byte) boo
 	}
 }
 
-// setTime parses a time that follows RFC 3339 exactly. Package time also accepts hours of one
-// digit, a comma before the fraction, and zones of more than a day.
+// setTime parses a time that follows RFC 3339 exactly. Package time also accepts hours of
+// one digit, a comma before the fraction, and zones of more than a day.
 func setTime(t *time.Time, text []byte) bool {
 	n := len(text)
 	if n < len("2006-01-02T15:04:05Z") || text[len("2006-01-02T15")] != ':' ||
@@ -256,12 +258,13 @@ func (d *decoder) unquote(token []byte) []byte {
 	if bytes.IndexByte(text, '\\') < 0 && utf8.Valid(text) {
 		return text
 	}
-	d.scratch, _ = jsontext.AppendUnquote(d.scratch[:0], token) // invalid UTF-8 becomes U+FFFD
+	// Invalid UTF-8 becomes U+FFFD, which AppendUnquote reports as an error.
+	d.scratch, _ = jsontext.AppendUnquote(d.scratch[:0], token)
 	return d.scratch
 }
 
-// texts allocates the strings of records. Short strings share a block of sharedTexts bytes:
-// keeping one of them alive keeps its block alive, but never a whole record.
+// texts allocates the strings of records. Short strings share a block of sharedTexts
+// bytes: keeping one of them alive keeps its block alive, but never a whole record.
 type texts struct{ shared strings.Builder }
 
 const (
@@ -283,9 +286,10 @@ func (t *texts) of(b []byte) string {
 }
 
 // unwrap replaces a record by the one inside it, if the former is a wrapper such as
-// {"contact": {...}, "status": "ok"}. The other keys of the wrapper are kept in the record.
-// If both have the same key, nothing is unwrapped, so that neither value is lost. Only one
-// wrapper is removed: the API never nests them, and each costs a pass over all that is inside.
+// {"contact": {...}, "status": "ok"}. The other keys of the wrapper are kept in the
+// record. If both have the same key, nothing is unwrapped, so that neither value is lost.
+// Only one wrapper is removed: the API never nests them, and each costs a pass over all
+// that is inside.
 func (d *decoder) unwrap(s *schema, outer reflect.Value) {
 	beside := outer.Field(s.extra).Interface().(map[string]json.RawMessage)
 	if KindOf(beside[s.wrapper]) != KindObject {
@@ -326,8 +330,8 @@ func (d *decoder) unwrap(s *schema, outer reflect.Value) {
 }
 
 // fillAliases moves the values of misspelled keys from Extra to the fields that they are
-// meant for. A value stays in Extra if it is of an unexpected type, or if the right key came
-// as well and has another value.
+// meant for. A value stays in Extra if it is of an unexpected type, or if the right key
+// came as well and has another value.
 func (d *decoder) fillAliases(s *schema, v reflect.Value) {
 	slot := v.Field(s.extra)
 	if slot.Len() == 0 {

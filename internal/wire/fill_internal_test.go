@@ -29,7 +29,7 @@ func TestKeptDecoders(t *testing.T) {
 	if n := cap(dec.records.scratch); n > maxScratch {
 		t.Errorf("a decoder in the pool keeps %d bytes", n)
 	}
-	if dec.body.Len() != 0 || dec.reader.dec != nil {
+	if dec.body.Cap() != 0 || dec.reader.dec != nil {
 		t.Error("a decoder in the pool keeps its body")
 	}
 }
@@ -47,5 +47,28 @@ func TestWholeNumber(t *testing.T) {
 		if n, ok := wholeNumber(text); ok {
 			t.Errorf("%q: %d", text, n)
 		}
+	}
+}
+
+// TestTexts: short strings share small blocks, and a long one has its own memory.
+func TestTexts(t *testing.T) {
+	t.Parallel()
+	var made texts
+	var all []string
+	for range 1000 {
+		all = append(all, made.of([]byte("short text")))
+		if made.shared.Cap() > 2*sharedTexts {
+			t.Fatalf("a block has %d bytes", made.shared.Cap())
+		}
+	}
+	for _, text := range all {
+		if text != "short text" {
+			t.Fatalf("%q", text)
+		}
+	}
+	before := made.shared.Len()
+	long := strings.Repeat("x", longText+1)
+	if text := made.of([]byte(long)); text != long || made.shared.Len() != before {
+		t.Errorf("%q is in the block", text)
 	}
 }

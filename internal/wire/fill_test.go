@@ -44,6 +44,7 @@ func TestOddFields(t *testing.T) {
 		{"number as 5.0", `{"email_confidence":5.0}`, Contact{EmailConfidence: ptr(5), Extra: extra{"email_confidence": raw(`5.0`)}}, ""},
 		{"number as text 5.0", `{"email_confidence":"5.0"}`, Contact{EmailConfidence: ptr(5), Extra: extra{"email_confidence": raw(`"5.0"`)}}, ""},
 		{"number as 5e1", `{"email_confidence":5e1}`, Contact{EmailConfidence: ptr(50), Extra: extra{"email_confidence": raw(`5e1`)}}, ""},
+		{"number as -0", `{"email_confidence":-0}`, Contact{EmailConfidence: ptr(0), Extra: extra{"email_confidence": raw(`-0`)}}, ""},
 		{"number as fraction", `{"email_confidence":0.97}`, Contact{Extra: extra{"email_confidence": raw(`0.97`)}}, ""},
 		{"number as words", `{"email_confidence":"high"}`, Contact{Extra: extra{"email_confidence": raw(`"high"`)}}, ""},
 		{"number as hex text", `{"email_confidence":"0x1p4"}`, Contact{Extra: extra{"email_confidence": raw(`"0x1p4"`)}}, ""},
@@ -51,6 +52,12 @@ func TestOddFields(t *testing.T) {
 		{"number too large", `{"email_confidence":92233720368547758080}`, Contact{Extra: extra{"email_confidence": raw(`92233720368547758080`)}}, ""},
 		{"time as number", `{"created_at":1611094045,"id":1}`, Contact{ID: "1", Extra: extra{"created_at": raw(`1611094045`)}}, ""},
 		{"time in other words", `{"created_at":"2021-01-19 17:06:25","id":1}`, Contact{ID: "1", Extra: extra{"created_at": raw(`"2021-01-19 17:06:25"`)}}, ""},
+		{"time that only package time accepts", `{"created_at":"2021-01-19T1:00:00.5Z","updated_at":"2021-01-19T12:00:00,5Z","id":1}`,
+			Contact{ID: "1", Extra: extra{"created_at": raw(`"2021-01-19T1:00:00.5Z"`), "updated_at": raw(`"2021-01-19T12:00:00,5Z"`)}}, ""},
+		{"time in a zone that is none", `{"created_at":"2021-01-19T12:00:00+24:00","updated_at":"2021-01-19T12:00:00-00:60","id":1}`,
+			Contact{ID: "1", Extra: extra{"created_at": raw(`"2021-01-19T12:00:00+24:00"`), "updated_at": raw(`"2021-01-19T12:00:00-00:60"`)}}, ""},
+		{"time in a far zone", `{"created_at":"2021-01-19T12:00:00.50+23:59"}`,
+			Contact{CreatedAt: time.Date(2021, 1, 19, 12, 0, 0, 5e8, time.FixedZone("", 23*3600+59*60))}, `{"created_at":"2021-01-19T12:00:00.5+23:59"}`},
 		{"object as text", `{"contact_account":"cold","id":1}`, Contact{ID: "1", Extra: extra{"contact_account": raw(`"cold"`)}}, ""},
 		{"object as empty list", `{"contact_account":[],"id":1}`, Contact{ID: "1", Extra: extra{"contact_account": raw(`[]`)}}, ""},
 		{"odd in a nested record", `{"id":1,"contact_account":{"id":[1],"status":7,"new":true}}`,
@@ -156,6 +163,18 @@ func TestNothingOfAFormerValueIsLeft(t *testing.T) {
 		if diff := cmp.Diff(Contact{ID: "2"}, c); diff != "" {
 			t.Errorf("%s: %s", next, diff)
 		}
+	}
+}
+
+// TestNull: null is no value of a record, and changes nothing.
+func TestNull(t *testing.T) {
+	t.Parallel()
+	c := Contact{ID: "1", Extra: extra{"x": raw("1")}}
+	if err := c.UnmarshalJSON([]byte(" null\n")); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(Contact{ID: "1", Extra: extra{"x": raw("1")}}, c); diff != "" {
+		t.Error(diff)
 	}
 }
 
@@ -296,9 +315,10 @@ func TestListsInRecords(t *testing.T) {
 		`{"contacts":` + tooMany + `}`,
 		`{"contacts":` + tooMany + `,"contacts":[],"pagination":{"page":1}}`,
 		`{"contacts":` + tooMany[:len(tooMany)-1] + `,5]}`,
+		`{"contacts":[` + strings.Repeat("{},", bound/contacts*2/3) + `5]}`, // which is decoded twice
 	} {
 		err := new(Page).UnmarshalJSON([]byte(body))
-		if !errors.Is(err, errs.ErrResponseTooLarge) || !strings.HasSuffix(err.Error(), "much larger in memory than in the answer") {
+		if !errors.Is(err, errs.ErrResponseTooLarge) || !strings.HasSuffix(err.Error(), "much larger in memory than in the response") {
 			t.Errorf("%.40s: %v", body, err)
 		}
 	}

@@ -28,8 +28,8 @@ func Marshal(v any) ([]byte, error) { return jsonv2.Marshal(v, encodeOptions) }
 // Unmarshal decodes JSON into a value of this module.
 func Unmarshal(data []byte, v any) error { return jsonv2.Unmarshal(data, v, decodeOptions) }
 
-// MarshalForeign encodes a value of a type that the caller defines. Such types are written
-// for encoding/json. HTML is not escaped.
+// MarshalForeign encodes a value of a type that the caller defines. Such types are
+// written for encoding/json. HTML is not escaped.
 func MarshalForeign(v any) ([]byte, error) {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
@@ -43,9 +43,9 @@ func MarshalForeign(v any) ([]byte, error) {
 // UnmarshalForeign decodes JSON into a value of a type that the caller defines.
 func UnmarshalForeign(data []byte, v any) error { return json.Unmarshal(data, v) }
 
-// InputError returns the error of this module inside an error of an encoder, or nil if there
-// is none. The encoders wrap it in texts that name Go types, which are of no use to the
-// caller.
+// InputError returns the error of this module inside an error of an encoder, or nil if
+// there is none. The encoders wrap it in texts that name Go types, which are of no use to
+// the caller.
 func InputError(err error) error {
 	for ; errors.Is(err, errs.ErrInvalidInput); err = errors.Unwrap(err) {
 		switch err.(type) { //nolint:errorlint // the loop looks at each error of the chain
@@ -99,7 +99,8 @@ func KindOf(data []byte) Kind {
 // blankBytes are the bytes that JSON allows between its tokens.
 const blankBytes = " \t\r\n"
 
-// ScalarText returns the text of a JSON string, number or boolean, and "" for anything else.
+// ScalarText returns the text of a JSON string, number or boolean, and "" for anything
+// else.
 func ScalarText(raw json.RawMessage) string {
 	switch KindOf(raw) {
 	case KindText:

@@ -9,17 +9,18 @@ import (
 	"github.com/growthgenius/growthgenius-go/internal/redact"
 )
 
-// commentKey is a key in the search sample of the reference, which stands for "and so on".
+// commentKey is a key in the search sample of the reference, which stands for "and so
+// on".
 const commentKey = "//"
 
 // EnvelopeRecord is the Record of an oddity in the envelope around the records.
-const EnvelopeRecord = "the answer"
+const EnvelopeRecord = "the response"
 
 // Oddity is a field of a response that is not as the reference describes it.
 type Oddity struct {
 	Record  string // "Contact"
 	Field   string // the JSON name, of any length and with any characters
-	Unknown bool   // there is no field of this name; otherwise the type of its value was unexpected
+	Unknown bool   // there is no such field; otherwise its value was of an unexpected type
 	Kind    Kind   // of the value in the response
 }
 
@@ -32,9 +33,11 @@ func (o Oddity) String() string {
 	return fmt.Sprintf("%s.%s has an unexpected type (%s)", o.Record, o.Field, o.Kind)
 }
 
-// Oddities calls report for all that a record and the records in it keep in Extra. record is
-// a pointer to a record or to a list of records. A nil pointer has no oddities.
-func Oddities(record any, report func(Oddity)) { oddities(reflect.ValueOf(record), report) }
+// Oddities calls report for all that a record and the records in it keep in Extra. record
+// is a pointer to a record or to a list of records. A nil pointer has no oddities.
+func Oddities(record any, report func(Oddity)) {
+	oddities(reflect.ValueOf(record), report)
+}
 
 func oddities(v reflect.Value, report func(Oddity)) {
 	switch v.Kind() {

@@ -16,12 +16,14 @@ type Problem struct {
 	Fields  map[string][]string // what is wrong with which field; nil if it does not say
 }
 
-// maxProblem bounds the body that is decoded, and so what the texts of a Problem can hold.
+// maxProblem bounds the body that is decoded, and so what the texts of a Problem can
+// hold.
 const maxProblem = 64 << 10
 
 // ReadProblem adds to p what the body of an error response says, and reports whether the
-// body is a JSON object or string. The API does not document its error bodies, so all usual
-// shapes are tried. A message or code that p has already is kept. All texts are printable.
+// body is a JSON object or string. The API does not document its error bodies, so all
+// usual shapes are tried. A message or code that p has already is kept. All texts are
+// printable.
 func ReadProblem(body []byte, p *Problem) bool {
 	if len(body) > maxProblem {
 		return false
@@ -46,14 +48,20 @@ func ReadProblem(body []byte, p *Problem) bool {
 	}
 }
 
+// The keys under which a code or a message may be, the best first.
+var (
+	codeKeys    = []string{"code", "type", "error_code"}
+	messageKeys = []string{"message", "error_message", "error_description", "detail", "title"}
+)
+
 // read adds what a JSON object says about the error.
 func (p *Problem) read(doc map[string]any) {
-	for _, key := range []string{"code", "type", "error_code"} {
+	for _, key := range codeKeys {
 		if p.Code == "" {
 			p.Code = scalar(doc[key])
 		}
 	}
-	for _, key := range []string{"message", "error_message", "error_description", "detail", "title"} {
+	for _, key := range messageKeys {
 		if p.Message == "" {
 			p.Message = scalar(doc[key])
 		}

@@ -56,6 +56,9 @@ func TestErrorBodies(t *testing.T) {
 		{`{"message":1.5,"code":true}`, wire.Problem{Message: "1.5", Code: "true"}, true},
 		{"{\"message\":\"a\\u001b[31mb\\u0000c\\u202e\"}", wire.Problem{Message: "a\ufffd[31mb\ufffdc\ufffd"}, true},
 		{"{\"errors\":{\"a\\u001b\":\"\\u0000\"}}", wire.Problem{Fields: map[string][]string{"a\ufffd": {"\ufffd"}}}, true},
+		{"\"a\\u001b\"", wire.Problem{Message: "a\ufffd"}, true},
+		{"{\"error\":\"a\\u001b\"}", wire.Problem{Message: "a\ufffd"}, true},
+		{`{"errors":[{"code":1,"message":"a"},{"code":2,"message":"b"}]}`, wire.Problem{Message: "a; b", Code: "1"}, true},
 		{"{\"message\":\"\xff\",\"message\":\"last\"}", wire.Problem{Message: "last"}, true},
 		{`{"message":"` + strings.Repeat("x", 1<<16) + `"}`, wire.Problem{}, false},
 	} {

@@ -19,8 +19,9 @@ type Envelope struct{ Singular, Plural string }
 // String returns both keys, for error messages.
 func (e Envelope) String() string { return fmt.Sprintf("%q or %q", e.Singular, e.Plural) }
 
-// Stray is called with each key of an envelope that does not hold records, and the kind of
-// its value. A null element of a list is reported too, under the name of the list and "[]".
+// Stray is called with each key of an envelope that does not hold records, and the kind
+// of its value. A null element of a list is reported too, under the name of the list and
+// "[]".
 type Stray func(name string, k Kind)
 
 // Reader reads the records of an enveloped response one by one. They may be in a list or
@@ -49,8 +50,8 @@ type Reader struct {
 // readSize is how much of a stream is read at once.
 const readSize = 32 << 10
 
-// NewReader returns a Reader for a response in memory. The caller must call Done afterwards,
-// and must not use the Reader after that.
+// NewReader returns a Reader for a response in memory. The caller must call Done
+// afterwards, and must not use the Reader after that.
 func NewReader(body []byte, env Envelope, stray Stray) *Reader {
 	dec := borrowDecoder(body)
 	dec.reader = Reader{
@@ -60,23 +61,23 @@ func NewReader(body []byte, env Envelope, stray Stray) *Reader {
 	return &dec.reader
 }
 
-// NewStream returns a Reader for a response that is read while it arrives. begin is called
-// with the offset at which each element begins, before the element is read.
+// NewStream returns a Reader for a response that is read while it arrives. begin is
+// called with the offset at which each element begins, before the element is read.
 func NewStream(from io.Reader, env Envelope, stray Stray, begin func(offset int64)) *Reader {
 	dec := jsontext.NewDecoder(bufio.NewReaderSize(from, readSize), decodeOptions)
 	return &Reader{dec: dec, env: env, begin: begin, stray: stray, records: new(decoder)}
 }
 
-// Next decodes the next record into the value that into returns: a pointer to a record, or
-// to a map[string]json.RawMessage or a type of this kind. It returns false when there are no
-// more records, and [errs.ErrPartialResults] if there should be.
+// Next decodes the next record into the value that into returns: a pointer to a record,
+// or to a map[string]json.RawMessage or a type of this kind. It returns false when there
+// are no more records, and [errs.ErrPartialResults] if there should be.
 func (r *Reader) Next(into func() any) (bool, error) {
 	ok, err := r.next(into)
 	return ok, withoutNames(err)
 }
 
-// Taken returns how many bytes of memory the lists and maps of the last record take, and all
-// that is in them. The fields of the record itself are not included.
+// Taken returns how many bytes of memory the lists and maps of the last record take, and
+// all that is in them. The fields of the record itself are not included.
 func (r *Reader) Taken() int64 { return r.records.taken }
 
 // Offset returns how many bytes of the response have been decoded.
@@ -107,11 +108,11 @@ func (r *Reader) next(into func() any) (bool, error) {
 			return false, r.close()
 		}
 		alone, err := r.key()
-		if alone && err == nil {
-			return true, r.element(into())
-		}
 		if err != nil {
 			return false, err
+		}
+		if alone {
+			return true, r.element(into())
 		}
 	}
 }
@@ -123,7 +124,8 @@ func (r *Reader) open() error {
 		return err
 	}
 	if k != '{' {
-		return fmt.Errorf("the answer is %s, not an object with %s", KindOf([]byte{byte(k)}), r.env)
+		return fmt.Errorf("the response is %s, not an object with %s",
+			KindOf([]byte{byte(k)}), r.env)
 	}
 	return nil
 }
@@ -136,11 +138,15 @@ func (r *Reader) close() error {
 		return err
 	}
 	if !r.found {
-		return fmt.Errorf("the answer has no %s", r.env)
+		return fmt.Errorf("the response has no %s", r.env)
 	}
-	if r.listed && (r.partial || r.total > r.count) {
-		return fmt.Errorf("%w: by its own words the list has %d of %d records, or not all: ask for a shorter time",
+	if r.listed && r.total > r.count {
+		return fmt.Errorf("%w: the response says that it holds %d of %d records: request a shorter period",
 			errs.ErrPartialResults, r.count, r.total)
+	}
+	if r.listed && r.partial {
+		return fmt.Errorf("%w: the response says that its %d records are not all: request a shorter period",
+			errs.ErrPartialResults, r.count)
 	}
 	return nil
 }
@@ -211,8 +217,8 @@ func (d *decoder) totalEntries(pagination []byte) int {
 	return total
 }
 
-// item decodes the next element of a list. It returns false at the end of the list, and for
-// a null element, which is skipped: it is not worth failing the others.
+// item decodes the next element of a list. It returns false at the end of the list, and
+// for a null element, which is skipped: it is not worth failing the others.
 func (r *Reader) item(into func() any) (bool, error) {
 	switch r.dec.PeekKind() {
 	case ']':
@@ -241,9 +247,9 @@ func (r *Reader) element(into any) error {
 	return r.records.record(raw, into)
 }
 
-// UnreadID returns the id of the record that the unread part of the response begins with, as
-// far as it has arrived. It returns "" if the id is not in there. It is meant for the error
-// of a record that could not be read to its end.
+// UnreadID returns the id of the record that the unread part of the response begins with,
+// as far as it has arrived. It returns "" if the id is not in there. It is meant for the
+// error of a record that could not be read to its end.
 func (r *Reader) UnreadID() ID {
 	part := bytes.TrimLeft(r.dec.UnreadBuffer(), blankBytes+",:")
 	dec := borrowDecoder(part)
@@ -329,8 +335,8 @@ func endOfInput(dec *jsontext.Decoder) error {
 	}
 }
 
-// withoutNames removes the JSON pointer from a syntax error. The pointer consists of names
-// from the response, which may be anything, even the beginning of the API key.
+// withoutNames removes the JSON pointer from a syntax error. The pointer consists of
+// names from the response, which may be anything, even the beginning of the API key.
 func withoutNames(err error) error {
 	if broken, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
 		plain := *broken

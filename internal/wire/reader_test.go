@@ -76,9 +76,9 @@ func TestEnvelopes(t *testing.T) {
 		{"plural object, wrapped", `{"contacts":{"contact":` + two + `}}`, []Contact{second}, ""},
 		{"empty", `{"contacts":[]}`, []Contact{}, ""},
 		{"keys before and after", `{"meta":{"contacts":[1]},"contacts":[` + one + `],"next":null,"x":[[]]}`, []Contact{first},
-			"the answer.meta is unknown (an object), the answer.next is unknown (null), the answer.x is unknown (an array)"},
-		{"null among them", `{"contacts":[null,` + one + `,null]}`, []Contact{first}, "the answer.contacts[] is unknown (null)"},
-		{"nothing but null", `{"contact":[null]}`, []Contact{}, "the answer.contact[] is unknown (null)"},
+			"the response.meta is unknown (an object), the response.next is unknown (null), the response.x is unknown (an array)"},
+		{"null among them", `{"contacts":[null,` + one + `,null]}`, []Contact{first}, "the response.contacts[] is unknown (null)"},
+		{"nothing but null", `{"contact":[null]}`, []Contact{}, "the response.contact[] is unknown (null)"},
 		{"both keys", `{"contact":` + one + `,"contacts":[` + two + `]}`, []Contact{first, second}, ""},
 		{"a key twice", `{"contacts":[` + one + `],"contacts":[` + two + `]}`, []Contact{first, second}, ""},
 		{"an escaped key", `{"c\u006fntacts":[` + one + `]}`, []Contact{first}, ""},
@@ -86,7 +86,7 @@ func TestEnvelopes(t *testing.T) {
 			{ID: "1", Email: "a@example.com", Extra: extra{"title": raw(`[{"a":"}"}]`), "contact_account": raw(`"]"`)}}, second,
 		}, ""},
 		{"complete by its own words", `{"pagination":{"total_entries":2},"contacts":[` + one + `,` + two + `],"partial_results_only":false}`, []Contact{first, second},
-			"the answer.pagination is unknown (an object), the answer.partial_results_only is unknown (a boolean)"},
+			"the response.pagination is unknown (an object), the response.partial_results_only is unknown (a boolean)"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -130,13 +130,13 @@ func TestUnusableResponses(t *testing.T) {
 	for _, tt := range []struct{ name, body, want string }{
 		{"empty", ``, "EOF"},
 		{"blank", " \n", "EOF"},
-		{"null", `null`, `the answer is null, not an object with "contact" or "contacts"`},
-		{"a list", `[{"id":1}]`, "the answer is an array, not an object"},
-		{"text", `"OK"`, "the answer is text, not an object"},
-		{"a number", `5`, "the answer is a number, not an object"},
+		{"null", `null`, `the response is null, not an object with "contact" or "contacts"`},
+		{"a list", `[{"id":1}]`, "the response is an array, not an object"},
+		{"text", `"OK"`, "the response is text, not an object"},
+		{"a number", `5`, "the response is a number, not an object"},
 		{"HTML", `<html>`, "invalid character '<'"},
-		{"no envelope", `{}`, `the answer has no "contact" or "contacts"`},
-		{"another envelope", `{"deals":[{"id":1}]}`, "the answer has no"},
+		{"no envelope", `{}`, `the response has no "contact" or "contacts"`},
+		{"another envelope", `{"deals":[{"id":1}]}`, "the response has no"},
 		{"null envelope", `{"contacts":null}`, `"contacts" is null`},
 		{"text envelope", `{"contact":"x"}`, `"contact" is text`},
 		{"list of text", `{"contacts":["x"]}`, "an element is text, not an object"},
@@ -212,7 +212,7 @@ func TestIncompleteLists(t *testing.T) {
 	r := wire.NewReader([]byte(`{"pagination":{"total_entries":3},"contacts":[{}]}`), contactEnvelope, noStray)
 	defer r.Done()
 	_, err := readAll[Contact](r)
-	if want := "partial results: by its own words the list has 1 of 3 records, or not all: ask for a shorter time"; err == nil || err.Error() != want {
+	if want := "partial results: the response says that it holds 1 of 3 records: request a shorter period"; err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}
 }

@@ -10,8 +10,8 @@ import (
 )
 
 // UnmarshalRecord is the UnmarshalJSON of every record. record is a pointer to the record
-// itself. The whole record is replaced, so that decoding into a variable that was used before
-// leaves nothing of its former value. JSON null changes nothing.
+// itself. The whole record is replaced, so that decoding into a variable that was used
+// before leaves nothing of its former value. JSON null changes nothing.
 func UnmarshalRecord(data []byte, record any) error {
 	dec := borrowDecoder(data)
 	defer dec.giveBack()
@@ -30,8 +30,8 @@ func UnmarshalRecord(data []byte, record any) error {
 //		return wire.MarshalRecord((*plain)(&c))
 //	}
 //
-// A key in Extra replaces the field of that name. Every field of a record is tagged omitzero,
-// so clearing the field is enough for the key to be written once.
+// A key in Extra replaces the field of that name. Every field of a record is tagged
+// omitzero, so clearing the field is enough for the key to be written once.
 func MarshalRecord(record any) ([]byte, error) {
 	v := reflect.ValueOf(record).Elem()
 	s := schemaOf(v.Type())
@@ -56,9 +56,9 @@ func MarshalInput(input any) ([]byte, error) {
 	return Marshal(input)
 }
 
-// UnmarshalInput is the UnmarshalJSON of every input. input is a pointer to the input itself,
-// converted to a type without methods. Numbers in Extra become json.Number, because a float64
-// would round large ones.
+// UnmarshalInput is the UnmarshalJSON of every input. input is a pointer to the input
+// itself, converted to a type without methods. Numbers in Extra become json.Number,
+// because a float64 would round large ones.
 func UnmarshalInput(data []byte, input any) error {
 	if err := Unmarshal(data, input); err != nil {
 		return err
@@ -98,7 +98,8 @@ func EncodeExtra(input reflect.Type, extra map[string]any) (map[string]any, erro
 		}
 		raw, err := MarshalForeign(value)
 		if err != nil {
-			return nil, fmt.Errorf("%w: Extra[%q] cannot be encoded: %w", errs.ErrInvalidInput, name, err)
+			return nil, fmt.Errorf("%w: Extra[%q] cannot be encoded: %w",
+				errs.ErrInvalidInput, name, err)
 		}
 		encoded[name] = json.RawMessage(raw)
 	}

@@ -25,8 +25,8 @@ type Traits[T any] struct {
 	Alias map[string]string
 }
 
-// Describe registers the traits of a record type. It must be called before the first record
-// of the type is decoded, as in a package-level "var _ = wire.Describe(...)".
+// Describe registers the traits of a record type. It must be called before the first
+// record of the type is decoded, as in a package-level "var _ = wire.Describe(...)".
 func Describe[T any](t Traits[T]) struct{} {
 	d := traits{wrapper: t.Wrapper, alias: maps.Clone(t.Alias)}
 	if t.Named != nil {
@@ -58,8 +58,8 @@ var (
 
 var rawMapType = reflect.TypeFor[map[string]json.RawMessage]()
 
-// schema is what is known of a record type: which JSON name belongs to which field, and its
-// traits.
+// schema is what is known of a record type: which JSON name belongs to which field, and
+// its traits.
 type schema struct {
 	name   string         // of the type, for log lines: "Contact"
 	index  map[string]int // JSON name -> field
@@ -84,7 +84,8 @@ type alias struct {
 	field int
 }
 
-// isRecord reports whether t is a struct that keeps what it does not know in a field Extra.
+// isRecord reports whether t is a struct that keeps what it does not know in a field
+// Extra.
 func isRecord(t reflect.Type) bool {
 	if t.Kind() != reflect.Struct {
 		return false
@@ -149,7 +150,8 @@ func (s *schema) describe(t reflect.Type) {
 	}
 }
 
-// elementOf returns the type that is left when all pointers and slices are removed from t.
+// elementOf returns the type that is left when all pointers and slices are removed from
+// t.
 func elementOf(t reflect.Type) reflect.Type {
 	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
 		t = t.Elem()
@@ -157,8 +159,8 @@ func elementOf(t reflect.Type) reflect.Type {
 	return t
 }
 
-// field moves past the name of a member. If the name belongs to a field, known is true and i
-// is the field, which is probably the one at this place of the order.
+// field moves past the name of a member. If the name belongs to a field, known is true
+// and i is the field, which is probably the one at this place of the order.
 func (s *schema) field(d *decoder, w *walk, place int) (name string, i int, known bool) {
 	if place < len(s.sorted) {
 		i = s.sorted[place]

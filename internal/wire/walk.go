@@ -24,7 +24,8 @@ func (w *walk) more() bool {
 	return w.data[w.at] != '}' && w.data[w.at] != ']'
 }
 
-// leave moves past the end of an object or array. It must follow a more that returned false.
+// leave moves past the end of an object or array. It must follow a more that returned
+// false.
 func (w *walk) leave() { w.at++ }
 
 // name moves to the value of a member and returns the member's name as written, with its

@@ -299,9 +299,11 @@ func (s *ContactsService) Stream(ctx context.Context, list ListOptions, opts ...
 // contact again. An [*OutcomeUnknownError] means that the outcome is still not known:
 // call Resolve again later.
 //
-// Resolve waits until the settle window, [ReadBackPolicy].Settle, has passed since the
-// last request of the create. If the token does not say when that was, as in a token from
-// BeforeCreate, it waits for a whole window. To resolve several tokens, call Resolve
+// Resolve waits until the settle window has passed since the last request of the create,
+// unless the list shows the contact earlier. The window is [ReadBackPolicy].Settle, or
+// ReplayAfter if that is longer. If the token does not say when the last request was, as
+// in a token from BeforeCreate, Resolve waits for a whole window. If the list is not
+// conclusive then, it is read a few more times. To resolve several tokens, call Resolve
 // concurrently: calls that wait at the same time share their reads of the list, and take
 // little longer than a single one.
 //

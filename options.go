@@ -9,8 +9,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/growthgenius/growthgenius-go/internal/pace"
 	"golang.org/x/time/rate"
+
+	"github.com/growthgenius/growthgenius-go/internal/pace"
 )
 
 // Option configures a client. See [NewClient].

@@ -19,8 +19,7 @@ import (
 // requests.
 //
 // Each contact is delivered once. If a later page has it again, it is removed from that
-// page, and a page that is empty then is skipped. Contacts without an id are not
-// compared.
+// page. A page without contacts is skipped. Contacts without an id are not compared.
 //
 // An error comes last, with a nil page, after all pages before it. [ErrPartialResults]
 // means that the API did not return all contacts; see [*PartialResultsError]. The API

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/google/go-querystring/query"
+
 	"github.com/growthgenius/growthgenius-go/internal/engine"
 	"github.com/growthgenius/growthgenius-go/internal/redact"
 	"github.com/growthgenius/growthgenius-go/internal/wire"

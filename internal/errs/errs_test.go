@@ -11,7 +11,7 @@ import (
 func TestWithContext(t *testing.T) {
 	t.Parallel()
 	lost := errors.New("connection reset")
-	if got := errs.WithContext(lost, nil); got != lost { //nolint:errorlint // the very same
+	if got := errs.WithContext(lost, nil); got != lost {
 		t.Errorf("without a context error: %v", got)
 	}
 	got := errs.WithContext(lost, context.Canceled)
@@ -21,7 +21,7 @@ func TestWithContext(t *testing.T) {
 	if !errors.Is(got, lost) || !errors.Is(got, context.Canceled) || errors.Is(got, context.DeadlineExceeded) {
 		t.Errorf("%v does not match the error and the context's, or matches more", got)
 	}
-	if again := errs.WithContext(got, context.Canceled); again != got { //nolint:errorlint // the very same
+	if again := errs.WithContext(got, context.Canceled); again != got {
 		t.Errorf("the context's error is there already, and comes twice: %v", again)
 	}
 }

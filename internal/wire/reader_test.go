@@ -210,7 +210,7 @@ func TestIncompleteLists(t *testing.T) {
 		})
 	}
 	r := wire.NewReader([]byte(`{"pagination":{"total_entries":3},"contacts":[{}]}`), contactEnvelope, noStray)
-	defer r.Done()
+	t.Cleanup(r.Done)
 	_, err := readAll[Contact](r)
 	if want := "partial results: the response says that it holds 1 of 3 records: request a shorter period"; err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)

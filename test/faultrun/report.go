@@ -126,6 +126,6 @@ func broken(rep report) []string {
 }
 
 // naive tells whether a result is of a client without read-back.
-func (r result) naive() bool {
+func (r *result) naive() bool {
 	return slices.ContainsFunc(modes, func(m mode) bool { return m.name == r.Mode && m.naive })
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"net/http"
 	"time"
 
 	"github.com/growthgenius/growthgenius-go"
@@ -85,4 +86,36 @@ func ExampleBeforeCreate() {
 	// unknown: true
 	// row 7 did happen: tony@example.com
 	// 1 contact, 0 tokens left
+}
+
+func ExampleContactsService_Resolve() {
+	srv, err := growthgeniustest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer srv.Close()
+	ctx := context.Background()
+
+	// The contact is created, the response is lost, and this client does not look for it.
+	srv.Inject(growthgeniustest.Fault{Method: http.MethodPost, Effect: growthgeniustest.Reset, Commit: true, Times: 1})
+	client := srv.Client(growthgenius.WithReadBack(growthgenius.ReadBackPolicy{Disabled: true}))
+	_, err = client.Contacts.Create(ctx, growthgenius.ContactInput{Email: growthgenius.Set("tony@example.com")})
+	unknown, ok := errors.AsType[*growthgenius.OutcomeUnknownError](err)
+	if !ok {
+		log.Fatal(err)
+	}
+
+	// Later, perhaps in another process that has read the token from a journal:
+	later := srv.Client(growthgenius.WithReadBack(growthgenius.ReadBackPolicy{Settle: time.Second}))
+	contact, err := later.Contacts.Resolve(ctx, unknown.Token)
+	switch {
+	case errors.Is(err, growthgenius.ErrNotFound):
+		fmt.Println("it was not created: create it again")
+	case err != nil:
+		fmt.Println("not known yet: resolve it again later")
+	default:
+		fmt.Println("created as", contact.ID)
+	}
+	// Output:
+	// created as 1102755
 }

@@ -1,0 +1,108 @@
+package growthgenius_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"log/slog"
+	"net/http"
+	"os"
+
+	"golang.org/x/time/rate"
+
+	"github.com/growthgenius/growthgenius-go"
+	"github.com/growthgenius/growthgenius-go/growthgeniustest"
+)
+
+func ExampleWithLogger() {
+	srv, err := growthgeniustest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer srv.Close()
+	srv.Inject(growthgeniustest.Fault{Status: http.StatusServiceUnavailable, Times: 1})
+
+	logger := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{
+		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr { // leave out what varies, for this example
+			if a.Key == slog.TimeKey || a.Key == "wait" || a.Key == "request_id" {
+				return slog.Attr{}
+			}
+			return a
+		},
+	}))
+	if _, err := srv.Client(growthgenius.WithLogger(logger)).Users.List(context.Background()); err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+	// level=WARN msg="growthgenius: trying again" method=GET route=/users attempt=1 status=503
+}
+
+// counting counts the requests of each route.
+type counting struct {
+	next   http.RoundTripper
+	routes map[string]int
+}
+
+func (c *counting) RoundTrip(r *http.Request) (*http.Response, error) {
+	if route, ok := growthgenius.RouteFromContext(r.Context()); ok {
+		c.routes[route]++
+	}
+	return c.next.RoundTrip(r)
+}
+
+func ExampleWithHTTPClient() {
+	srv, err := growthgeniustest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer srv.Close()
+	srv.AddContacts(growthgenius.Contact{ID: "7"})
+
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = 64 // net/http keeps two connections, which a busy program outgrows
+	transport.MaxIdleConns = 256
+	requests := &counting{transport, map[string]int{}}
+
+	client := srv.Client(growthgenius.WithHTTPClient(&http.Client{Transport: requests}))
+	if _, err := client.Contacts.Get(context.Background(), "7"); err != nil {
+		log.Fatal(err)
+	}
+	transport.CloseIdleConnections()
+	fmt.Println(requests.routes)
+	// Output:
+	// map[/contacts/{id}:1]
+}
+
+func ExampleWithLimiter() {
+	// All clients of a program share one budget of 50 requests a second.
+	limiter := rate.NewLimiter(50, 10)
+	for _, key := range []string{"key-of-one-account", "key-of-another"} {
+		client, err := growthgenius.NewClient(key, growthgenius.WithUserID("1"), growthgenius.WithLimiter(limiter))
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(client)
+	}
+	// Output:
+	// growthgenius.Client(https://api.growthgenius.com/integrations/v1, user "1")
+	// growthgenius.Client(https://api.growthgenius.com/integrations/v1, user "1")
+}
+
+func ExampleWithMarkerField() {
+	srv, err := growthgeniustest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer srv.Close()
+	client := srv.Client(growthgenius.WithMarkerField("custom9"))
+
+	contact, err := client.Contacts.Create(context.Background(), growthgenius.ContactInput{
+		Email: growthgenius.Set("tony@example.com"),
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(contact.Email, contact.Custom9[:3], len(contact.Custom9))
+	// Output:
+	// tony@example.com gg- 29
+}

@@ -160,13 +160,13 @@ func TestKeysOfTheCache(t *testing.T) {
 	}
 }
 
-// TestAnswersAreKeptFor30Days: even if the cache ignores the ttl.
+// TestAnswersAreKeptFor30Days: even if the cache ignores the ttl. A 404 is kept for a day.
 func TestAnswersAreKeptFor30Days(t *testing.T) {
 	t.Parallel()
 	for name, cache := range map[string]growthgenius.EnrichmentCache{"spy": new(spy), "memory": growthgenius.NewMemoryCache(0)} {
-		for _, status := range []int{200, 404} {
+		for status, ttl := range map[int]time.Duration{200: 30 * 24 * time.Hour, 404: 24 * time.Hour} {
 			synctest.Test(t, func(t *testing.T) {
-				s := answering(status, tesla)
+				s := answering(status, map[int]string{200: tesla, 404: `{"error":"nobody is known there"}`}[status])
 				c := testkit.Scripted(t, s, cached(cache))
 				domain := fmt.Sprint(status, ".example.com")
 				look := func(fresh bool) {
@@ -187,12 +187,12 @@ func TestAnswersAreKeptFor30Days(t *testing.T) {
 				}
 				look(true)
 				look(false)
-				time.Sleep(30*24*time.Hour - time.Minute)
+				time.Sleep(ttl - time.Minute)
 				look(false)
 				time.Sleep(time.Minute)
 				look(true)
 				look(false)
-				if s, ok := cache.(*spy); ok && s.ttl != 30*24*time.Hour {
+				if s, ok := cache.(*spy); ok && s.ttl != ttl {
 					t.Errorf("a ttl of %s", s.ttl)
 				}
 			})
@@ -235,7 +235,8 @@ func TestKeptRecords(t *testing.T) {
 func TestNobodyFoundIsKept(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{
-		``, `no such company`, `{"error":{"code":"no_match","message":"nobody is known there"}}`, `{"errors":{"domain":["is unknown"]}}`, "{\"error\":\"two\\nlines\"}\n\n\x00\xff",
+		`{"error":"no company found"}`, `{"error":{"code":"no_match","message":"nobody is known there"}}`, `{"error":{"type":"not_found","message":"nobody"}}`,
+		`{"errors":["no company"]}`, `{"errors":{"domain":["is unknown"]}}`, `{"message":"no such company"}`, `{"error_message":"two\nlines"}` + "\n\n",
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			s := answering(404, body)
@@ -281,13 +282,26 @@ func TestWhatIsNeverKept(t *testing.T) {
 		{401, `{}`, growthgenius.ErrUnauthorized},
 		{403, `{}`, growthgenius.ErrForbidden},
 		{404, ` <html>no such page</html>`, growthgenius.ErrNotFound},
+		{404, ``, growthgenius.ErrNotFound},
+		{404, `404 page not found`, growthgenius.ErrNotFound},
+		{404, `"not found"`, growthgenius.ErrNotFound},
+		{404, `{}`, growthgenius.ErrNotFound},
+		{404, `[{"error":"no company"}]`, growthgenius.ErrNotFound},
+		{404, `{"error":null}`, growthgenius.ErrNotFound},
+		{404, `{"message":"no Route matched with those values"}`, growthgenius.ErrNotFound},
+		{404, `{"message":"Not Found"}`, growthgenius.ErrNotFound},
+		{404, `{"detail":"Not Found"}`, growthgenius.ErrNotFound},
+		{404, `{"status":404,"error":"Not Found","path":"/companies/find"}`, growthgenius.ErrNotFound},
+		{404, `{"statusCode":404,"message":"Resource not found"}`, growthgenius.ErrNotFound},
+		{404, `{"error":{"code":404,"message":"Requested entity was not found.","status":"NOT_FOUND"}}`, growthgenius.ErrNotFound},
+		{404, `{"error":"` + strings.Repeat("no company ", 500) + `"}`, growthgenius.ErrNotFound}, // more than is kept of a body
 		{410, `{}`, nil},
 		{422, `{}`, growthgenius.ErrValidation},
 		{429, `{}`, growthgenius.ErrRateLimited},
 		{500, `{}`, growthgenius.ErrServer},
 		{503, tesla, growthgenius.ErrServer},
 		{0, ``, nil}, // no response
-		{200, strings.Repeat(" ", 1000) + tesla, growthgenius.ErrResponseTooLarge},
+		{200, strings.Repeat(" ", 10000) + tesla, growthgenius.ErrResponseTooLarge},
 	} {
 		for _, question := range []any{"tesla.com", growthgenius.PersonQuery{Email: "elon@tesla.com"}} {
 			kept := new(spy)
@@ -297,7 +311,7 @@ func TestWhatIsNeverKept(t *testing.T) {
 				}
 				return testkit.Reply(tt.status, tt.body), nil
 			}}
-			c := testkit.Scripted(t, s, cached(kept), once, growthgenius.WithMaxResponseBytes(1000))
+			c := testkit.Scripted(t, s, cached(kept), once, growthgenius.WithMaxResponseBytes(10000))
 			for range 2 {
 				if err := ask(t.Context(), c, question); err == nil || tt.is != nil && !errors.Is(err, tt.is) {
 					t.Errorf("%d %q: %v", tt.status, tt.body, err)
@@ -310,6 +324,97 @@ func TestWhatIsNeverKept(t *testing.T) {
 	}
 }
 
+// TestForeign404: a 404 that does not look like the API's own is not taken from a cache
+// either, where an earlier version may have put it. It still matches ErrNotFound, and says
+// what is odd.
+func TestForeign404(t *testing.T) {
+	t.Parallel()
+	const hint = "this does not look like the API's own 404"
+	for _, tt := range []struct {
+		body, media string
+		own         bool
+	}{
+		{`{"error":"no company found"}`, "", true},
+		{`{"error":"no company found"}`, "application/problem+JSON", true},
+		{`{"error":"no company found"}`, "text/plain", false},
+		{`404 page not found`, "text/plain", false},
+	} {
+		kept := new(spy)
+		s := &testkit.Script{Respond: func(int, *http.Request) (*http.Response, error) {
+			return testkit.Reply(404, tt.body, "Content-Type", tt.media), nil
+		}}
+		c := testkit.Scripted(t, s, cached(kept))
+		for range 2 {
+			err := ask(t.Context(), c, "nobody.example")
+			if _, ok := errors.AsType[*growthgenius.APIError](err); !ok || !errors.Is(err, growthgenius.ErrNotFound) || strings.Contains(err.Error(), hint) == tt.own {
+				t.Errorf("%q as %q: %v", tt.body, tt.media, err)
+			}
+		}
+		if kept.sets == 1 != tt.own || (s.Sent.Load() == 1) != tt.own {
+			t.Errorf("%q as %q: %d requests, %d kept", tt.body, tt.media, s.Sent.Load(), kept.sets)
+		}
+	}
+	s := answering(200, tesla)
+	kept := new(spy)
+	c := testkit.Scripted(t, s, cached(kept))
+	for range 2 {
+		if err := ask(t.Context(), c, "tesla.com"); err != nil {
+			t.Error(err)
+		}
+		kept.put(fmt.Appendf(nil, "growthgenius/1 404 %d\n404 page not found", time.Now().Unix()))
+	}
+	if n := s.Sent.Load(); n != 2 {
+		t.Errorf("%d requests", n)
+	}
+}
+
+// TestRefresh: a call with Refresh makes a request although there is a result in the cache,
+// and stores what comes. It does not share the call of one that may use the cache.
+func TestRefresh(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &testkit.Script{Respond: func(n int, _ *http.Request) (*http.Response, error) {
+			switch n {
+			case 1:
+				return testkit.Reply(404, `{"error":"no company found"}`), nil
+			case 2:
+				time.Sleep(time.Second)
+				return testkit.Reply(200, tesla), nil
+			default:
+				return testkit.Reply(404, "404 page not found"), nil
+			}
+		}}
+		c := testkit.Scripted(t, s, cached(new(spy)), once)
+		look := func(wantErr error, fromCache bool, opts ...growthgenius.RequestOption) {
+			t.Helper()
+			var info growthgenius.ResponseInfo
+			err := ask(t.Context(), c, "tesla.com", append(opts, growthgenius.CaptureResponse(&info))...)
+			if !errors.Is(err, wantErr) || info.FromCache != fromCache {
+				t.Errorf("%v, from the cache: %t; want %v, %t", err, info.FromCache, wantErr, fromCache)
+			}
+		}
+		look(growthgenius.ErrNotFound, false)
+		look(growthgenius.ErrNotFound, true)
+		var all sync.WaitGroup
+		for range 3 {
+			all.Go(func() { look(nil, false, growthgenius.Refresh()) })
+		}
+		synctest.Wait()
+		look(growthgenius.ErrNotFound, true) // does not wait for the others
+		all.Wait()
+		look(nil, true)
+		look(growthgenius.ErrNotFound, false, growthgenius.Refresh()) // of a gateway
+		look(nil, true)
+		if n := s.Sent.Load(); n != 3 {
+			t.Errorf("%d requests", n)
+		}
+	})
+	plain := testkit.Scripted(t, answering(200, tesla))
+	if err := ask(t.Context(), plain, "tesla.com", growthgenius.Refresh()); err != nil {
+		t.Error("without a cache:", err)
+	}
+}
+
 // TestTheAPIKeyIsNotKept: a record that quotes it is returned, but not kept. From an error
 // that is kept, it is removed.
 func TestTheAPIKeyIsNotKept(t *testing.T) {
@@ -317,7 +422,8 @@ func TestTheAPIKeyIsNotKept(t *testing.T) {
 	for status, sets := range map[int]int{200: 0, 404: 1} {
 		kept := new(spy)
 		s := &testkit.Script{Respond: func(_ int, r *http.Request) (*http.Response, error) {
-			return testkit.Reply(status, fmt.Sprintf(`{"name":"Tesla","message":"no %s"}`, r.Header.Get("Authorization"))), nil
+			body := map[int]string{200: `{"name":"Tesla","summary":"no %s"}`, 404: `{"message":"no %s"}`}[status]
+			return testkit.Reply(status, fmt.Sprintf(body, r.Header.Get("Authorization"))), nil
 		}}
 		c := testkit.Scripted(t, s, cached(kept))
 		if err := ask(t.Context(), c, "tesla.com"); (err == nil) != (status == 200) || kept.sets != sets {

@@ -23,6 +23,7 @@ import (
 	"github.com/growthgenius/growthgenius-go/internal/lookup"
 	"github.com/growthgenius/growthgenius-go/internal/match"
 	"github.com/growthgenius/growthgenius-go/internal/redact"
+	"github.com/growthgenius/growthgenius-go/internal/wire"
 )
 
 // EnrichmentService is the Enrichment API: lookups of people and companies.
@@ -126,9 +127,10 @@ func decodeBare[T any, P bareRecord[T]](ctx context.Context, c caller, e endpoin
 	return v, nil
 }
 
-// enrichmentTTL is how long results are kept: the API charges once for a lookup in this
-// time (documented).
-const enrichmentTTL = 30 * 24 * time.Hour
+// enrichmentTTL is how long results are kept. The API charges once for a lookup in 30 days
+// (documented). "Not found" is kept for a day: to ask again is free, and who is not known
+// today may be known tomorrow.
+var enrichmentTTL = lookup.TTL{Found: 30 * 24 * time.Hour, NotFound: 24 * time.Hour}
 
 // newLookups returns what lookups need of the cache, or nil if there is none. A result
 // may be one of the account's own contacts, so accounts that share a cache have different
@@ -157,8 +159,9 @@ func (c caller) find(ctx context.Context, e endpoint, opts []RequestOption, key 
 		return nil, e.refuse(err)
 	}
 	found, err := c.core.lookups.shared.Do(ctx, lookup.Question[looked]{
-		Key:  key,
-		Name: e.route,
+		Key:   key,
+		Fresh: o.refresh,
+		Name:  e.route,
 		Ask: func(ctx context.Context) (l looked) {
 			l.res, l.err = c.send(ctx, e, append(slices.Clone(opts), CaptureResponse(&l.info)))
 			return l
@@ -195,8 +198,8 @@ func (c *core) kept(l looked) (v lookup.Value, ok bool) {
 		return lookup.Value{Found: true, Body: l.res.Body}, !c.redact.Quotes(l.res.Body)
 	}
 	api, ok := errors.AsType[*APIError](l.err)
-	if !ok || api.StatusCode != http.StatusNotFound || bytes.HasPrefix(bytes.TrimSpace(api.Body), []byte("<")) {
-		return v, false // an HTML page is not the API's own "not found"
+	if !ok || api.StatusCode != http.StatusNotFound || api.foreign || !wire.IsOwnNotFound(api.Body) { // Body may be cut short
+		return v, false
 	}
 	return lookup.Value{Body: api.Body}, true
 }
@@ -212,7 +215,10 @@ func (c *core) recalled(ctx context.Context, e endpoint, v lookup.Value, usable 
 	}
 	l := looked{info: ResponseInfo{StatusCode: res.Status, FromCache: true}}
 	if !v.Found {
-		l.err = newAPIError(e.about(), res, time.Now(), c.redact)
+		api := newAPIError(e.about(), res, time.Now(), c.redact)
+		if l.err = api; api.foreign {
+			return l, errors.New("it is not the API's own 404")
+		}
 		return l, nil
 	}
 	l.res = res

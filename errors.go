@@ -118,7 +118,8 @@ type APIError struct {
 	RetryAfter time.Duration // How long the API asks to wait; 0 if it does not say.
 	Body       []byte        // The first 4 KiB of the response's body.
 
-	call about
+	call    about
+	foreign bool // a 404 that does not look like the API's own
 }
 
 // Error returns the call, the record it is about, the status, the API's own message, and
@@ -143,6 +144,9 @@ func (e *APIError) Error() string {
 		b.WriteString("; the API has queued the lookup: try again later")
 	case http.StatusUnauthorized:
 		b.WriteString("; check the API key given to NewClient")
+	}
+	if e.foreign {
+		b.WriteString("; this does not look like the API's own 404: check the base URL, and gateways and proxies in between")
 	}
 	if e.RetryAfter > 0 {
 		fmt.Fprintf(&b, "; retry after %s", e.RetryAfter)
@@ -317,6 +321,7 @@ func newAPIError(call about, res *engine.Response, now time.Time, r redact.Redac
 	}
 	body := r.Bytes(res.Body)
 	e.Body = bytes.Clone(body[:min(len(body), redact.MaxBody)])
+	e.foreign = e.StatusCode == http.StatusNotFound && !isOwnNotFound(res)
 	problem := wire.Problem{Message: e.Message}
 	known := wire.ReadProblem(res.Body, &problem)
 	e.Message, e.Code, e.Fields = problem.Message, problem.Code, problem.Fields
@@ -336,4 +341,13 @@ func newAPIError(call about, res *engine.Response, now time.Time, r redact.Redac
 		e.Fields = fields
 	}
 	return e
+}
+
+// isOwnNotFound reports whether a 404 looks like the API's own, and not like that of a
+// gateway or a proxy.
+func isOwnNotFound(res *engine.Response) bool {
+	if media := res.Header.Get("Content-Type"); media != "" && !strings.Contains(strings.ToLower(media), "json") {
+		return false
+	}
+	return wire.IsOwnNotFound(res.Body)
 }

@@ -232,9 +232,10 @@ func WithPersonPath(path string) Option {
 }
 
 // WithEnrichmentCache stores the results of lookups in cache for 30 days. In that time the
-// API charges for a unique request once (documented). "Not found" (404) is stored as well;
-// [ErrPending] and all other errors are not. [NewMemoryCache] returns a cache for one
-// process.
+// API charges for a unique request once (documented). "Not found" is stored for a day, if
+// the 404 looks like the API's own and not like that of a gateway; [ErrPending] and all
+// other errors are not stored. [Refresh] makes a call ask again. [NewMemoryCache] returns
+// a cache for one process.
 //
 // Callers that ask for the same at the same time share one call, also across
 // [Client.ForUser] and [AsUser]: the users of an account get the same result. The shared

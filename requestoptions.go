@@ -17,6 +17,7 @@ type callOptions struct {
 	asUser  *ID
 	capture *ResponseInfo
 	noRetry bool
+	refresh bool
 	header  http.Header
 
 	beforeCreate func(CreateToken) error
@@ -68,6 +69,13 @@ type ResponseInfo struct {
 // looked for in the list of recent updates.
 func NoRetry() RequestOption {
 	return func(o *callOptions) { o.noRetry = true }
+}
+
+// Refresh makes a lookup ask the API even if the cache of [WithEnrichmentCache] has a
+// result, and stores the new result there. A request within 30 days of the last is free
+// (documented). Without a cache, and for other calls, it changes nothing.
+func Refresh() RequestOption {
+	return func(o *callOptions) { o.refresh = true }
 }
 
 // BeforeCreate calls fn before a create is sent, with a token to store in a journal that

@@ -55,6 +55,8 @@ func (e Effect) String() string {
 //	growthgeniustest.Fault{Method: "POST", Status: 503, Times: 1}
 //	// Each POST is carried out, and its response is lost.
 //	growthgeniustest.Fault{Method: "POST", Effect: growthgeniustest.Reset, Commit: true}
+//	// A gateway that does not know the company lookup responds instead of the API.
+//	growthgeniustest.Fault{Route: growthgeniustest.RouteCompany, Status: 404, Body: "404 page not found"}
 //	// One request in ten is throttled.
 //	growthgeniustest.Fault{Status: 429, RetryAfter: time.Second, Probability: 0.1}
 type Fault struct {

@@ -120,6 +120,8 @@ func TestStoredValues(t *testing.T) {
 		{"an hour ahead", func() string { return stored(-time.Hour, 200, "text") }, true, false},
 		{"over an hour ahead", func() string { return stored(-time.Hour-time.Second, 200, "text") }, false, false},
 		{"nobody found", func() string { return stored(0, 404, "nobody") }, true, false},
+		{"nobody found a day ago", func() string { return stored(day, 404, "nobody") }, false, false},
+		{"nobody found almost a day ago", func() string { return stored(day-time.Second, 404, "nobody") }, true, false},
 		{"several lines", func() string { return stored(0, 200, "a\nb\n") }, true, false},
 		{"refused by Recall", func() string { return stored(0, 200, "") }, false, true},
 		{"empty", func() string { return "" }, false, true},

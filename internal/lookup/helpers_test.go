@@ -93,7 +93,7 @@ type rig struct {
 
 func newRig(cache *spy) *rig {
 	r := &rig{cache: cache}
-	r.Shared = lookup.New(cache, ttl, func(_ context.Context, q lookup.Question[*result], err error) {
+	r.Shared = lookup.New(cache, lookup.TTL{Found: ttl, NotFound: ttl / 30}, func(_ context.Context, q lookup.Question[*result], err error) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.failures = append(r.failures, q.Name+": "+err.Error())

@@ -33,6 +33,8 @@ type Cache interface {
 type Question[T any] struct {
 	// Key is the key in the cache. Questions with the same key have the same result.
 	Key string
+	// Fresh is whether a stored result must not be used. The new result is stored.
+	Fresh bool
 	// Name is for the log, which must not show keys.
 	Name string
 	// Ask makes the call. Its context is that of the first caller, but for its end: it ends
@@ -48,19 +50,37 @@ type Question[T any] struct {
 // Shared makes calls that callers share. It is safe for concurrent use.
 type Shared[T any] struct {
 	cache  Cache
-	ttl    time.Duration
+	ttl    TTL
 	failed func(context.Context, Question[T], error)
 
-	mu    sync.Mutex          // guards calls, and the fields of each call that say so
-	calls map[string]*call[T] // by key
+	mu    sync.Mutex // guards calls, and the fields of each call that say so
+	calls map[callKey]*call[T]
+}
+
+// TTL is how long results are stored.
+type TTL struct{ Found, NotFound time.Duration }
+
+// of returns how long a value is stored.
+func (t TTL) of(v Value) time.Duration {
+	if v.Found {
+		return t.Found
+	}
+	return t.NotFound
+}
+
+// callKey tells calls apart. A fresh call is shared with other fresh ones only: a call that
+// is not may be about to return what is stored.
+type callKey struct {
+	key   string
+	fresh bool
 }
 
 // New returns a Shared that stores results in cache for ttl. failed is told when the cache
 // fails, or has a value that cannot be used.
 func New[T any](
-	cache Cache, ttl time.Duration, failed func(context.Context, Question[T], error),
+	cache Cache, ttl TTL, failed func(context.Context, Question[T], error),
 ) *Shared[T] {
-	return &Shared[T]{cache: cache, ttl: ttl, failed: failed, calls: map[string]*call[T]{}}
+	return &Shared[T]{cache: cache, ttl: ttl, failed: failed, calls: map[callKey]*call[T]{}}
 }
 
 // call is one call, shared by all callers that ask for the same key while it runs. It is
@@ -95,7 +115,7 @@ func (s *Shared[T]) Do(ctx context.Context, q Question[T]) (T, error) {
 			panic(c.panicked)
 		}
 	case <-ctx.Done():
-		if !s.leave(q.Key, c) {
+		if !s.leave(callKey{q.Key, q.Fresh}, c) {
 			return none, ctx.Err()
 		}
 	}
@@ -109,14 +129,15 @@ func (s *Shared[T]) Do(ctx context.Context, q Question[T]) (T, error) {
 func (s *Shared[T]) join(ctx context.Context, q Question[T]) *call[T] {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := s.calls[q.Key]
+	key := callKey{q.Key, q.Fresh}
+	c := s.calls[key]
 	if c == nil {
 		shared, cancel := context.WithCancel(context.WithoutCancel(ctx))
 		c = &call[T]{cancel: cancel, done: make(chan struct{})}
-		s.calls[q.Key] = c
+		s.calls[key] = c
 		go func() {
 			defer cancel()
-			defer s.end(q.Key, c)
+			defer s.end(key, c)
 			defer func() { c.panicked = recover() }()
 			s.run(shared, c, q)
 		}()
@@ -127,7 +148,7 @@ func (s *Shared[T]) join(ctx context.Context, q Question[T]) *call[T] {
 
 // leave removes a caller whose context has ended. It reports whether the result is known
 // nevertheless.
-func (s *Shared[T]) leave(key string, c *call[T]) (known bool) {
+func (s *Shared[T]) leave(key callKey, c *call[T]) (known bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c.callers--
@@ -139,7 +160,7 @@ func (s *Shared[T]) leave(key string, c *call[T]) (known bool) {
 }
 
 // end hands the result of a call to its callers.
-func (s *Shared[T]) end(key string, c *call[T]) {
+func (s *Shared[T]) end(key callKey, c *call[T]) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.calls[key] == c { // and not one that began after all callers had left
@@ -151,8 +172,10 @@ func (s *Shared[T]) end(key string, c *call[T]) {
 
 // run finds the result of a call, and stores it.
 func (s *Shared[T]) run(ctx context.Context, c *call[T], q Question[T]) {
-	if c.result, c.ended = s.recall(ctx, q); c.ended {
-		return
+	if !q.Fresh {
+		if c.result, c.ended = s.recall(ctx, q); c.ended {
+			return
+		}
 	}
 	c.result = q.Ask(ctx)
 	c.ended = true
@@ -165,7 +188,7 @@ func (s *Shared[T]) run(ctx context.Context, c *call[T], q Question[T]) {
 	s.mu.Unlock()
 	ctx = context.WithoutCancel(ctx) // it is stored even if no caller waits any more
 	_, err := shielded(ctx, func(ctx context.Context) (struct{}, error) {
-		return struct{}{}, s.cache.Set(ctx, q.Key, formatValue(value), s.ttl)
+		return struct{}{}, s.cache.Set(ctx, q.Key, formatValue(value), s.ttl.of(value))
 	})
 	s.report(ctx, q, err)
 }
@@ -184,7 +207,7 @@ func (s *Shared[T]) recall(ctx context.Context, q Question[T]) (result T, ok boo
 		return result, false
 	}
 	value, at, ok := parseValue(stored)
-	if age := time.Since(at); ok && (age >= s.ttl || age < -clockSkew) {
+	if age := time.Since(at); ok && (age >= s.ttl.of(value) || age < -clockSkew) {
 		return result, false
 	}
 	if ok {

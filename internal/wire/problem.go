@@ -2,6 +2,7 @@ package wire
 
 import (
 	"cmp"
+	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
@@ -90,6 +91,46 @@ func (p *Problem) read(doc map[string]any) {
 			}
 		}
 	}
+}
+
+// IsOwnNotFound reports whether the body of a 404 can be the API's own: a JSON object with
+// no other keys than the shapes of an error that an API of its kind has ("error", "errors",
+// "message" or "error_message"), which says more than the status and is not about the
+// address of the request. Gateways, proxies and other products respond to an address that
+// they do not know with text, nothing, or JSON with keys or texts of their own.
+func IsOwnNotFound(body []byte) bool {
+	var doc map[string]json.RawMessage
+	if len(body) > maxProblem || KindOf(body) != KindObject || Unmarshal(body, &doc) != nil {
+		return false
+	}
+	var inner map[string]json.RawMessage
+	_ = Unmarshal(doc["error"], &inner) // fails unless it is an object
+	if !onlyKeys(doc, "error", "errors", "message", "error_message") || !onlyKeys(inner, "type", "code", "message") {
+		return false
+	}
+	var p Problem
+	if !ReadProblem(body, &p) || p.Message == "" && p.Code == "" && len(p.Fields) == 0 {
+		return false
+	}
+	if _, only := doc["message"]; only && strings.EqualFold(p.Message, "not found") {
+		return false // as the API Gateway of AWS has it
+	}
+	words := strings.FieldsFunc(strings.ToLower(p.Message), func(r rune) bool { return r < 'a' || r > 'z' })
+	return !slices.ContainsFunc(words, func(word string) bool { return slices.Contains(addressWords, word) })
+}
+
+// addressWords are in the message of a 404 that is about the address of the request.
+var addressWords = []string{
+	"route", "endpoint", "path", "url", "uri", "page", "authentication", "upstream", "backend",
+}
+
+func onlyKeys(object map[string]json.RawMessage, keys ...string) bool {
+	for key := range object {
+		if !slices.Contains(keys, key) {
+			return false
+		}
+	}
+	return true
 }
 
 // list reads {"errors":[...]}: strings, or objects that may name their field.

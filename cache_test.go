@@ -160,6 +160,43 @@ func TestKeysOfTheCache(t *testing.T) {
 	}
 }
 
+// TestHeadersInTheKeyOfTheCache: a header may name an account, so calls with different ones
+// share nothing, unless the header only names the call.
+func TestHeadersInTheKeyOfTheCache(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &testkit.Script{Respond: func(_ int, r *http.Request) (*http.Response, error) {
+			time.Sleep(time.Second)
+			return testkit.Reply(200, `{"id":"x","name":"of `+r.Header.Get("X-Account")+`"}`), nil
+		}}
+		kept := new(spy)
+		c := testkit.Scripted(t, s, cached(kept))
+		for range 2 {
+			var all sync.WaitGroup
+			for i := range 12 {
+				all.Go(func() {
+					account := strconv.Itoa(i % 3)
+					company, err := c.Enrichment.Company(t.Context(), "tesla.com", growthgenius.WithHeader("X-Account", account),
+						growthgenius.WithHeader("X-Request-Id", strconv.Itoa(i)), growthgenius.WithHeader("X-B3-TraceId", strconv.Itoa(i)))
+					if err != nil || company.Name != "of "+account {
+						t.Errorf("account %s: %+v, %v", account, company, err)
+					}
+				})
+			}
+			all.Wait()
+		}
+		if n := s.Sent.Load(); n != 3 || len(kept.keys()) != 3 {
+			t.Errorf("%d requests, kept as %s", n, kept.keys())
+		}
+		if err := ask(t.Context(), c, "tesla.com", growthgenius.WithHeader("Traceparent", "00-1-2-01")); err != nil || s.Sent.Load() != 4 {
+			t.Errorf("without an account: %v, %d requests", err, s.Sent.Load())
+		}
+		if err := ask(t.Context(), c, "tesla.com"); err != nil || s.Sent.Load() != 4 {
+			t.Errorf("without a header: %v, %d requests", err, s.Sent.Load())
+		}
+	})
+}
+
 // TestAnswersAreKeptFor30Days: even if the cache ignores the ttl. A 404 is kept for a day.
 func TestAnswersAreKeptFor30Days(t *testing.T) {
 	t.Parallel()

@@ -40,8 +40,8 @@ type core struct {
 // lookups is what the lookups of all clients of one key share.
 type lookups struct {
 	shared *lookup.Shared[looked]
-	prefix string              // of every key
-	mac    func(string) string // a function, so that nothing can print the API key in it
+	prefix func(http.Header) string // of the keys of calls with these headers
+	mac    func(string) string      // a function, so that nothing can print the API key in it
 }
 
 // looked is the result of a lookup. Several callers share it.

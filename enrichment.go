@@ -36,12 +36,15 @@ type EnrichmentService struct{ caller caller }
 // PersonQuery identifies the person to look up: by Email, or by name and company. At
 // least one part of the name, and the company's name or website, are needed if Email is
 // not set. If Email is set, the API ignores WebsiteURL (documented).
+//
+// Characters that cannot be seen, such as zero-width spaces, are not sent.
 type PersonQuery struct {
 	Email       string `url:"email,omitempty"`
 	FirstName   string `url:"first_name,omitempty"`
 	LastName    string `url:"last_name,omitempty"`
 	AccountName string `url:"account_name,omitempty"` // The company's name.
-	// WebsiteURL is the company's website, not a profile of the person.
+	// WebsiteURL is the company's website, not a profile of the person. It must have a
+	// domain, as for a lookup of a company.
 	WebsiteURL string `url:"website_url,omitempty"`
 }
 
@@ -50,7 +53,9 @@ type companyQuery struct {
 }
 
 // Company looks up a company by its domain, such as "tesla.com". A URL is accepted too,
-// and reduced to its domain.
+// and reduced to its domain. What cannot be a domain is an [ErrInvalidInput], so that no
+// lookup is paid for it: a domain ends in a dot and a top-level domain, which placeholders
+// such as "n/a", "unknown", "-" and "k.A." do not.
 //
 // [ErrNotFound] means that no company is known for the domain. [ErrPending] means that
 // the API has queued the lookup (202, inferred): try again later.
@@ -61,9 +66,7 @@ func (s *EnrichmentService) Company(ctx context.Context, domain string, opts ...
 		return nil, e.refuse(err)
 	}
 	e.query = companyQuery{Domain: domain}
-	return lookUp[Company](ctx, s.caller, e, opts, func(l *lookups) string {
-		return l.prefix + "company:" + domain
-	})
+	return lookUp[Company](ctx, s.caller, e, opts, func(*lookups) string { return "company:" + domain })
 }
 
 // Person looks up a person by e-mail address, or by name and company.
@@ -81,7 +84,7 @@ func (s *EnrichmentService) Person(ctx context.Context, q PersonQuery, opts ...R
 	}
 	e.query = q
 	return lookUp[Person](ctx, s.caller, e, opts, func(l *lookups) string {
-		return l.prefix + "person:" + l.mac(e.route+q.key()) // with another path a 404 means nothing
+		return "person:" + l.mac(e.route+q.key()) // with another path a 404 means nothing
 	})
 }
 
@@ -93,8 +96,8 @@ type bareRecord[T any] interface {
 }
 
 // lookUp makes a lookup, unless its result is in the cache or another call is making it.
-// key returns its key in the cache, which is the same for all ways to write the same
-// request. The acting user is not part of the key: the result does not depend on it.
+// key returns the end of its key in the cache, which is the same for all ways to write the
+// same request. The acting user is not part of the key: the result does not depend on it.
 func lookUp[T any, P bareRecord[T]](ctx context.Context, c caller, e endpoint, opts []RequestOption, key func(*lookups) string) (*T, error) {
 	if c.core.lookups == nil {
 		res, err := c.send(ctx, e, opts)
@@ -134,7 +137,7 @@ var enrichmentTTL = lookup.TTL{Found: 30 * 24 * time.Hour, NotFound: 24 * time.H
 
 // newLookups returns what lookups need of the cache, or nil if there is none. A result
 // may be one of the account's own contacts, so accounts that share a cache have different
-// keys.
+// keys. A header may name an account too: see callHeaders.
 func newLookups(c *core, cache EnrichmentCache, apiKey string) *lookups {
 	if cache == nil {
 		return nil
@@ -146,8 +149,10 @@ func newLookups(c *core, cache EnrichmentCache, apiKey string) *lookups {
 	}
 	return &lookups{
 		shared: lookup.New(cache, enrichmentTTL, c.cacheFailed),
-		prefix: "growthgenius:v1:" + mac(c.base.String())[:16] + ":",
-		mac:    mac,
+		prefix: func(h http.Header) string {
+			return "growthgenius:v1:" + mac(c.base.String() + headersText(h))[:16] + ":"
+		},
+		mac: mac,
 	}
 }
 
@@ -159,7 +164,7 @@ func (c caller) find(ctx context.Context, e endpoint, opts []RequestOption, key 
 		return nil, e.refuse(err)
 	}
 	found, err := c.core.lookups.shared.Do(ctx, lookup.Question[looked]{
-		Key:   key,
+		Key:   c.core.lookups.prefix(o.header) + key,
 		Fresh: o.refresh,
 		Name:  e.route,
 		Ask: func(ctx context.Context) (l looked) {
@@ -238,9 +243,9 @@ func (c *core) cacheFailed(ctx context.Context, q lookup.Question[looked], err e
 
 // cleanDomain returns the form of a domain in which it is sent, so that two lookups of
 // the same company are the same request: lower case, in punycode, without scheme, path,
-// port, "www." and a dot at the end.
+// port, "www.", a dot at the end, and characters that cannot be seen.
 func cleanDomain(text string) (string, error) {
-	domain, _ := splitSite(text)
+	domain, _ := splitSite(match.Visible(text))
 	switch {
 	case domain == "":
 		return "", fmt.Errorf("%w: the domain is empty", ErrInvalidInput)
@@ -256,11 +261,24 @@ func cleanDomain(text string) (string, error) {
 		}
 		ascii = rest
 	}
-	if err != nil || !utf8.ValidString(domain) || slices.Contains(strings.Split(ascii, "."), "") || strings.ContainsAny(ascii, " \t\r\n:") {
+	if err != nil || !utf8.ValidString(domain) || slices.Contains(strings.Split(ascii, "."), "") || strings.ContainsAny(ascii, " \t\r\n:") || !hasTopLevel(ascii) {
 		return "", fmt.Errorf("%w: invalid domain: it should look like \"tesla.com\"", ErrInvalidInput)
 	}
 	return ascii, nil
 }
+
+// hasTopLevel reports whether a domain is one below a top-level domain, which has at least
+// two characters, and a letter. What people write in place of a domain has none: "n/a",
+// "unknown", "-", "k.A.".
+func hasTopLevel(domain string) bool {
+	dot := strings.LastIndex(domain, ".")
+	top := domain[dot+1:]
+	return dot > 0 && len(top) > 1 && strings.Trim(top, "0123456789") != "" && !slices.Contains(notTopLevel, top)
+}
+
+// notTopLevel are words for a missing domain, and pieces of a URL, which no top-level
+// domain has: they are left of "www.unknown" and "www.http://acme.com".
+var notTopLevel = []string{"unknown", "none", "null", "nil", "undefined", "http", "https", "www"}
 
 // splitSite splits the address of a website into its host, without scheme and port, and
 // the rest.
@@ -273,7 +291,7 @@ func splitSite(text string) (host, rest string) {
 	if i := strings.IndexAny(host, "/?#"); i >= 0 {
 		host, rest = host[:i], host[i:]
 	}
-	if name, port, found := strings.Cut(host, ":"); found && strings.Trim(port, "0123456789") == "" {
+	if name, port, found := strings.Cut(host, ":"); found && strings.Trim(port, "0123456789") == "" && !strings.HasPrefix(rest, "//") {
 		host = name
 	}
 	return host, rest
@@ -282,19 +300,24 @@ func splitSite(text string) (host, rest string) {
 // clean checks the query, and returns the form in which it is sent.
 func (q PersonQuery) clean() (PersonQuery, error) {
 	for _, text := range []*string{&q.Email, &q.FirstName, &q.LastName, &q.AccountName, &q.WebsiteURL} {
-		*text = strings.Join(strings.Fields(*text), " ")
+		*text = strings.Join(strings.Fields(match.Visible(*text)), " ")
 	}
 	q.Email = strings.ToLower(q.Email)
 	if q.Email != "" {
-		at := strings.LastIndex(q.Email, "@")
-		if at <= 0 || at == len(q.Email)-1 || strings.ContainsAny(q.Email, " \t\r\n") {
-			return q, fmt.Errorf("%w: invalid e-mail address: it should look like \"elon@tesla.com\"", ErrInvalidInput)
+		if err := checkAddress(q.Email); err != nil {
+			return q, err
 		}
-		q.Email = q.Email[:at+1] + match.ASCIIDomain(q.Email[at+1:])
+		local, domain, _ := strings.Cut(q.Email, "@")
+		q.Email = local + "@" + match.ASCIIDomain(domain)
 		return q, nil
 	}
 	if (q.FirstName == "" && q.LastName == "") || (q.AccountName == "" && q.WebsiteURL == "") {
 		return q, fmt.Errorf("%w: give an e-mail, or else a name and the company's name or website", ErrInvalidInput)
+	}
+	if q.WebsiteURL != "" {
+		if _, err := cleanDomain(q.WebsiteURL); err != nil {
+			return q, fmt.Errorf("the website: %w", err)
+		}
 	}
 	return q, nil
 }
@@ -305,12 +328,10 @@ func (q PersonQuery) clean() (PersonQuery, error) {
 func (q PersonQuery) key() string {
 	site := ""
 	if q.Email == "" { // else the API ignores the website (documented)
-		site = q.WebsiteURL
-		host, rest := splitSite(site)
-		if domain, err := cleanDomain(host); err == nil {
-			rest, _, _ = strings.Cut(rest, "#")
-			site = domain + strings.TrimSuffix(rest, "/")
-		}
+		domain, _ := cleanDomain(q.WebsiteURL) // clean has checked it
+		_, rest := splitSite(q.WebsiteURL)
+		rest, _, _ = strings.Cut(rest, "#")
+		site = domain + strings.TrimSuffix(rest, "/")
 	}
 	return fmt.Sprintf("%q", []string{q.Email, match.Fold(q.FirstName), match.Fold(q.LastName), match.Fold(q.AccountName), site})
 }

@@ -47,7 +47,10 @@ func TestDomains(t *testing.T) {
 		"https://tesla.com": "tesla.com", "HTTP://www.tesla.com:8080/about?x=http://other.com#y": "tesla.com", "//tesla.com/x": "tesla.com", "tesla.com/a//b": "tesla.com",
 		"tesla.com?u=https://other.com": "tesla.com", "tesla.com:443": "tesla.com", "tesla.com.": "tesla.com", "https://tesla.com./": "tesla.com",
 		"münchen.de": "xn--mnchen-3ya.de", "MÜNCHEN.de": "xn--mnchen-3ya.de", "xn--mnchen-3ya.de": "xn--mnchen-3ya.de", "www。ｔｅｓｌａ。com": "tesla.com", "例え.jp": "xn--r8jz45g.jp",
-		"www.com": "www.com", "www.co.uk": "co.uk", "a.b.c.example.co.uk": "a.b.c.example.co.uk", "1.2.3.4": "1.2.3.4",
+		"www.com": "www.com", "www.co.uk": "co.uk", "a.b.c.example.co.uk": "a.b.c.example.co.uk", "tesla.com:": "tesla.com", "tesla.com:/x": "tesla.com",
+		"\ufefftes\u200bla.com": "tesla.com", "https://tes\u00adla\u2060.com": "tesla.com", "ht\u200dtps://tesla.com": "tesla.com", "tesla.com\ufe0f": "tesla.com", "tes\u3164la.com": "tesla.com",
+		"1.2.3.4": "", "10.0.0.10": "", "localhost": "", "http://http://acme.example": "", "https://www.http://acme.example": "", "http//acme.example": "", "http:acme.example": "", "acme.example://": "",
+		"N/A": "", "n/a": "", "unknown": "", "www.unknown": "", "http://none/": "", "-": "", "--": "", "k.A.": "", "k. A.": "", "n.a.": "", "?": "", "\u200b": "",
 		"": "", " ": "", "https://": "", "/": "", ".": "", "..": "", "tesla.com..": "", ".tesla.com": "", "tesla..com": "", "tesla com": "", "tesla.com\x00": "",
 		"elon@tesla.com": "", "https://user@tesla.com": "", "-tesla.com": "", "tes_la.com": "", "tesla.com:https": "", "[::1]": "", "[::1]:80": "", "tesla,com": "", "a\tb.com": "", "tesla.com:80:90": "", "xn--a.com": "",
 	} {
@@ -76,11 +79,19 @@ func TestPersonQueries(t *testing.T) {
 	for _, q := range []growthgenius.PersonQuery{
 		{}, {Email: " "}, {Email: "elon"}, {Email: "@tesla.com"}, {Email: "elon@"}, {Email: "elon musk@tesla.com"}, {Email: "a@b.c\r\nx"}, {FirstName: "Elon"}, {FirstName: "Elon", LastName: "Musk"},
 		{AccountName: "Tesla"}, {WebsiteURL: "tesla.com"}, {FirstName: " ", AccountName: "Tesla"}, {LastName: "Musk", AccountName: " "}, {Email: "nobody", LastName: "Musk", AccountName: "Tesla"},
+		{Email: "Elon Musk <elon@tesla.com>"}, {Email: "elon@tesla.com,tony@tesla.com"}, {Email: "elon@-"}, {Email: "n/a"}, {Email: "k.A."}, {Email: "\u200b"},
 	} {
 		_, err := c.Enrichment.Person(t.Context(), q)
 		testkit.OnlyIs(t, err, growthgenius.ErrInvalidInput)
 		if err == nil || !strings.Contains(err.Error(), "e-mail") {
 			t.Errorf("%+v: %v", q, err)
+		}
+	}
+	for _, website := range []string{"http://http://acme.example", "http//acme.example", "N/A", "unknown", "n/a", "-", "k.A.", "tesla", "me@tesla.com"} {
+		_, err := c.Enrichment.Person(t.Context(), growthgenius.PersonQuery{LastName: "Musk", AccountName: "Tesla", WebsiteURL: website})
+		testkit.OnlyIs(t, err, growthgenius.ErrInvalidInput)
+		if err == nil || !strings.Contains(err.Error(), "the website") {
+			t.Errorf("%s: %v", website, err)
 		}
 	}
 	_, err := c.Enrichment.Person(t.Context(), growthgenius.PersonQuery{Email: "elon"})
@@ -102,16 +113,17 @@ func TestOneRequestForAllSpellings(t *testing.T) {
 	type query = growthgenius.PersonQuery
 	for sent, spellings := range map[string][]any{
 		"/companies/find?domain=tesla.com": {
-			"tesla.com", "Tesla.com", " TESLA.COM\n", "https://www.tesla.com/about?x=1", "http://tesla.com:80#top", "//tesla.com", "tesla.com.", "www.tesla.com.", "ｔｅｓｌａ。com",
+			"tesla.com", "Tesla.com", " TESLA.COM\n", "https://www.tesla.com/about?x=1", "http://tesla.com:80#top", "//tesla.com", "tesla.com.", "www.tesla.com.", "ｔｅｓｌａ。com", "tes\u200bla.com\ufeff",
 		},
 		"/companies/find?domain=xn--bcher-kva.example":    {"bücher.example", "xn--bcher-kva.example", "BÜCHER.example", "https://www.XN--bcher-KVA.example/"},
-		"/people/find?email=elon%40tesla.com":             {query{Email: "elon@tesla.com"}, query{Email: " Elon@Tesla.COM\t"}, query{Email: "elon@tesla.com", WebsiteURL: "http://www.tesla.com"}, query{Email: "elon@tesla.com."}},
+		"/people/find?email=elon%40tesla.com":             {query{Email: "elon@tesla.com"}, query{Email: " Elon@Tesla.COM\t"}, query{Email: "\ufeffelon@tes\u00adla.com"}, query{Email: "elon@tesla.com", WebsiteURL: "http://www.tesla.com"}, query{Email: "elon@tesla.com."}},
 		"/people/find?email=jane%40xn--bcher-kva.example": {query{Email: "jane@bücher.example"}, query{Email: "Jane@BÜCHER.example"}, query{Email: "jane@xn--bcher-kva.example."}},
 		"/people/find?account_name=Tesla+Motors&first_name=Elon&last_name=Musk": {
 			query{FirstName: "Elon", LastName: "Musk", AccountName: "Tesla  Motors"}, query{FirstName: " elon ", LastName: "MUSK", AccountName: "\ttesla motors"},
+			query{FirstName: "El\u00adon", LastName: "Musk\u200b", AccountName: "\ufeffTesla Motors"},
 		},
 		"/people/find?last_name=Musk&website_url=http%3A%2F%2Fwww.tesla.com": {
-			query{LastName: "Musk", WebsiteURL: "http://www.tesla.com"}, query{LastName: "Musk", WebsiteURL: "Tesla.com"}, query{LastName: "musk", WebsiteURL: "https://tesla.com./#about"},
+			query{LastName: "Musk", WebsiteURL: "http://www.tesla.com"}, query{LastName: "Musk", WebsiteURL: "Tesla.com"}, query{LastName: "Musk", WebsiteURL: "tesla\u200b.com"}, query{LastName: "musk", WebsiteURL: "https://tesla.com./#about"},
 		},
 	} {
 		t.Run(strings.ReplaceAll(sent, "%40", " at "), func(t *testing.T) {
@@ -146,12 +158,12 @@ func TestDifferentQuestions(t *testing.T) {
 	t.Parallel()
 	type query = growthgenius.PersonQuery
 	questions := []any{
-		"tesla.com", "tesla.co", "shop.tesla.com", "1.2.3.4", "www.com",
+		"tesla.com", "tesla.co", "shop.tesla.com", "www.com",
 		query{Email: "elon@tesla.com"}, query{Email: "elon+x@tesla.com"}, query{Email: "elon@tesla.com", FirstName: "Elon"},
 		query{FirstName: "Elon", AccountName: "Tesla"}, query{LastName: "Elon", AccountName: "Tesla"}, query{FirstName: "Elon", LastName: "Musk", AccountName: "Tesla"},
-		query{FirstName: "Elon Musk", AccountName: "Tesla"}, query{FirstName: "Elon", LastName: `Musk" "Tesla`, WebsiteURL: "x"}, query{FirstName: "Elon", LastName: "Musk", AccountName: "Tesla", WebsiteURL: "x"},
-		query{FirstName: "Elon", WebsiteURL: "tesla"}, query{FirstName: "Elon", WebsiteURL: "linkedin.com/company/tesla"}, query{FirstName: "Elon", WebsiteURL: "linkedin.com/company/spacex"},
-		query{FirstName: "Elon", WebsiteURL: "linkedin.com?id=1"}, query{FirstName: "Elon", WebsiteURL: "linkedin.com"}, query{FirstName: "Elon", WebsiteURL: "me@linkedin.com/a"}, query{FirstName: "Elon", WebsiteURL: "me@linkedin.com/b"},
+		query{FirstName: "Elon Musk", AccountName: "Tesla"}, query{FirstName: "Elon", LastName: `Musk" "Tesla`, WebsiteURL: "x.com"}, query{FirstName: "Elon", LastName: "Musk", AccountName: "Tesla", WebsiteURL: "x.com"},
+		query{FirstName: "Elon", WebsiteURL: "tesla.com"}, query{FirstName: "Elon", WebsiteURL: "linkedin.com/company/tesla"}, query{FirstName: "Elon", WebsiteURL: "linkedin.com/company/spacex"},
+		query{FirstName: "Elon", WebsiteURL: "linkedin.com?id=1"}, query{FirstName: "Elon", WebsiteURL: "linkedin.com"}, query{FirstName: "Elon", WebsiteURL: "medium.com/@elon"}, query{FirstName: "Elon", WebsiteURL: "medium.com/@tony"},
 	}
 	kept := new(spy)
 	s := &testkit.Script{Respond: func(n int, _ *http.Request) (*http.Response, error) {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/growthgenius/growthgenius-go/internal/engine"
 	"github.com/growthgenius/growthgenius-go/internal/errs"
+	"github.com/growthgenius/growthgenius-go/internal/match"
 	"github.com/growthgenius/growthgenius-go/internal/redact"
 	"github.com/growthgenius/growthgenius-go/internal/wire"
 )
@@ -341,6 +342,14 @@ func newAPIError(call about, res *engine.Response, now time.Time, r redact.Redac
 		e.Fields = fields
 	}
 	return e
+}
+
+// checkAddress returns an error unless the text can be an e-mail address.
+func checkAddress(address string) error {
+	if err := match.CheckAddress(address); err != nil {
+		return fmt.Errorf("%w: invalid e-mail address: %w", ErrInvalidInput, err)
+	}
+	return nil
 }
 
 // isOwnNotFound reports whether a 404 looks like the API's own, and not like that of a

@@ -240,7 +240,9 @@ func WithPersonPath(path string) Option {
 // Callers that ask for the same at the same time share one call, also across
 // [Client.ForUser] and [AsUser]: the users of an account get the same result. The shared
 // call uses the first caller's options and runs until no caller waits for it. If it fails,
-// it fails for all of them. Clients with different API keys or base URLs share nothing.
+// it fails for all of them. Clients with different API keys or base URLs share nothing, nor
+// do calls with different headers ([WithHeader]), except those that only name a call, such
+// as X-Request-Id and Traceparent: a header may name an account.
 //
 // If the cache fails, panics or takes over 2 seconds, the lookup does not fail: the client
 // makes the call, or does not store its result, and logs a warning.

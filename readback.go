@@ -215,11 +215,10 @@ func (l lists) Read(ctx context.Context, list readback.List, from, to time.Time,
 	}
 }
 
-// headersText encodes a header, or returns "" if it is empty. It leaves out the headers
-// that only name a call: they would keep creates from sharing a list.
+// headersText encodes a header, or returns "" if it is empty. It leaves out callHeaders.
 func headersText(h http.Header) string {
 	shared := maps.Clone(h)
-	for _, name := range []string{"X-Request-Id", "X-Correlation-Id", "Request-Id", "Traceparent", "Tracestate", "Baggage", "B3"} {
+	for _, name := range callHeaders {
 		delete(shared, name)
 	}
 	if len(shared) == 0 {

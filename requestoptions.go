@@ -116,6 +116,15 @@ func WithHeader(key, value string) RequestOption {
 	}
 }
 
+// callHeaders only name a call, for logs and traces. The response does not depend on them,
+// so calls that differ in them alone share lists and the results of lookups. Any other
+// header may name an account.
+var callHeaders = []string{
+	"X-Request-Id", "X-Correlation-Id", "Request-Id", "Traceparent", "Tracestate", "Baggage", "B3",
+	"X-B3-Traceid", "X-B3-Spanid", "X-B3-Parentspanid", "X-B3-Sampled", "X-B3-Flags",
+	"X-Amzn-Trace-Id", "X-Cloud-Trace-Context", "Uber-Trace-Id", "Sentry-Trace",
+}
+
 // ownHeaders are set by the SDK or by net/http only. The values say why.
 var ownHeaders = map[string]string{
 	"Authorization":     "it carries the API key given to NewClient",

@@ -12,6 +12,21 @@ import (
 // around and between words.
 func Fold(s string) string { return strings.ToLower(strings.Join(strings.Fields(s), " ")) }
 
+// Visible removes the characters that cannot be seen, such as zero-width spaces, byte-order
+// marks and soft hyphens. Texts that are copied from documents and web pages have them.
+func Visible(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r > unicode.MaxASCII && unicode.In(r, invisible...) && !unicode.Is(unicode.Prepended_Concatenation_Mark, r) {
+			return -1
+		}
+		return r
+	}, s)
+}
+
+var invisible = []*unicode.RangeTable{
+	unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector,
+}
+
 // FullName returns the folded full name of a contact.
 func FullName(row Row) string {
 	return Fold(cmp.Or(row.Text("full_name"), row.Text("first_name")+" "+row.Text("last_name")))

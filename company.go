@@ -2,6 +2,7 @@ package growthgenius
 
 import (
 	"encoding/json"
+	"slices"
 
 	"github.com/growthgenius/growthgenius-go/internal/wire"
 )
@@ -10,8 +11,8 @@ import (
 // the reference unless a comment says otherwise. Ids are text, from the provider of the
 // data.
 //
-// The reference itself has a contact as the response (documented). It is stored in
-// Contact then, and its company_* fields, website, industry and employee_count are copied
+// The reference itself has a contact as the response, in an envelope (documented; without
+// one is inferred). It is stored in Contact then, and its company_* fields, website, industry and employee_count are copied
 // to the fields of the Company.
 type Company struct {
 	ID                 string           `json:"id,omitzero"`
@@ -83,6 +84,39 @@ func (c *Company) fillFromContact() {
 			StreetAddress: from.CompanyAddress,
 		}
 	}
+}
+
+// contactKeys are keys of a contact that no company has.
+var contactKeys = []string{
+	"first_name", "last_name", "full_name", "company_name", "prospect_id", "contact_account_id",
+}
+
+// isContact reports whether a decoded record is a contact without an envelope: it has keys
+// of a contact, and no values that only a company has.
+func (c *Company) isContact() bool {
+	if c.Location != nil || c.Size != nil || len(c.EmailDomains)+len(c.Tags)+len(c.AlternativeNames) > 0 ||
+		c.Founded+c.SizeRange+c.Type+c.Ticker+c.Summary+c.LinkedInID+c.CrunchbaseURL != "" {
+		return false
+	}
+	return slices.ContainsFunc(contactKeys, func(key string) bool { return c.Extra[key] != nil })
+}
+
+// settle makes a contact of a record that is one, as the response of a lookup may be.
+// Encoding a record loses nothing, so the contact has all that the response had.
+func (c *Company) settle() error {
+	if c.Contact != nil || !c.isContact() {
+		return nil
+	}
+	data, err := wire.Marshal(c)
+	if err != nil {
+		return err
+	}
+	*c = Company{Contact: new(Contact)}
+	if err := wire.UnmarshalRecord(data, c.Contact); err != nil {
+		return err
+	}
+	c.fillFromContact()
+	return nil
 }
 
 // UnmarshalJSON decodes a company, or the contact that the reference has instead. A field

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/growthgenius/growthgenius-go"
+	"github.com/growthgenius/growthgenius-go/growthgeniustest"
 	"github.com/growthgenius/growthgenius-go/internal/testkit"
 )
 
@@ -344,6 +345,47 @@ func TestStrictDecodingOfWholeAnswers(t *testing.T) {
 		if _, err := tt.Do(t.Context(), c); !errors.Is(err, growthgenius.ErrDecode) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", tt.Name, err)
 		}
+	}
+}
+
+// TestCompanyAnsweredAsABareContact: a contact without its envelope is the contact, and not
+// a company with the name of a person.
+func TestCompanyAnsweredAsABareContact(t *testing.T) {
+	t.Parallel()
+	const sample = `{"id":1102755,"first_name":"Elon","name":"Elon Musk","email":"elon@tesla.com","linkedin_url":"in/elon","company_name":"Tesla","company_city":"Austin","website":"tesla.com","custom1":"x"}`
+	look := func(body string) growthgenius.Company {
+		c, err := testkit.NewAPI(t).On("GET", "/companies/find", 200, body).Client(growthgenius.WithStrictDecoding()).Enrichment.Company(t.Context(), "tesla.com")
+		if err != nil {
+			t.Fatalf("%s: %v", body, err)
+		}
+		return *c
+	}
+	enveloped := look(`{"contact":` + sample + `}`)
+	for _, body := range []string{sample, `{"company":` + sample + `}`} {
+		c := look(body)
+		if c.Name != "Tesla" || c.ID != "" || c.LinkedInURL != "" || c.Contact == nil || c.Contact.ID != "1102755" || c.Contact.Name != "Elon Musk" {
+			t.Errorf("%s: %+v", body, c)
+		}
+		if diff := cmp.Diff(enveloped, c); diff != "" {
+			t.Errorf("%s: %s", body, diff)
+		}
+		if again := testkit.Decode[growthgenius.Company](t, testkit.JSON(t, c)); !cmp.Equal(c, again) {
+			t.Error(cmp.Diff(c, again))
+		}
+	}
+	for _, body := range []string{
+		`{"id":"tesla","name":"Tesla","email":"info@tesla.com"}`, `{"id":"tesla","name":"Tesla","size":5,"company_name":"Tesla"}`, `{"id":"tesla","name":"Tesla","location":{},"full_name":"Tesla Inc"}`,
+		`{"id":"tesla","name":"Tesla","tags":["x"],"full_name":"Tesla Inc"}`, `{"id":"tesla","name":"Tesla","ticker":"TSLA","full_name":"Tesla Inc"}`,
+	} {
+		c, err := testkit.NewAPI(t).On("GET", "/companies/find", 200, body).Client().Enrichment.Company(t.Context(), "tesla.com")
+		if err != nil || c.Name != "Tesla" || c.ID != "tesla" || c.Contact != nil {
+			t.Errorf("%s: %+v, %v", body, c, err)
+		}
+	}
+	srv := growthgeniustest.NewServer(t, growthgeniustest.WithBareContact())
+	company, err := testkit.Live(t, srv).Enrichment.Company(t.Context(), "tesla.com")
+	if err != nil || company.Name != "Tesla" || company.Contact == nil {
+		t.Errorf("%+v, %v", company, err)
 	}
 }
 

@@ -92,6 +92,7 @@ func (s *EnrichmentService) Person(ctx context.Context, q PersonQuery, opts ...R
 type bareRecord[T any] interface {
 	*T
 	json.Unmarshaler
+	settle() error // completes a decoded record
 	named() bool
 }
 
@@ -119,6 +120,9 @@ func lookUp[T any, P bareRecord[T]](ctx context.Context, c caller, e endpoint, o
 func decodeBare[T any, P bareRecord[T]](ctx context.Context, c caller, e endpoint, res *engine.Response) (*T, error) {
 	v := new(T)
 	err := c.decodeWhole(ctx, e, res, P(v), func() error {
+		if err := P(v).settle(); err != nil {
+			return err
+		}
 		if !P(v).named() {
 			return errors.New("the record has no id, no name and no website")
 		}

@@ -264,6 +264,8 @@ func (p *Person) named() bool {
 	return p.ID != "" || p.FullName != "" || p.FirstName != "" || p.LastName != ""
 }
 
+func (p *Person) settle() error { return nil }
+
 // UnmarshalJSON decodes the record. A field of an unexpected type is not an error.
 func (p *Person) UnmarshalJSON(data []byte) error { return wire.UnmarshalRecord(data, p) }
 

@@ -192,6 +192,10 @@ func TestLookups(t *testing.T) {
 	tesla := bare.call(200, "GET", "/companies/find?domain=tesla.com", "")
 	sameKeys(t, "bare company", any(tesla), any(sample(t, "company.json")))
 
+	bareContact := newWire(t, growthgeniustest.WithBareContact())
+	tesla = bareContact.call(200, "GET", "/companies/find?domain=tesla.com", "")
+	sameKeys(t, "bare contact", any(tesla), any(sample(t, "company_find.json")["contact"]))
+
 	person := w.call(200, "GET", "/people/find?email=Elon@tesla.com", "")
 	sameKeys(t, "person", any(person), any(sample(t, "person.json")))
 	byName := "/people/find?first_name=Elon&last_name=Musk&"

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// findCompany responds with a contact (documented) or, with WithBareCompany, with the
-// company record (later).
+// findCompany responds with a contact (documented), with WithBareContact without its
+// envelope, or, with WithBareCompany, with the company record (later).
 func (s *Server) findCompany(c *call) response {
 	domain := c.query.Get("domain")
 	if domain == "" {
@@ -21,6 +21,9 @@ func (s *Server) findCompany(c *call) response {
 		return jsonResponse(http.StatusOK, company.bare.render(companyFields))
 	}
 	contact := company.contact.render(contactFields)
+	if s.cfg.bareContact {
+		return jsonResponse(http.StatusOK, contact)
+	}
 	return jsonResponse(http.StatusOK, []byte(`{"contact":`), contact, []byte(`}`))
 }
 

@@ -26,6 +26,7 @@ type config struct {
 	noDate             bool
 	singleUser         bool
 	bareCompany        bool
+	bareContact        bool
 	wrappedListItems   bool
 	flatSearchItems    bool
 	singularEnvelopes  bool
@@ -85,6 +86,10 @@ func WithSingleUser() ServerOption { return func(c *config) { c.singleUser = tru
 // WithBareCompany makes a company lookup return the company record with its 23 fields
 // (later). Default: a contact with 58 fields, in {"contact": ...} (documented).
 func WithBareCompany() ServerOption { return func(c *config) { c.bareCompany = true } }
+
+// WithBareContact makes a company lookup return the contact without its envelope
+// (inferred). It has no effect together with [WithBareCompany].
+func WithBareContact() ServerOption { return func(c *config) { c.bareContact = true } }
 
 // WithPersonPath sets the path of the person lookup. Default: "/people/find" (inferred:
 // the API reference of 2021-01-22 shows no path for it).

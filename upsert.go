@@ -52,8 +52,9 @@ func (e *MultipleMatchesError) Is(target error) bool { return target == ErrMulti
 // Upsert updates the contact that has the e-mail address of the input, or creates one if
 // there is none. If the contact already has all values of the input, nothing is written.
 //
-// E-mail addresses are compared without regard to case and surrounding spaces. They are
-// not checked: all inputs with the same placeholder, such as "n/a", are one contact. With
+// E-mail addresses are compared without regard to case and surrounding spaces. A text that
+// cannot be an address is an [ErrInvalidInput]: a placeholder such as "n/a", an address with
+// a name ("Tony <tony@example.com>") or with a character that cannot be seen. With
 // [MatchNameAndCompany], an input can also match by name and company.
 //
 // Upsert searches for the contact, and reads each candidate to compare it in full, since
@@ -76,8 +77,8 @@ func (e *MultipleMatchesError) Is(target error) bool { return target == ErrMulti
 // Changes may show another id for the same contact. To join the two, compare another
 // field, such as Email.
 //
-// Within one client and its ForUser copies, upserts with the same e-mail address wait for
-// each other, in no particular order. Each knows what the earlier ones created, even if
+// Within one client and its ForUser copies, upserts with the same e-mail address, or that
+// match by the same name and company, wait for each other, in no particular order. Each knows what the earlier ones created, even if
 // the search does not show it yet. Upserts in two processes can still both find nothing
 // and both create a contact: the API has no way to prevent that. Use one process, or
 // partition the addresses.
@@ -117,10 +118,8 @@ type upsert struct {
 	email   string    // folded; "" for none
 	name    string    // folded; "" if names are not compared
 	company string    // the same
-	// The outcome is remembered under two keys: own is that of the acting user, and
-	// shared that of all users, who may not see each other's contacts.
-	own, shared string
-	user        ID // the acting user
+	keys    []upsertKey
+	user    ID // the acting user
 }
 
 // run finds the contact, and updates it or creates one.
@@ -129,20 +128,20 @@ func (u *upsert) run(ctx context.Context) (*UpsertResult, error) {
 		return nil, err
 	}
 	upserts := &u.contacts.caller.core.upserts
-	unlock, err := upserts.lock(ctx, u.shared)
+	unlock, err := upserts.lock(ctx, u.keys)
 	if err != nil {
 		return nil, errs.WithContext(err, ctx.Err())
 	}
 	defer unlock()
 
-	found, err := u.match(ctx, upserts)
+	found, keys, err := u.match(ctx, upserts)
 	if err != nil {
 		return nil, err
 	}
 	if found == nil {
 		return u.create(ctx, upserts)
 	}
-	upserts.remember(upserted{id: found.ID, user: u.user}, u.own, u.shared)
+	upserts.remember(upserted{id: found.ID, user: u.user}, keys)
 	if u.unchanged(found) {
 		return &UpsertResult{found, Unchanged}, nil
 	}
@@ -156,25 +155,29 @@ func (u *upsert) run(ctx context.Context) (*UpsertResult, error) {
 // create creates the contact. It remembers the create before it is sent, so that not even
 // a panic leads to a second create.
 func (u *upsert) create(ctx context.Context, upserts *upserts) (*UpsertResult, error) {
-	before := upserts.recall(u.shared)
+	before := make([]upserted, len(u.keys)) // from other users' upserts
+	for i, key := range u.keys {
+		before[i] = upserts.recall(key.shared)
+	}
 	created, err := u.contacts.Create(ctx, u.in, append(slices.Clone(u.opts), BeforeCreate(func(token CreateToken) error {
 		if u.o.beforeCreate != nil {
 			if err := u.o.beforeCreate(token); err != nil {
 				return err
 			}
 		}
-		upserts.remember(upserted{token: &token, user: u.user}, u.own, u.shared)
+		upserts.remember(upserted{token: &token, user: u.user}, u.keys)
 		return nil
 	}))...)
 	if err == nil {
-		upserts.remember(upserted{id: created.ID, user: u.user}, u.own, u.shared)
+		upserts.remember(upserted{id: created.ID, user: u.user}, u.keys)
 		return &UpsertResult{created, Created}, nil
 	}
 	if unknown, ok := errors.AsType[*OutcomeUnknownError](err); ok {
-		upserts.remember(upserted{token: &unknown.Token, user: u.user}, u.own, u.shared)
+		upserts.remember(upserted{token: &unknown.Token, user: u.user}, u.keys)
 	} else {
-		upserts.remember(upserted{}, u.own)
-		upserts.remember(before, u.shared) // from another user's upsert
+		for i, key := range u.keys {
+			upserts.restore(key, before[i])
+		}
 	}
 	return nil, err
 }
@@ -205,38 +208,48 @@ func (u *upsert) prepare() error {
 	case u.email == "" && (u.name == "" || u.company == ""):
 		return fmt.Errorf("%w: to match by name and company set FullName, or FirstName and LastName, and CompanyName", ErrInvalidInput)
 	}
-	u.shared = u.email
-	if u.email == "" {
-		u.shared = u.name + "\x00" + u.company
+	u.user = user
+	if u.email != "" {
+		if err := checkAddress(u.email); err != nil {
+			return fmt.Errorf("%w; if the contact has none, leave Email out: use Create, or MatchNameAndCompany", err)
+		}
+		u.addKey("email", u.email, u.email)
 	}
-	u.user, u.own = user, string(user)+"\x00"+u.shared
+	if u.name != "" && u.company != "" {
+		u.addKey("name", u.name+" "+u.company, u.name+"\x00"+u.company)
+	}
 	return nil
 }
 
-// match returns the contact to update, or nil if there is none.
-func (u *upsert) match(ctx context.Context, upserts *upserts) (*Contact, error) {
-	var tried upserted
-	for _, key := range []string{u.own, u.shared} {
-		known := upserts.recall(key)
-		if known == tried || known == (upserted{}) {
-			continue
+func (u *upsert) addKey(by, keywords, text string) {
+	shared := by + "\x00" + text
+	u.keys = append(u.keys, upsertKey{by, keywords, string(u.user) + "\x00" + shared, shared})
+}
+
+// match returns the contact to update, or nil if there is none, and the keys under which it
+// is to be remembered.
+func (u *upsert) match(ctx context.Context, upserts *upserts) (*Contact, []upsertKey, error) {
+	var tried []upserted
+	for i, key := range u.keys {
+		for _, stored := range []string{key.own, key.shared} {
+			known := upserts.recall(stored)
+			if known == (upserted{}) || slices.Contains(tried, known) {
+				continue
+			}
+			tried = append(tried, known)
+			c, err := u.recalled(ctx, known)
+			switch {
+			case err == nil && (known.token != nil && i == 0 || u.matchedBy(c) != ""):
+				return c, u.keys[:i+1], nil
+			case err != nil && !errors.Is(err, ErrNotFound) && (known.user == u.user || !errors.Is(err, ErrForbidden)):
+				return nil, nil, err
+			}
 		}
-		tried = known
-		c, err := u.recalled(ctx, known)
-		switch {
-		case err == nil && (known.token != nil || u.matchedBy(c) != ""):
-			return c, nil
-		case err != nil && !errors.Is(err, ErrNotFound) && (known.user == u.user || !errors.Is(err, ErrForbidden)):
-			return nil, err
+		if c, err := u.search(ctx, key.keywords, key.by); c != nil || err != nil {
+			return c, u.keys[:i+1], err
 		}
 	}
-	if u.email != "" {
-		c, err := u.search(ctx, u.email, "email")
-		if c != nil || err != nil || u.name == "" || u.company == "" {
-			return c, err
-		}
-	}
-	return u.search(ctx, u.name+" "+u.company, "name")
+	return nil, nil, nil
 }
 
 // recalled returns the contact of an earlier upsert of the key, as the acting user sees

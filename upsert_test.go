@@ -2,12 +2,14 @@ package growthgenius_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"path"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -307,5 +309,166 @@ func TestUpsertManyAtOnceUnderFaults(t *testing.T) {
 		if n := len(srv.Contacts()); n != keys {
 			t.Fatalf("%d contacts, want %d", n, keys)
 		}
+	})
+}
+
+// TestUpsertNeedsAnAddress: two people with a placeholder for an address would become one.
+func TestUpsertNeedsAnAddress(t *testing.T) {
+	t.Parallel()
+	c := testkit.Unused(t)
+	for email, want := range map[string]string{
+		"n/a": "leave Email out", "-": "leave Email out", "k.A.": "leave Email out", "unknown": "leave Email out", "tony@": "not a domain",
+		"Tony <tony@example.com>": "give the address alone", "tony\u200b@example.com": "cannot be seen", "\ufefftony@example.com": "cannot be seen", "a@b.c, d@e.f": "one address",
+	} {
+		in := ada("x")
+		in.Email = growthgenius.Set(email)
+		for _, opts := range [][]growthgenius.RequestOption{nil, {growthgenius.MatchNameAndCompany()}} {
+			_, err := c.Contacts.Upsert(t.Context(), in, opts...)
+			testkit.OnlyIs(t, err, growthgenius.ErrInvalidInput)
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%q: %v, want %q", email, err, want)
+			}
+		}
+	}
+}
+
+// TestUpsertByEMailAndByName: upserts that match by name share what those that match by both
+// know, in either order and at once, even if the search shows nothing yet.
+func TestUpsertByEMailAndByName(t *testing.T) {
+	t.Parallel()
+	both, byName, opt := ada("x"), ada("x"), growthgenius.MatchNameAndCompany()
+	byName.Email = growthgenius.Optional[string]{}
+	for name, inputs := range map[string][]growthgenius.ContactInput{"by e-mail first": {both, byName}, "by name first": {byName, both}} {
+		for _, lost := range []bool{false, true} {
+			testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+				if lost {
+					srv.Inject(growthgeniustest.Fault{Method: "POST", Route: growthgeniustest.RouteContacts, Effect: growthgeniustest.Reset, Commit: true, Times: 1})
+				}
+				c := srv.NewClient()
+				for i, in := range inputs {
+					r, err := c.Contacts.Upsert(t.Context(), in, opt)
+					if err != nil || (r.Action == growthgenius.Created) != (i == 0) {
+						t.Fatalf("%s: %+v, %v", name, r, err)
+					}
+				}
+				if all := srv.Contacts(); len(all) != 1 || all[0].Email != "Ada@Example.com " {
+					t.Errorf("%s: %+v", name, all)
+				}
+			}, growthgeniustest.WithSearchLag(time.Hour))
+		}
+	}
+	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+		c := srv.NewClient()
+		var all sync.WaitGroup
+		for i := range 40 {
+			all.Go(func() {
+				in := [...]growthgenius.ContactInput{both, byName}[i%2]
+				if _, err := c.Contacts.Upsert(t.Context(), in, opt); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if n := len(srv.Contacts()); n != 1 {
+			t.Errorf("%d contacts", n)
+		}
+	}, growthgeniustest.WithSearchLag(time.Hour))
+}
+
+// TestUpsertByNameStaysInDoubt: a contact that was found by its e-mail address is not thereby
+// the only one of its name.
+func TestUpsertByNameStaysInDoubt(t *testing.T) {
+	t.Parallel()
+	srv := growthgeniustest.NewServer(t)
+	c := srv.Client()
+	for _, email := range []string{"ada@example.com", "other@example.com"} {
+		srv.AddContacts(growthgenius.Contact{Email: email, FullName: "Ada Byron", CompanyName: "Analytical Engines", Title: "x"})
+	}
+	in := ada("x")
+	for range 2 { // the second knows the contact from the first
+		if _, err := c.Contacts.Upsert(t.Context(), in, growthgenius.MatchNameAndCompany()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	in.Email = growthgenius.Optional[string]{}
+	if r, err := c.Contacts.Upsert(t.Context(), in, growthgenius.MatchNameAndCompany()); !errors.Is(err, growthgenius.ErrMultipleMatches) {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// TestUpsertThatFailsForgetsItsKeys: after a create that was refused, the name is free.
+func TestUpsertThatFailsForgetsItsKeys(t *testing.T) {
+	t.Parallel()
+	srv := growthgeniustest.NewServer(t)
+	srv.Inject(growthgeniustest.Fault{Method: "POST", Route: growthgeniustest.RouteContacts, Status: 422, Times: 1})
+	c, in := srv.Client(), ada("x")
+	if _, err := c.Contacts.Upsert(t.Context(), in, growthgenius.MatchNameAndCompany()); !errors.Is(err, growthgenius.ErrValidation) {
+		t.Fatal(err)
+	}
+	srv.ResetRequests()
+	in.Email = growthgenius.Optional[string]{}
+	if r, err := c.Contacts.Upsert(t.Context(), in, growthgenius.MatchNameAndCompany()); err != nil || r.Action != growthgenius.Created {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if n := len(srv.Requests()); n != 2 {
+		t.Errorf("%d requests, want a search and a create", n)
+	}
+	if err := srv.Client().Contacts.Delete(t.Context(), srv.Contacts()[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	srv.ResetRequests()
+	if r, err := c.Contacts.Upsert(t.Context(), ada("x"), growthgenius.MatchNameAndCompany()); err != nil || r.Action != growthgenius.Created {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if n := len(srv.Requests()); n != 4 {
+		t.Errorf("%d requests, want one Get, two searches and a create", n)
+	}
+}
+
+// TestUpsertOfARenamedContact: what became of an unknown create is the contact of its address
+// even if a colleague has changed the address, and not of its name if that has changed.
+func TestUpsertOfARenamedContact(t *testing.T) {
+	t.Parallel()
+	for email, want := range map[string]growthgenius.Action{"ada@example.com": growthgenius.Updated, "other@example.com": growthgenius.Created} {
+		srv := growthgeniustest.NewServer(t, growthgeniustest.WithSearchLag(time.Hour))
+		c := srv.Client(growthgenius.WithReadBack(growthgenius.ReadBackPolicy{Disabled: true, Settle: time.Millisecond}))
+		srv.Inject(growthgeniustest.Fault{Method: http.MethodPost, Route: growthgeniustest.RouteContacts, Status: 500, Commit: true, Times: 1})
+		made, err := c.Contacts.Resolve(t.Context(), testkit.Unknown(t, testkit.Err(c.Contacts.Upsert(t.Context(), ada("x"), growthgenius.MatchNameAndCompany()))).Token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		renamed := growthgenius.ContactInput{FullName: growthgenius.Set("Ada Lovelace"), Email: growthgenius.Set("lovelace@example.com")}
+		if _, err := srv.Client().Contacts.Update(t.Context(), made.ID, renamed); err != nil {
+			t.Fatal(err)
+		}
+		in := ada("x")
+		in.Email = growthgenius.Set(email)
+		if r, err := c.Contacts.Upsert(t.Context(), in, growthgenius.MatchNameAndCompany()); err != nil || r.Action != want {
+			t.Errorf("%s: %+v, %v, want %s", email, r, err, want)
+		}
+	}
+}
+
+// TestUpsertThatWaitsInVain: an upsert whose context ends while it waits for a name holds up
+// nothing.
+func TestUpsertThatWaitsInVain(t *testing.T) {
+	t.Parallel()
+	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+		srv.Inject(growthgeniustest.Fault{Route: growthgeniustest.RouteSearch, Delay: 10 * time.Second, Times: 1})
+		c, in := srv.NewClient(), ada("x")
+		in.Email = growthgenius.Optional[string]{}
+		var slow sync.WaitGroup
+		slow.Go(func() { _, _ = c.Contacts.Upsert(t.Context(), in, growthgenius.MatchNameAndCompany()) })
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := c.Contacts.Upsert(ctx, ada("x"), growthgenius.MatchNameAndCompany()); !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+		begun := time.Now()
+		if r, err := c.Contacts.Upsert(t.Context(), ada("x")); err != nil || r.Action != growthgenius.Created || time.Since(begun) > time.Second {
+			t.Errorf("%+v, %v after %s", r, err, time.Since(begun))
+		}
+		slow.Wait()
 	})
 }

@@ -27,13 +27,44 @@ type upserted struct {
 	user  ID // the acting user
 }
 
+// upsertKey is what an upsert matches by. By e-mail comes first, then, if asked for, by name
+// and company. An upsert locks all of its keys. A contact that was created or matched by
+// name is remembered under all of them: it is the only one of its name.
+type upsertKey struct {
+	by       string // "email" or "name"
+	keywords string // of the search
+	// The outcome is remembered under two keys: own is that of the acting user, and
+	// shared that of all users, who may not see each other's contacts.
+	own, shared string
+}
+
 // maxUpserted is the size of each half of the memory. When the newer half is full, the
 // older one is forgotten.
 const maxUpserted = 1 << 16
 
-// lock waits until no other upsert of the key is running. It returns the function that
-// releases the lock, or the context's error.
-func (u *upserts) lock(ctx context.Context, key string) (unlock func(), err error) {
+// lock waits until no other upsert of any of the keys is running. It returns the function
+// that releases the locks, or the context's error. All upserts lock that of
+// an e-mail address first, so that no two wait for each other.
+func (u *upserts) lock(ctx context.Context, keys []upsertKey) (unlock func(), err error) {
+	var held []func()
+	unlock = func() {
+		for _, release := range held {
+			release()
+		}
+	}
+	for _, key := range keys {
+		release, err := u.lockOne(ctx, key.shared)
+		if err != nil {
+			unlock()
+			return nil, err
+		}
+		held = append(held, release)
+	}
+	return unlock, nil
+}
+
+// lockOne is lock for one key.
+func (u *upserts) lockOne(ctx context.Context, key string) (unlock func(), err error) {
 	u.mu.Lock()
 	l := u.locks[key]
 	if l == nil {
@@ -73,12 +104,21 @@ func (u *upserts) recall(key string) upserted {
 }
 
 // remember stores the outcome of an upsert under each of its keys.
-func (u *upserts) remember(v upserted, keys ...string) {
+func (u *upserts) remember(v upserted, keys []upsertKey) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	for _, key := range keys {
-		u.put(key, v)
+		u.put(key.own, v)
+		u.put(key.shared, v)
 	}
+}
+
+// restore forgets what the acting user's upsert did, and stores what was known before.
+func (u *upserts) restore(key upsertKey, before upserted) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.put(key.own, upserted{})
+	u.put(key.shared, before)
 }
 
 // put needs mu.

@@ -4,15 +4,19 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http"
+	"net/url"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/growthgenius/growthgenius-go"
+	"github.com/growthgenius/growthgenius-go/growthgeniustest"
 	"github.com/growthgenius/growthgenius-go/internal/testkit"
 )
 
@@ -173,4 +177,45 @@ func TestNothingSet(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+// TestEverythingIsListedWithASlowClock: a list without a To has what a server has stamped
+// whose clock is ahead of that of this machine, by days or by years.
+func TestEverythingIsListedWithASlowClock(t *testing.T) {
+	t.Parallel()
+	for _, ahead := range []time.Duration{0, 25 * time.Hour, 5 * 365 * 24 * time.Hour} {
+		testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+			c := srv.NewClient()
+			for range 3 {
+				if _, err := c.Contacts.Create(t.Context(), growthgenius.ContactInput{Title: growthgenius.Set("x")}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			all, err := c.Contacts.List(t.Context(), growthgenius.ListOptions{})
+			if err != nil || len(all) != 3 {
+				t.Errorf("%s ahead: %d contacts, %v", ahead, len(all), err)
+			}
+			streamed, err := testkit.Drain(t, c.Contacts.Stream(t.Context(), growthgenius.ListOptions{From: time.Now().Add(-time.Hour)}))
+			if err != nil || len(streamed) != 3 {
+				t.Errorf("%s ahead: %d contacts in the stream, %v", ahead, len(streamed), err)
+			}
+		}, growthgeniustest.WithClockSkew(ahead))
+	}
+}
+
+// TestListWithoutATo: the bound fits into 32-bit seconds as long as that leaves two years.
+func TestListWithoutATo(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for _, want := range []string{"2037-12-31T00:00:00.000Z", "2040-01-01T00:00:00.000Z"} {
+			api := testkit.NewAPI(t).On(http.MethodGet, "/contacts", 200, `{"contacts":[]}`)
+			if _, err := api.Client().Contacts.List(t.Context(), growthgenius.ListOptions{}); err != nil {
+				t.Fatal(err)
+			}
+			if sent, err := url.Parse(api.Requests[0].URL); err != nil || sent.Query().Get("to") != want {
+				t.Errorf("sent %s, want %s", api.Requests[0].URL, want)
+			}
+			time.Sleep(time.Until(time.Date(2038, 1, 1, 0, 0, 0, 0, time.UTC)))
+		}
+	})
 }

@@ -23,9 +23,22 @@ type ListOptions struct {
 	// From is the time of the earliest update to list, rounded down. The zero time means
 	// the Unix epoch.
 	From time.Time
-	// To is the time of the latest update to list, rounded up. The zero time means 24
-	// hours from now, by the clock of this machine.
+	// To is the time of the latest update to list, rounded up. The zero time means no
+	// bound: the end of 2037 is sent or, from 2036 on, two years from now. The clock of
+	// this machine may be behind that of the API.
 	To time.Time
+}
+
+// farTime is later than all updates that an API can have, whatever this machine's clock
+// says. The last year that fits into 32-bit seconds is far enough for now: servers that
+// count so may take a later time for a past one. A clock that is behind by two years could
+// not make a connection, since the certificates of the API would not be valid yet.
+func farTime(now time.Time) time.Time {
+	far := time.Date(2037, 12, 31, 0, 0, 0, 0, time.UTC)
+	if later := now.AddDate(2, 0, 0); later.After(far) {
+		return later
+	}
+	return far
 }
 
 // listTime is RFC 3339 in UTC with milliseconds. The reference says only <datetime>.
@@ -58,7 +71,7 @@ func (l ListOptions) query(now time.Time) (listQuery, error) {
 		from = time.Unix(0, 0)
 	}
 	if to.IsZero() {
-		to = now.Add(24 * time.Hour)
+		to = farTime(now)
 	}
 	if from.After(to) {
 		return listQuery{}, fmt.Errorf("%w: From (%s) is after To (%s)",

@@ -93,7 +93,8 @@
 //
 // The API charges for lookups. With [WithEnrichmentCache], results are kept for 30 days,
 // however the domain, e-mail address or name is written, and concurrent calls that ask
-// for the same share one request. [NewMemoryCache] returns a cache for one process.
+// for the same share one request. "Not found" is kept for a day; [Refresh] asks again.
+// [NewMemoryCache] returns a cache for one process.
 //
 // # Rate limits
 //

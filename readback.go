@@ -50,7 +50,7 @@ func createOne[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint
 			return !o.noRetry && sent < c.core.maxAttempts && c.core.budget.Take(&spent)
 		},
 	})
-	switch unknown, ok := errors.AsType[*readback.Unknown](err); {
+	switch unknown, ok := errors.AsType[*readback.UnknownError](err); {
 	case refused:
 		return nil, e.refuse(err)
 	case ok:
@@ -104,7 +104,7 @@ func resolveOne[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoin
 		return v, nil
 	}
 	row, err := c.core.readBack.Resolve(ctx, token.t, e.listed(o.header))
-	switch unknown, ok := errors.AsType[*readback.Unknown](err); {
+	switch unknown, ok := errors.AsType[*readback.UnknownError](err); {
 	case ok:
 		return nil, e.unknown(ctx, unknown.Token, unknown.Last)
 	case errors.Is(err, readback.ErrUnderWay):

@@ -31,14 +31,14 @@ var (
 	ErrUnderWay = errors.New("the call that creates it has not returned yet")
 )
 
-// Unknown is the error of a create whose outcome could not be determined.
-type Unknown struct {
+// UnknownError is the error of a create whose outcome could not be determined.
+type UnknownError struct {
 	Token Token // resolves it later
 	Last  error // why it is not known
 }
 
 // Error returns why the outcome is not known.
-func (e *Unknown) Error() string { return fmt.Sprintf("outcome unknown: %v", e.Last) }
+func (e *UnknownError) Error() string { return fmt.Sprintf("outcome unknown: %v", e.Last) }
 
 // Creation is a create that is to be sent.
 type Creation struct {
@@ -69,7 +69,7 @@ type Answer struct {
 // the record, and a nil row if the record is that of the response.
 //
 // If the create certainly did not happen, the error is the one of Send or HandOver.
-// Otherwise it is *Unknown.
+// Otherwise it is *UnknownError.
 func (t *Tracker) Create(ctx context.Context, c Creation) (match.Row, error) {
 	p, err := t.begin(c.Token, c.List)
 	if err != nil {
@@ -143,7 +143,7 @@ func (t *Tracker) accept(p *pending, answer Answer) error {
 }
 
 // Resolve finds out what became of an earlier create. It waits out what is left of the
-// settle window. The error is ErrAbsent, ErrUnderWay or *Unknown, or else the token cannot
+// settle window. The error is ErrAbsent, ErrUnderWay or *UnknownError, or else the token cannot
 // be read.
 func (t *Tracker) Resolve(ctx context.Context, token Token, l List) (match.Row, error) {
 	p, err := t.adopt(token, l)
@@ -173,7 +173,7 @@ const outcomeUnknown = "outcome unknown"
 func (t *Tracker) unknown(ctx context.Context, p *pending, since time.Time, seen []wire.ID, last error) error {
 	t.log(ctx, slog.LevelWarn, outcomeUnknown, methodPost, t.listOf(p),
 		slog.String("reason", t.text(last)), duration(since))
-	return &Unknown{Token: t.park(p, seen), Last: last}
+	return &UnknownError{Token: t.park(p, seen), Last: last}
 }
 
 // logFound logs that the record of a create was found.

@@ -125,7 +125,8 @@ func (rs *rounds) join(ctx context.Context, l List, p *pending, prove bool) (*re
 func (rs *rounds) leave(list *reader, r *round) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
-	if r.alive--; r.alive > 0 {
+	r.alive--
+	if r.alive > 0 {
 		return
 	}
 	r.cancel()

@@ -1,0 +1,172 @@
+package readback
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/growthgenius/growthgenius-go/internal/match"
+	"github.com/growthgenius/growthgenius-go/internal/wire"
+)
+
+// noLists is an empty list.
+type noLists struct{}
+
+func (noLists) Read(context.Context, List, time.Time, time.Time, func(match.Row)) error { return nil }
+
+func tokenOf(n int) Token {
+	return Token{
+		Version: tokenVersion, Nonce: fmt.Sprint(n), Resource: match.Contact, UserID: "1",
+		Content: json.RawMessage(fmt.Sprintf(`{"email":"ada%d@example.com"}`, n)), Started: time.Unix(1, 0),
+	}
+}
+
+// TestNothingIsKept: of creates that are settled, only the claims remain.
+func TestNothingIsKept(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		tracker := New(Config{Lists: noLists{}})
+		answers := []Answer{
+			{ID: "7", Row: match.Row{}, Sent: 1},
+			{Err: errors.New("refused"), Sent: 1},
+			{Err: errors.New("lost"), Ambiguous: true, Sent: 1},
+		}
+		for i, answer := range answers {
+			_, _ = tracker.Create(t.Context(), Creation{
+				Token: tokenOf(i), Send: func(context.Context, int) Answer { return answer },
+			})
+		}
+		if len(tracker.groups) != 1 || len(tracker.parked) != 1 || len(tracker.claims.newer.of) != 1 {
+			t.Errorf("%d groups, %d parked, %d claims", len(tracker.groups), len(tracker.parked), len(tracker.claims.newer.of))
+		}
+		now := time.Now()
+		tracker.clock.Observe(now, now, now)
+		time.Sleep(time.Hour)
+		if _, err := tracker.Resolve(t.Context(), tokenOf(2), List{}); !errors.Is(err, ErrAbsent) {
+			t.Error(err)
+		}
+		if len(tracker.groups) != 0 || len(tracker.parked) != 0 {
+			t.Errorf("then %d groups, %d parked", len(tracker.groups), len(tracker.parked))
+		}
+	})
+}
+
+// TestParkedIsBounded: of too many unknown creates the oldest are forgotten.
+func TestParkedIsBounded(t *testing.T) {
+	t.Parallel()
+	tracker := New(Config{Policy: Policy{Disabled: true}})
+	for i := range maxParked + 2 {
+		p, err := tracker.begin(tokenOf(i), List{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		tracker.park(p, nil)
+	}
+	if len(tracker.parked) != maxParked || len(tracker.groups) != maxParked || tracker.parked[0].token.Nonce != "2" {
+		t.Errorf("%d parked, %d groups, the oldest is %s", len(tracker.parked), len(tracker.groups), tracker.parked[0].token.Nonce)
+	}
+}
+
+// TestClaimsAreBounded: of too many claims the older half is forgotten.
+func TestClaimsAreBounded(t *testing.T) {
+	t.Parallel()
+	c := newClaims()
+	token := func(i int) Token { return Token{Nonce: strconv.Itoa(i), Resource: match.Contact} }
+	add := func(from, to int) {
+		for i := from; i < to; i++ {
+			c.add(&pending{target: target{token: token(i)}}, wire.ID(strconv.Itoa(i)), time.Time{}, time.Time{})
+		}
+	}
+	known := func(i int) bool {
+		id, ok := c.outcome(token(i))
+		_, claimed := c.of(match.Contact, wire.ID(fmt.Sprint(i)))
+		if ok != claimed || ok && id != wire.ID(fmt.Sprint(i)) {
+			t.Errorf("%d is known as %q, and claimed: %t", i, id, claimed)
+		}
+		return ok
+	}
+	add(0, 2*maxClaims)
+	if !known(0) || !known(maxClaims) || !known(2*maxClaims-1) {
+		t.Error("something is forgotten too early")
+	}
+	c.deleted(match.Contact, "0")
+	if !c.reused(match.Contact, "0") || c.reused(match.Contact, "1") || c.reused(match.Message, "0") {
+		t.Error("the id of a deleted record is not known")
+	}
+	add(2*maxClaims, 2*maxClaims+1)
+	if known(0) || known(maxClaims-1) || !known(maxClaims) || !known(2*maxClaims) {
+		t.Error("not the older half is forgotten")
+	}
+}
+
+// TestIdleReaders: the readers of lists with headers, which may be those of one call, are
+// dropped once nothing has used them for a minute.
+func TestIdleReaders(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		tracker := New(Config{Lists: noLists{}})
+		look := func(headers string) {
+			_, _ = tracker.Create(t.Context(), Creation{
+				Token: tokenOf(0), List: List{Headers: headers},
+				Send: func(context.Context, int) Answer { return Answer{Err: errors.New("lost"), Ambiguous: true, Sent: 1} },
+			})
+		}
+		for i := range 5 {
+			look(fmt.Sprint(i))
+		}
+		look("")
+		time.Sleep(30 * time.Second)
+		look("x")
+		if n := len(tracker.rounds.readers); n != 7 {
+			t.Errorf("%d readers", n)
+		}
+		time.Sleep(40 * time.Second)
+		look("y")
+		if n := len(tracker.rounds.readers); n != 3 { // "", "x" and "y"
+			t.Errorf("%d readers after a minute", n)
+		}
+	})
+}
+
+// TestProvenByHalves: a list is halved until no part has as many rows as fit, and not without
+// end.
+func TestProvenByHalves(t *testing.T) {
+	t.Parallel()
+	from := time.Unix(1000, 0)
+	until := from.Add(8 * time.Second)
+	for name, test := range map[string]struct {
+		rows  func(from, to time.Time) (int, bool)
+		want  bool
+		reads int // at most
+	}{
+		"half of it fits":          {func(_, _ time.Time) (int, bool) { return 4, true }, true, 2},
+		"a row that was not there": {func(_, _ time.Time) (int, bool) { return 0, false }, false, 1},
+		"all at one time": {func(a, b time.Time) (int, bool) {
+			if at := from.Add(3 * time.Second); !a.After(at) && !b.Before(at) {
+				return 9, true
+			}
+			return 0, true
+		}, true, 50},
+		"always as many": {func(_, _ time.Time) (int, bool) { return 9, true }, false, maxProofReads},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			reads := 0
+			got := provenByHalves(func(a, b time.Time) (int, bool) {
+				reads++
+				if a.Before(from) || b.After(until) || !a.Before(b) {
+					t.Errorf("read from %s to %s", a.Sub(from), b.Sub(from))
+				}
+				return test.rows(a, b)
+			}, from, until, 5)
+			if got != test.want || reads > test.reads {
+				t.Errorf("%t after %d reads, want %t", got, reads, test.want)
+			}
+		})
+	}
+}

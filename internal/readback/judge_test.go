@@ -1,0 +1,277 @@
+package readback_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/growthgenius/growthgenius-go/internal/match"
+	"github.com/growthgenius/growthgenius-go/internal/readback"
+	"github.com/growthgenius/growthgenius-go/internal/wire"
+)
+
+// TestOtherRecord: a response about another record is not believed, and the create is looked
+// for. If it is not there it may have been rewritten, so it is not absent.
+func TestOtherRecord(t *testing.T) {
+	t.Parallel()
+	for name, text := range map[string]string{
+		"another e-mail":    `{"id":9,"email":"bob@example.com"}`,
+		"a minute too old":  `{"id":9,"email":"ada@example.com","created_at":"OLD"}`,
+		"of another create": `{"id":6,"email":"ada@example.com"}`,
+	} {
+		for _, carriedOut := range []bool{true, false} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				inBubble(t, settle, func(t *testing.T, d *desk) {
+					first := d.creation()
+					first.Send = func(_ context.Context, sent int) readback.Answer {
+						return readback.Answer{ID: "6", Row: d.lists.show(t, "6"), Sent: sent + 1}
+					}
+					if _, err := d.Create(t.Context(), first); err != nil {
+						t.Fatal(err)
+					}
+					time.Sleep(time.Second)
+					c := d.creation()
+					c.Send = func(_ context.Context, sent int) readback.Answer {
+						if carriedOut {
+							d.lists.show(t, "7")
+						}
+						d.Clock().Observe(time.Now(), time.Now(), time.Now())
+						old := time.Now().Add(-time.Minute).UTC().Format(time.RFC3339)
+						row := rowOf(t, strings.Replace(text, "OLD", old, 1))
+						return readback.Answer{ID: row.ID(), Row: row, Other: func() error { return errOther }, Sent: sent + 1}
+					}
+					row, err := d.Create(t.Context(), c)
+					if carriedOut {
+						if err != nil || row.ID() != "7" {
+							t.Errorf("%v, %v", row, err)
+						}
+						return
+					}
+					e := unknown(t, err)
+					if e.Last != errOther || e.Token.Named != (name != "of another create") || !slices.Equal(e.Token.Taken, []wire.ID{"6"}) {
+						t.Errorf("%+v", e)
+					}
+					if _, err = d.Resolve(t.Context(), e.Token, c.List); errors.Is(err, readback.ErrAbsent) == e.Token.Named {
+						t.Errorf("then it is %v", err)
+					}
+				})
+			})
+		}
+	}
+}
+
+// TestDeleted: a list need not have a record that was deleted, and its id may come again.
+func TestDeleted(t *testing.T) {
+	t.Parallel()
+	for _, deleted := range []bool{true, false} {
+		inBubble(t, settle, func(t *testing.T, d *desk) {
+			first := d.creation()
+			first.Send = func(_ context.Context, sent int) readback.Answer {
+				return readback.Answer{ID: "6", Row: rowOf(t, `{"id":6,"email":"ada@example.com"}`), Sent: sent + 1}
+			}
+			second := d.creation()
+			_, err := d.Create(t.Context(), second)
+			e := unknown(t, err)
+			if _, err := d.Create(t.Context(), first); err != nil {
+				t.Fatal(err)
+			}
+			if deleted {
+				d.Deleted(match.Contact, "6")
+			}
+			time.Sleep(time.Second)
+			_, err = d.Resolve(t.Context(), e.Token, second.List)
+			if absent := errors.Is(err, readback.ErrAbsent); absent != deleted {
+				t.Errorf("deleted %t: %v", deleted, err)
+			}
+		})
+	}
+}
+
+// TestTaken: the token of a create that is unknown names the records that are known to be of
+// equal creates, so that another process does not give it one of them.
+func TestTaken(t *testing.T) {
+	t.Parallel()
+	inBubble(t, settle, func(t *testing.T, d *desk) {
+		first := d.creation()
+		first.Send = func(_ context.Context, sent int) readback.Answer {
+			return readback.Answer{ID: "6", Row: d.lists.show(t, "6"), Sent: sent + 1}
+		}
+		second := d.creation()
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if _, err := d.Create(t.Context(), first); err != nil {
+				t.Error(err)
+			}
+		})
+		_, err := d.Create(t.Context(), second)
+		wg.Wait()
+		e := unknown(t, err)
+		if !slices.Equal(e.Token.Taken, []wire.ID{"6"}) {
+			t.Errorf("taken are %v", e.Token.Taken)
+		}
+		for name, token := range map[string]readback.Token{"with it": e.Token, "without": second.Token} {
+			other := newDesk(settle, nil)
+			other.lists.rows = d.lists.rows
+			row, err := other.Resolve(t.Context(), token, second.List)
+			if absent := errors.Is(err, readback.ErrAbsent); absent != (name == "with it") {
+				t.Errorf("%s: %v, %v", name, row, err)
+			}
+		}
+	})
+}
+
+// TestInFlight: a record may be that of an equal create whose response is still to come, so
+// it is given to no other.
+func TestInFlight(t *testing.T) {
+	t.Parallel()
+	inBubble(t, settle, func(t *testing.T, d *desk) {
+		slow, fast := d.creation(), d.creation()
+		slow.Send = func(_ context.Context, sent int) readback.Answer {
+			row := d.lists.show(t, "6")
+			time.Sleep(8 * time.Second)
+			return readback.Answer{ID: "6", Row: row, Sent: sent + 1}
+		}
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if _, err := d.Create(t.Context(), slow); err != nil {
+				t.Error(err)
+			}
+		})
+		row, err := d.Create(t.Context(), fast)
+		if err == nil {
+			t.Errorf("found %v", row)
+		}
+		wg.Wait()
+		if _, err := d.Resolve(t.Context(), fast.Token, fast.List); !errors.Is(err, readback.ErrAbsent) {
+			t.Errorf("then it is %v", err)
+		}
+	})
+}
+
+// TestRepeatInFlight is TestInFlight for a create that is sent again.
+func TestRepeatInFlight(t *testing.T) {
+	t.Parallel()
+	inBubble(t, readback.Policy{Settle: sec, ReplayAfter: sec}, func(t *testing.T, d *desk) {
+		again := d.creation()
+		again.MayRepeat = func(int) bool { return true }
+		again.Send = func(ctx context.Context, sent int) readback.Answer {
+			if sent == 0 {
+				return lost(ctx, sent)
+			}
+			row := d.lists.show(t, "6")
+			time.Sleep(8 * time.Second)
+			return readback.Answer{ID: "6", Row: row, Sent: sent + 1}
+		}
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if _, err := d.Create(t.Context(), again); err != nil {
+				t.Error(err)
+			}
+		})
+		time.Sleep(900 * ms)
+		other := d.creation()
+		other.MayRepeat = func(int) bool { return false }
+		row, err := d.Create(t.Context(), other)
+		if err == nil {
+			t.Errorf("found %v", row)
+		}
+		wg.Wait()
+	})
+}
+
+// TestFailedRead: a read that fails may have shown only some of the equal records, so none of
+// them is given to a create.
+func TestFailedRead(t *testing.T) {
+	t.Parallel()
+	inBubble(t, settle, func(t *testing.T, d *desk) {
+		failing := &failingLists{lists: d.lists, err: errRead}
+		tracker := readback.New(readback.Config{Policy: settle, Lists: failing})
+		failing.tracker = tracker
+		c := d.creation()
+		c.Send = d.carriedOut(t, "7")
+		_, err := tracker.Create(t.Context(), c)
+		if e := unknown(t, err); e.Last != errLost {
+			t.Errorf("%v", e.Last)
+		}
+		_, err = tracker.Resolve(t.Context(), c.Token, c.List)
+		if e := unknown(t, err); e.Last != errRead {
+			t.Errorf("%v", e.Last)
+		}
+		failing.err = nil
+		if row, err := tracker.Resolve(t.Context(), c.Token, c.List); err != nil || row.ID() != "7" {
+			t.Errorf("then it is %v, %v", row, err)
+		}
+	})
+}
+
+// failingLists shows all rows, and then fails.
+type failingLists struct {
+	*lists
+	err error
+}
+
+func (l *failingLists) Read(ctx context.Context, list readback.List, from, to time.Time, use func(match.Row)) error {
+	if err := l.lists.Read(ctx, list, from, to, use); err != nil {
+		return err
+	}
+	return l.err
+}
+
+// TestLateRecord: an equal contact that was made long after the create is another one.
+func TestLateRecord(t *testing.T) {
+	t.Parallel()
+	for after, found := range map[time.Duration]bool{5 * time.Minute: true, 20 * time.Minute: false} {
+		t.Run(after.String(), func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, settle, func(t *testing.T, d *desk) {
+				c := d.creation()
+				_, err := d.Create(t.Context(), c)
+				e := unknown(t, err)
+				time.Sleep(after)
+				d.lists.show(t, "7")
+				time.Sleep(sec)
+				row, err := d.Resolve(t.Context(), e.Token, c.List)
+				if found != (err == nil) || errors.Is(err, readback.ErrAbsent) {
+					t.Errorf("%v, %v", row, err)
+				}
+			})
+		})
+	}
+}
+
+// TestFastClock: a token of a machine whose clock is fast, by an unknown time, is not
+// absent before the time that it names.
+func TestFastClock(t *testing.T) {
+	t.Parallel()
+	inBubble(t, settle, func(t *testing.T, d *desk) {
+		c := d.creation()
+		c.Token.Started = time.Now().Add(time.Hour)
+		_, err := d.Resolve(t.Context(), c.Token, c.List)
+		unknown(t, err)
+		time.Sleep(time.Hour)
+		if _, err := d.Resolve(t.Context(), c.Token, c.List); !errors.Is(err, readback.ErrAbsent) {
+			t.Errorf("then it is %v", err)
+		}
+	})
+}
+
+// TestForeignClock: the time of a token is by the clock of its machine, even if that could be
+// the one of this machine.
+func TestForeignClock(t *testing.T) {
+	t.Parallel()
+	inBubble(t, settle, func(t *testing.T, d *desk) {
+		now := time.Now()
+		d.Clock().Observe(now, now, now)
+		c := d.creation() // of a machine that is .9 seconds fast, and has seen one response
+		c.Token.Started, c.Token.Ahead = now.Add(900*ms), &[2]time.Duration{-sec, 0}
+		d.lists.show(t, "7")
+		if row, err := d.Resolve(t.Context(), c.Token, c.List); err != nil || row.ID() != "7" {
+			t.Errorf("%v, %v", row, err)
+		}
+	})
+}

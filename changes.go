@@ -213,10 +213,12 @@ func (f *ChangeFeed[T]) run(ctx context.Context, yield func(*ChangeWindow[T]) bo
 
 // unsplittable returns the error of a window that is too short to be split.
 func unsplittable(from, to time.Time, err error) error {
-	return fmt.Errorf("the window from %s to %s cannot be split any further "+
-		"(see WithAttemptTimeout and WithMaxResponseBytes; "+
-		"Stream reads the same records in constant memory): %w",
-		from.Format(time.RFC3339Nano), to.Format(time.RFC3339Nano), err)
+	next := "see WithAttemptTimeout and WithMaxResponseBytes, or read the same records with Stream, in constant memory"
+	if errors.Is(err, ErrPartialResults) { // Stream would end the same way
+		next = "the API does not return all of its records"
+	}
+	return fmt.Errorf("%w; the window from %s to %s cannot be split any further: %s",
+		err, from.Format(time.RFC3339Nano), to.Format(time.RFC3339Nano), next)
 }
 
 // isSlow reports whether a request for a shorter window might have succeeded in time.

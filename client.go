@@ -176,7 +176,7 @@ func checkDo(method, path string, out any) error {
 		return fmt.Errorf("%w: %q is not an HTTP method; use a constant such as http.MethodGet", ErrInvalidInput, method)
 	}
 	if v := reflect.ValueOf(out); out != nil && (v.Kind() != reflect.Pointer || v.IsNil()) {
-		return fmt.Errorf("%w: out is a %T: it must be a pointer that is not nil, or nil for no decoding", ErrInvalidInput, out)
+		return fmt.Errorf("%w: out is of type %T: it must be a pointer that is not nil, or nil for no decoding", ErrInvalidInput, out)
 	}
 	return checkRawPath(path)
 }

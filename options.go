@@ -181,11 +181,18 @@ func WithMaxResponseBytes(n int64) Option {
 	}
 }
 
-// WithLogger logs to l: a debug record for each attempt, and a warning for each retry, each
-// list read to find creates without an answer, each outcome that stays unknown, and each
-// field of an answer that is not as the reference says (once per field). Records carry the
-// route's template, and so no ids (of [Client.Do] the path as it was given), never a query,
-// a body or the key. Without a logger nothing is logged.
+// WithLogger sets the logger. Without one, nothing is logged. It receives:
+//
+//   - at level debug, each attempt, and each list that is read to find creates;
+//   - as a warning, each retry, each call that the client gives up, and each field that is
+//     not as the reference says (once per field);
+//   - of a create without a usable response, a warning when the client begins to look for
+//     its record, and one record when that ends: info if the record was found, a warning
+//     if the outcome is still unknown or the create is sent again.
+//
+// Records have the method, the route template, the attempt, the status, the request id of
+// the response and the duration, as far as they apply. They contain no ids of records (of
+// [Client.Do] the path as given), no query, no body and no key.
 func WithLogger(l *slog.Logger) Option {
 	return func(c *config) error {
 		if l == nil {

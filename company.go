@@ -12,8 +12,8 @@ import (
 // data.
 //
 // The reference itself has a contact as the response, in an envelope (documented; without
-// one is inferred). It is stored in Contact then, and its company_* fields, website, industry and employee_count are copied
-// to the fields of the Company.
+// one is inferred). In that case the contact is stored in Contact, and its company_*
+// fields, website, industry and employee_count are copied to the fields of the Company.
 type Company struct {
 	ID                 string           `json:"id,omitzero"`
 	Name               string           `json:"name,omitzero"`

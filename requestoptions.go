@@ -85,13 +85,15 @@ func BeforeCreate(fn func(CreateToken) error) RequestOption {
 	return func(o *callOptions) { o.beforeCreate = fn }
 }
 
-// MatchOldest makes [ContactsService.Upsert] take the contact created first where several match.
+// MatchOldest makes [ContactsService.Upsert] update the contact that was created first if
+// several match.
 func MatchOldest() RequestOption {
 	return func(o *callOptions) { o.matchOldest = true }
 }
 
-// MatchNameAndCompany makes [ContactsService.Upsert] match by name and company where no
-// contact has the e-mail, or none is given. It may overwrite a stranger of the same name.
+// MatchNameAndCompany makes [ContactsService.Upsert] match by name and company if no
+// contact has the e-mail address, or the input has none. It may overwrite another person of
+// the same name.
 func MatchNameAndCompany() RequestOption {
 	return func(o *callOptions) { o.matchCompany = true }
 }

@@ -78,10 +78,10 @@ func (e *MultipleMatchesError) Is(target error) bool { return target == ErrMulti
 // field, such as Email.
 //
 // Within one client and its ForUser copies, upserts with the same e-mail address, or that
-// match by the same name and company, wait for each other, in no particular order. Each knows what the earlier ones created, even if
-// the search does not show it yet. Upserts in two processes can still both find nothing
-// and both create a contact: the API has no way to prevent that. Use one process, or
-// partition the addresses.
+// match by the same name and company, wait for each other, in no particular order. Each
+// knows what the earlier ones created, even if the search does not show it yet. Upserts in
+// two processes can still both find nothing and both create a contact: the API has no way
+// to prevent that. Use one process, or partition the addresses.
 func (s *ContactsService) Upsert(ctx context.Context, in ContactInput, opts ...RequestOption) (*UpsertResult, error) {
 	u := &upsert{
 		contacts: s, in: in, opts: opts, o: applyOptions(opts),

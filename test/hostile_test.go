@@ -10,7 +10,6 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/growthgenius/growthgenius-go"
 	"github.com/growthgenius/growthgenius-go/internal/testkit"
@@ -154,30 +153,6 @@ func TestDeepNesting(t *testing.T) {
 		testkit.OnlyIs(t, err, growthgenius.ErrBadRequest)
 		var out any
 		testkit.OnlyIs(t, c.Do(t.Context(), "GET", "/new", nil, nil, &out), growthgenius.ErrDecode)
-	}
-}
-
-// TestNestedWrappers: to remove each of many wrappers would take quadratic time.
-func TestNestedWrappers(t *testing.T) {
-	t.Parallel()
-	const deep = 9000
-	var cost [2]time.Duration
-	for i, key := range []string{"other", "contact"} { // compared with unknown keys
-		data := []byte(strings.Repeat(`{"`+key+`":`, deep) + `{"id":1}` + strings.Repeat("}", deep))
-		begun := time.Now()
-		for range 3 {
-			var c growthgenius.Contact
-			if err := c.UnmarshalJSON(data); err != nil {
-				t.Fatal(err)
-			}
-			if c.ID != "" {
-				t.Errorf("%s: id %q", key, c.ID)
-			}
-		}
-		cost[i] = time.Since(begun)
-	}
-	if cost[1] > 100*cost[0]+100*time.Millisecond {
-		t.Errorf("%d wrappers take %s, unknown keys %s", deep, cost[1], cost[0])
 	}
 }
 

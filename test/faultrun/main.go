@@ -48,7 +48,7 @@ func command(ctx context.Context, args []string, out io.Writer, opts ...growthge
 	flags.IntVar(&s.Creates, "creates", 10_000, "creates in each run")
 	flags.IntVar(&s.Seeds, "seeds", 5, "runs of each mode, with seeds from 1")
 	flags.IntVar(&s.Parallel, "parallel", 32, "creates at a time")
-	flags.Float64Var(&s.Rate, "rate", 0.3, "share of requests, reads too, that a fault befalls")
+	flags.Float64Var(&s.Rate, "rate", 0.3, "share of requests, reads too, that get a fault")
 	flags.DurationVar(&s.Late, "late", 5*time.Second, "how late commits are in the mode late; twice that in later")
 	flags.DurationVar(&s.Timeout, "timeout", time.Second, "of an attempt, so that hangs end")
 	flags.DurationVar(&s.RetryAfter, "retry-after", 0, "that a 429 asks for; the SDK's whole client pauses for it, so more than 0 measures pauses")

@@ -125,7 +125,7 @@ func broken(rep report) []string {
 	return all
 }
 
-// naive tells whether a result is of a client without read-back.
+// naive reports whether a result is of a client without read-back.
 func (r *result) naive() bool {
 	return slices.ContainsFunc(modes, func(m mode) bool { return m.name == r.Mode && m.naive })
 }

@@ -134,7 +134,8 @@ func TestInFlight(t *testing.T) {
 		slow.Send = func(_ context.Context, sent int) readback.Answer {
 			row := d.lists.show(t, "6")
 			time.Sleep(8 * time.Second)
-			return readback.Answer{ID: "6", Row: row, Sent: sent + 1}
+			other := func() error { return errOther }
+			return readback.Answer{ID: "6", Row: row, Other: other, Sent: sent + 1}
 		}
 		var wg sync.WaitGroup
 		wg.Go(func() {
@@ -165,7 +166,8 @@ func TestRepeatInFlight(t *testing.T) {
 			}
 			row := d.lists.show(t, "6")
 			time.Sleep(8 * time.Second)
-			return readback.Answer{ID: "6", Row: row, Sent: sent + 1}
+			other := func() error { return errOther }
+			return readback.Answer{ID: "6", Row: row, Other: other, Sent: sent + 1}
 		}
 		var wg sync.WaitGroup
 		wg.Go(func() {
@@ -265,8 +267,9 @@ func TestFastClock(t *testing.T) {
 func TestForeignClock(t *testing.T) {
 	t.Parallel()
 	inBubble(t, settle, func(t *testing.T, d *desk) {
+		time.Sleep(300 * ms)
 		now := time.Now()
-		d.Clock().Observe(now, now, now)
+		d.Clock().Observe(now, now, now.Truncate(sec))
 		c := d.creation() // of a machine that is .9 seconds fast, and has seen one response
 		c.Token.Started, c.Token.Ahead = now.Add(900*ms), &[2]time.Duration{-sec, 0}
 		d.lists.show(t, "7")

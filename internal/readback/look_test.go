@@ -307,3 +307,50 @@ func TestLeave(t *testing.T) {
 		}
 	})
 }
+
+// TestBrokenRead: a list whose response cannot be used is read again at once.
+func TestBrokenRead(t *testing.T) {
+	t.Parallel()
+	inBubble(t, readback.Policy{}, func(t *testing.T, d *desk) {
+		d.lists.read = func(_ context.Context, n int) error {
+			if n <= 2 {
+				return &readback.ReadError{Err: errLost, Again: true}
+			}
+			return nil
+		}
+		c := d.creation()
+		c.Send = d.carriedOut(t, "7")
+		if row, err := d.Create(t.Context(), c); err != nil || row.ID() != "7" {
+			t.Errorf("%v, %v", row, err)
+		}
+		if want := []time.Duration{0, 0, 0}; !slices.Equal(d.lists.reads(), want) {
+			t.Errorf("read at %v, want %v", d.lists.reads(), want)
+		}
+	})
+}
+
+// TestResolveAtOnce: all calls that resolve one token return the same record.
+func TestResolveAtOnce(t *testing.T) {
+	t.Parallel()
+	inBubble(t, settle, func(t *testing.T, d *desk) {
+		c := d.creation()
+		c.Send = func(ctx context.Context, sent int) readback.Answer {
+			d.lists.show(t, "7")
+			answer := lost(ctx, sent)
+			answer.Settled = true
+			return answer
+		}
+		_, err := d.Create(t.Context(), c)
+		e := unknown(t, err)
+		d.warm(t, d.creation())
+		var wg sync.WaitGroup
+		for range 5 {
+			wg.Go(func() {
+				if row, err := d.Resolve(t.Context(), e.Token, c.List); err != nil || row.ID() != "7" {
+					t.Errorf("%v, %v", row, err)
+				}
+			})
+		}
+		wg.Wait()
+	})
+}

@@ -219,7 +219,7 @@ func TestChangesWindows(t *testing.T) {
 		},
 		"always given up": {
 			play: failing(0, 0, 504), asked: "0s-1m4s 0s-2s 0s-1s 0s-1s 0s-1s 0s-1s",
-			err: growthgenius.ErrServer, words: "ms)" + floor,
+			err: growthgenius.ErrServer, words: "s)" + floor,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -215,7 +215,7 @@ func TestChangesWindows(t *testing.T) {
 		},
 		"always slow": {
 			play: failing(0, 0, 0), asked: "0s-1m4s 0s-2s 0s-1s 0s-1s 0s-1s 0s-1s", waited: 6 * 30 * time.Second,
-			words: "GET /contacts: no complete response within 30s (see WithAttemptTimeout) (4 attempts in 2m0s)" + floor,
+			words: "GET /contacts: no complete response within 30s; see WithAttemptTimeout (4 attempts in 2m0s)" + floor,
 		},
 		"always given up": {
 			play: failing(0, 0, 504), asked: "0s-1m4s 0s-2s 0s-1s 0s-1s 0s-1s 0s-1s",

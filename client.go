@@ -187,8 +187,12 @@ func checkAPIKey(key string) error {
 	}
 	for i := range len(key) {
 		if key[i] <= ' ' || key[i] > '~' {
-			return fmt.Errorf("growthgenius: %w: the API key has a blank, a control character or a non-ASCII character at byte %d of %d "+
-				"(a newline from the file it was read from?)", ErrInvalidInput, i+1, len(key))
+			hint := ""
+			if key[i] == '\n' || key[i] == '\r' {
+				hint = " (a newline from the file it was read from?)"
+			}
+			return fmt.Errorf("growthgenius: %w: the API key has a blank, a control character or a non-ASCII character at byte %d of %d%s",
+				ErrInvalidInput, i+1, len(key), hint)
 		}
 	}
 	return nil

@@ -100,6 +100,7 @@ func (c caller) exchange(ctx context.Context, e endpoint, o *callOptions, before
 		ex.err = &callError{call, gaveUp(outcome.Err, outcome.GaveUp)}
 		return ex
 	}
+	res.Sent, res.Took = call.attempts, call.took
 	if o.capture != nil {
 		*o.capture = ResponseInfo{
 			StatusCode: res.Status,

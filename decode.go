@@ -102,7 +102,7 @@ func decodeOne[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint
 		err = errors.New("the record has no id")
 	default:
 		err = fmt.Errorf("the response describes another record, with the id %s",
-			redact.Clip(redact.Printable(string(P(&found[0]).identity())), maxShownID))
+			shownID(string(P(&found[0]).identity())))
 		other := e.undecodable(c.core, res, err)
 		other.known = true
 		return nil, other
@@ -162,12 +162,12 @@ func (c *core) inspect(ctx context.Context, e endpoint, res *engine.Response, v 
 		}
 		slices.Sort(texts)
 		err := e.undecodable(c, res, fmt.Errorf("strict decoding: %s", strings.Join(slices.Compact(texts), "; ")))
-		err.strict = true
+		err.strict, err.known = true, true
 		return err
 	}
 	for _, o := range found {
 		if c.oddities.first(o) {
-			c.warn(ctx, e, o)
+			c.warn(ctx, e, res, o)
 		}
 	}
 	return nil
@@ -188,14 +188,16 @@ func (e endpoint) undecodable(c *core, res *engine.Response, reason error) *Deco
 		}
 	}
 	body := r.Bytes(res.Body)
+	call := e.about()
+	call.id, call.attempts, call.took = r.Text(call.id), res.Sent, res.Took
 	return &DecodeError{
 		StatusCode: res.Status, Method: e.method, Route: e.route, Reason: text,
-		id: r.Text(e.about().id), RequestID: r.Text(res.RequestID()), Body: slices.Clone(body[:min(len(body), redact.MaxBody)]),
+		call: call, RequestID: r.Text(res.RequestID()), Body: slices.Clone(body[:min(len(body), redact.MaxBody)]),
 	}
 }
 
 // warn logs a field of a response that is not as the reference says.
-func (c *core) warn(ctx context.Context, e endpoint, o wire.Oddity) {
+func (c *core) warn(ctx context.Context, e endpoint, res *engine.Response, o wire.Oddity) {
 	if c.logger == nil {
 		return
 	}
@@ -204,7 +206,12 @@ func (c *core) warn(ctx context.Context, e endpoint, o wire.Oddity) {
 	if o.Record == wire.EnvelopeRecord {
 		fate = "; it is ignored"
 	}
-	c.logger.LogAttrs(ctx, slog.LevelWarn, "growthgenius: "+o.String()+fate,
+	attrs := []slog.Attr{
 		slog.String("method", e.method), slog.String("route", e.route),
-		slog.String("record", o.Record), slog.String("field", o.Field))
+		slog.String("record", o.Record), slog.String("field", o.Field),
+	}
+	if id := c.redact.Text(res.RequestID()); id != "" {
+		attrs = append(attrs, slog.String("request_id", id))
+	}
+	c.logger.LogAttrs(ctx, slog.LevelWarn, "growthgenius: "+o.String()+fate, attrs...)
 }

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/net/idna"
 
 	"github.com/growthgenius/growthgenius-go/internal/engine"
+	"github.com/growthgenius/growthgenius-go/internal/errs"
 	"github.com/growthgenius/growthgenius-go/internal/lookup"
 	"github.com/growthgenius/growthgenius-go/internal/match"
 	"github.com/growthgenius/growthgenius-go/internal/redact"
@@ -186,6 +187,9 @@ func (c caller) find(ctx context.Context, e endpoint, opts []RequestOption, key 
 		},
 	})
 	if err != nil {
+		if errs.IsContext(err) {
+			err = fmt.Errorf("waiting for a shared lookup: %w", err)
+		}
 		return nil, e.refuse(err)
 	}
 	if o.capture != nil && found.info.StatusCode != 0 {

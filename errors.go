@@ -140,11 +140,15 @@ func (e *APIError) Error() string {
 	for _, field := range slices.Sorted(maps.Keys(e.Fields)) {
 		fmt.Fprintf(&b, "; %s: %s", field, strings.Join(e.Fields[field], ", "))
 	}
-	switch e.StatusCode {
-	case http.StatusAccepted:
+	switch {
+	case e.StatusCode == http.StatusAccepted:
 		b.WriteString("; the API has queued the lookup: try again later")
-	case http.StatusUnauthorized:
-		b.WriteString("; check the API key given to NewClient")
+	case e.StatusCode == http.StatusUnauthorized:
+		b.WriteString("; check the API key, and that it was issued for this base URL")
+	case e.StatusCode == http.StatusForbidden:
+		b.WriteString("; check what the acting user may do")
+	case e.Is(ErrRedirected):
+		b.WriteString("; check the base URL, and gateways and proxies in between")
 	}
 	if e.foreign {
 		b.WriteString("; this does not look like the API's own 404: check the base URL, and gateways and proxies in between")
@@ -179,20 +183,24 @@ type DecodeError struct {
 	RequestID  string
 	Body       []byte // The first 4 KiB of the response's body.
 
-	id     string // of the record that was requested
-	known  bool   // Reason says it all: the body's beginning would add nothing
-	strict bool   // only strict decoding rejects the response
+	call   about
+	known  bool // Reason says it all: the body's beginning would add nothing
+	strict bool // only strict decoding rejects the response
 }
 
-// Error returns what is wrong with the response, and the beginning of its body.
+// Error returns the call, the record it is about, what is wrong with the response, how often
+// the call was tried, and the beginning of the body, unless that may have an e-mail address.
 func (e *DecodeError) Error() string {
-	s := fmt.Sprintf("growthgenius: %s: unexpected response (status %d): %s",
-		about{method: e.Method, route: e.Route, id: e.id}, e.StatusCode, redact.Clip(e.Reason, 4*redact.MaxFirstWords))
+	call := e.call
+	call.method, call.route = e.Method, e.Route
+	s := fmt.Sprintf("growthgenius: %s: unexpected response (status %d): %s%s",
+		call, e.StatusCode, redact.Clip(e.Reason, 4*redact.MaxFirstWords), call.effort())
 	s = withRequest(s, e.RequestID)
-	if len(e.Body) == 0 || e.known {
+	words := redact.FirstWords(e.Body)
+	if words == "" || e.known || strings.Contains(words, "@") { // it may be an e-mail address
 		return s
 	}
-	return s + ": " + strconv.Quote(redact.FirstWords(e.Body))
+	return s + ": " + strconv.Quote(words)
 }
 
 // Is reports whether target is [ErrDecode].
@@ -222,14 +230,24 @@ func (e *OutcomeUnknownError) Error() string {
 		return fmt.Sprintf("growthgenius: %s: outcome unknown: the request may have been carried out, "+
 			"check that before you send it again: %s", e.call, e.reason())
 	}
-	service := strings.ToUpper(e.Token.t.Resource[:1]) + e.Token.t.Resource[1:] + "s"
 	return fmt.Sprintf("growthgenius: %s: outcome unknown: the %s may have been created, "+
-		"call %s.Resolve with the Token of this error: %s", e.call, e.Token.t.Resource, service, e.reason())
+		"call %s with the Token of this error: %s",
+		e.call, e.Token.t.Resource, resolverOf(e.Token.t.Resource), e.reason())
 }
 
-// reason is the text of Last without the prefixes that the error has itself.
+// resolverOf returns the method that resolves the creates of a resource: "Contacts.Resolve".
+func resolverOf(resource string) string {
+	return strings.ToUpper(resource[:1]) + resource[1:] + "s.Resolve"
+}
+
+// reason is the text of Last without the prefixes that the error has itself, and with the
+// end of the context.
 func (e *OutcomeUnknownError) reason() string {
-	text := strings.ReplaceAll(fmt.Sprint(e.Last), "growthgenius: ", "")
+	last := e.Last
+	if last != nil {
+		last = errs.WithContext(last, e.ctxErr)
+	}
+	text := strings.ReplaceAll(fmt.Sprint(last), "growthgenius: ", "")
 	return strings.TrimPrefix(text, e.call.String()+": ")
 }
 

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -29,15 +30,15 @@ type errorText struct {
 // TestErrorTexts compares the texts of the errors that a new user meets with a golden file:
 // what was wrong, which record, how many attempts, what to do.
 func TestErrorTexts(t *testing.T) {
-	t.Parallel()
+	t.Setenv("GROWTHGENIUS_API_KEY", "")
 	var got strings.Builder
 	for _, group := range []struct {
 		name string
 		run  func(t *testing.T) []errorText
 	}{
 		{"options", optionErrors}, {"arguments", argumentErrors}, {"statuses", statusErrors},
-		{"bodies", bodyErrors}, {"waits", waitErrors}, {"transports", transportErrors},
-		{"creates", createErrors}, {"lists", listErrors},
+		{"bodies", bodyErrors}, {"waits", waitErrors}, {"sharing", sharingErrors}, {"transports", transportErrors},
+		{"creates", createErrors}, {"resolving", resolveErrors}, {"lists", listErrors},
 	} {
 		fmt.Fprintf(&got, "# %s\n", group.name)
 		synctest.Test(t, func(t *testing.T) {
@@ -53,15 +54,31 @@ func TestErrorTexts(t *testing.T) {
 		got.WriteString("\n")
 	}
 	golden(t, "errors", got.String())
+	for line := range strings.Lines(readPage(t, "docs/errors.md")) {
+		if strings.HasPrefix(line, "growthgenius: ") && !strings.Contains(got.String(), ": "+line) {
+			t.Errorf("no error is as docs/errors.md has it: %s", line)
+		}
+	}
 }
 
-var emailAddress = regexp.MustCompile(`[\w.]+@example`)
+// private is what no text may have: an e-mail address, except for those of the hints, and a
+// query.
+var private = regexp.MustCompile(`\w(@|%40)(example|apple)|[?&]\w+=`)
 
 // checkErrorText holds a text to what is true of all of them.
 func checkErrorText(t *testing.T, name, text string) {
 	t.Helper()
-	if strings.Count(text, "growthgenius: ") > 1 || strings.Contains(text, "user_id=") || strings.Contains(text, testkit.Key) || emailAddress.MatchString(text) {
-		t.Errorf("%s: %s", name, text)
+	testkit.NoSecret(t, name, text)
+	if found := private.FindString(text); found != "" {
+		t.Errorf("%s has %q: %s", name, found, text)
+	}
+	if !strings.HasPrefix(text, "growthgenius: ") || strings.Count(text, "growthgenius: ") > 1 {
+		t.Errorf("%s does not have the prefix once: %s", name, text)
+	}
+	for status := range 600 {
+		if words := http.StatusText(status); words != "" && strings.Count(text, words) > 1 {
+			t.Errorf("%s says %q twice: %s", name, words, text)
+		}
 	}
 	if strings.Contains(text, "outcome unknown") && !strings.Contains(text, "s.Resolve with the Token") && !strings.Contains(text, "check that before") {
 		t.Errorf("%s does not say what to do: %s", name, text)
@@ -73,9 +90,22 @@ func always(status int, body string, headers ...string) *testkit.Script {
 	return &testkit.Script{Respond: func(int, *http.Request) (*http.Response, error) { return testkit.Reply(status, body, headers...), nil }}
 }
 
-// failing fails each request.
+// failing fails each request, after a while.
 func failing(err error) *testkit.Script {
-	return &testkit.Script{Respond: func(int, *http.Request) (*http.Response, error) { return nil, err }}
+	return &testkit.Script{Respond: func(int, *http.Request) (*http.Response, error) {
+		time.Sleep(250 * time.Millisecond)
+		return nil, err
+	}}
+}
+
+// lossy loses the responses to creates, and responds to all other requests in the same way.
+func lossy(status int, body string, headers ...string) *testkit.Script {
+	return &testkit.Script{Respond: func(_ int, r *http.Request) (*http.Response, error) {
+		if r.Method == http.MethodPost {
+			return nil, io.ErrUnexpectedEOF
+		}
+		return testkit.Reply(status, body, headers...), nil
+	}}
 }
 
 // get returns the error of a Get whose requests are answered by a script.
@@ -94,9 +124,13 @@ func optionErrors(*testing.T) []errorText {
 	return []errorText{
 		{"empty key", with("")},
 		{"key with a newline", with("key\n")},
+		{"key with a blank", with("my key")},
+		{"environment", testkit.Err(growthgenius.NewClientFromEnv())},
+		{"base URL", with("key", growthgenius.WithBaseURL("api.example.com"))},
 		{"plain http", with("key", growthgenius.WithBaseURL("http://api.example.com"))},
 		{"rate limit", with("key", growthgenius.WithRateLimit(0, 0))},
 		{"marker field", with("key", growthgenius.WithMarkerField("marker"))},
+		{"user", with("key", growthgenius.WithUserID(" 7"))},
 		{"attempt timeout", with("key", growthgenius.WithAttemptTimeout(0))},
 	}
 }
@@ -108,22 +142,31 @@ func argumentErrors(t *testing.T) []errorText {
 		t.Fatal(err)
 	}
 	var out int
+	var token growthgenius.CreateToken
+	_, number := growthgenius.ID("abc").Int64()
+	marked := testkit.Scripted(t, always(200, ""), growthgenius.WithMarkerField("custom9"))
 	return []errorText{
 		{"no acting user", testkit.Err(nobody.Contacts.Get(ctx, "1"))},
 		{"empty id", testkit.Err(c.Contacts.Get(ctx, ""))},
 		{"nothing set", testkit.Err(c.Contacts.Create(ctx, growthgenius.ContactInput{}))},
 		{"field in Extra", testkit.Err(c.Contacts.Update(ctx, "7", growthgenius.ContactInput{Extra: map[string]any{"email": "x"}}))},
+		{"marker field, set", testkit.Err(marked.Contacts.Create(ctx, growthgenius.ContactInput{Custom9: growthgenius.Set("x")}))},
 		{"header", testkit.Err(c.Contacts.Get(ctx, "7", growthgenius.WithHeader("Idempotency-Key", "x")))},
 		{"header name", testkit.Err(c.Contacts.Get(ctx, "7", growthgenius.WithHeader("a b", "x")))},
 		{"domain", testkit.Err(c.Enrichment.Company(ctx, "not a domain"))},
+		{"address as a domain", testkit.Err(c.Enrichment.Company(ctx, "ada@example.com"))},
 		{"person", testkit.Err(c.Enrichment.Person(ctx, growthgenius.PersonQuery{FirstName: "Elon"}))},
 		{"e-mail", testkit.Err(c.Enrichment.Person(ctx, growthgenius.PersonQuery{Email: "elon"}))},
 		{"period", testkit.Err(c.Contacts.List(ctx, growthgenius.ListOptions{From: time.Unix(9, 0).UTC(), To: time.Unix(1, 0).UTC()}))},
 		{"upsert without an address", testkit.Err(c.Contacts.Upsert(ctx, growthgenius.ContactInput{FirstName: growthgenius.Set("Ada")}))},
+		{"upsert of a placeholder", testkit.Err(c.Contacts.Upsert(ctx, growthgenius.ContactInput{Email: growthgenius.Set("n/a")}))},
+		{"upsert by name", testkit.Err(c.Contacts.Upsert(ctx, growthgenius.ContactInput{FirstName: growthgenius.Set("Ada")}, growthgenius.MatchNameAndCompany()))},
 		{"method", c.Do(ctx, "GE T", "/x", nil, nil, nil)},
 		{"path", c.Do(ctx, "GET", "x", nil, nil, nil)},
 		{"out", c.Do(ctx, "GET", "/x", nil, nil, out)},
-		{"empty token", testkit.Err(c.Contacts.Resolve(ctx, growthgenius.CreateToken{}))},
+		{"number", number},
+		{"empty token", testkit.Err(c.Contacts.Resolve(ctx, token))},
+		{"token that is none", token.UnmarshalJSON([]byte(`{"v":1}`))},
 	}
 }
 
@@ -131,32 +174,67 @@ func statusErrors(t *testing.T) []errorText {
 	company := func(s *testkit.Script) error {
 		return testkit.Err(testkit.Scripted(t, s).Enrichment.Company(t.Context(), "tesla.com"))
 	}
+	var spent error
+	down := testkit.Scripted(t, always(503, "", "Retry-After", "1"))
+	for spent == nil || !strings.Contains(spent.Error(), "not tried again") {
+		spent = testkit.Err(down.Contacts.Get(t.Context(), "1102755"))
+	}
 	return []errorText{
 		{"401", get(t, always(401, `{"error":"invalid API key"}`, "X-Request-Id", "req-1"))},
+		{"401 with the key", get(t, always(401, `{"error":"invalid key `+testkit.Secret+`"}`))},
 		{"404", get(t, always(404, `{"error":"contact not found"}`))},
+		{"404 of a gateway", get(t, always(404, "no route", "Content-Type", "text/plain"))},
 		{"422", testkit.Err(testkit.Scripted(t, always(422, `{"errors":{"email":["is invalid"],"first_name":["can't be blank"]}}`)).
 			Contacts.Update(t.Context(), "7", growthgenius.ContactInput{Email: growthgenius.Set("x")}))},
 		{"403, said once", get(t, always(403, "Forbidden"))},
+		{"403 with a code", get(t, always(403, `{"code":"E7","message":"not your contact"}`))},
+		{"499", get(t, always(499, ""))},
 		{"302, said once", get(t, always(302, `<a href="/login">Found</a>.`, "Location", "https://login.example.com/x?y"))},
 		{"429 after retries", get(t, always(429, `{"error":"Too Many Requests"}`, "Retry-After", "2"), retrying)},
 		{"503 after retries", get(t, always(503, "Service Unavailable", "Retry-After", "1"), retrying)},
+		{"503 of too many calls", spent},
 		{"429 for an hour", get(t, always(429, "", "Retry-After", "3600"), retrying)},
 		{"202", company(always(202, ""))},
 		{"404 of a lookup", company(always(404, `{"error":"nobody found"}`))},
+		{"404 of a person", testkit.Err(testkit.Scripted(t, always(404, `{"error":"nobody found"}`)).Enrichment.Person(t.Context(), growthgenius.PersonQuery{Email: "ada@example.com"}))},
 	}
 }
 
 func bodyErrors(t *testing.T) []errorText {
 	cut := testkit.Bodies(func(int, *http.Request) io.Reader {
+		time.Sleep(250 * time.Millisecond)
 		return io.MultiReader(strings.NewReader(`{"contact":{"id":1102755,`), errorReader{io.ErrUnexpectedEOF})
 	})
+	busy := &testkit.Script{Respond: func(n int, _ *http.Request) (*http.Response, error) {
+		if n < 3 {
+			return testkit.Reply(503, "", "Retry-After", "1"), nil
+		}
+		return testkit.Reply(200, "OK", "X-Request-Id", "req-3"), nil
+	}}
+	var invalid, stream, large error
+	list := testkit.Bodies(func(int, *http.Request) io.Reader {
+		return io.MultiReader(strings.NewReader(`{"contacts":[{"id":1},{"id":2,"name":"a long one"`), errorReader{io.ErrUnexpectedEOF})
+	})
+	for _, err := range testkit.Scripted(t, testkit.Text(`{"contacts":[{"id":1},{"id":2,"email":"ada@example.com"`)).Contacts.Stream(t.Context(), testkit.Everything) {
+		invalid = err
+	}
+	for _, err := range testkit.Scripted(t, list).Contacts.Stream(t.Context(), testkit.Everything) {
+		stream = err
+	}
+	for _, err := range testkit.Scripted(t, list, growthgenius.WithMaxResponseBytes(10)).Contacts.Stream(t.Context(), testkit.Everything) {
+		large = err
+	}
 	return []errorText{
 		{"HTML", get(t, always(200, "<!DOCTYPE html><title>Log in</title>"))},
 		{"empty", get(t, always(200, ""))},
+		{"not JSON, after retries", get(t, busy)},
 		{"an error at 200", get(t, always(200, `{"error":"maintenance"}`))},
 		{"another record", get(t, always(200, `{"contact":{"id":5,"email":"x"}}`))},
 		{"cut short", get(t, cut, retrying)},
 		{"too large", get(t, always(200, `{"contact":{"id":1102755,"name":"a long one"}}`), growthgenius.WithMaxResponseBytes(10))},
+		{"cut short, a stream", stream},
+		{"not JSON, a stream", invalid},
+		{"too large, a record of a stream", large},
 		{"unknown field, strict", get(t, always(200, `{"contact":{"id":1102755,"shoe_size":5}}`), growthgenius.WithStrictDecoding())},
 	}
 }
@@ -174,62 +252,97 @@ func never() *testkit.Script {
 	}}
 }
 
+// in makes a call whose context ends after a time.
+func in(ctx context.Context, d time.Duration, call func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	return call(ctx)
+}
+
 func waitErrors(t *testing.T) []errorText {
+	within := func(c *growthgenius.Client, d time.Duration) error {
+		return in(t.Context(), d, func(ctx context.Context) error { return testkit.Err(c.Contacts.Get(ctx, "1102755")) })
+	}
 	until := func(s *testkit.Script, d time.Duration, opts ...growthgenius.Option) error {
-		ctx, cancel := context.WithTimeout(t.Context(), d)
-		defer cancel()
-		return testkit.Err(testkit.Scripted(t, s, opts...).Contacts.Get(ctx, "1102755"))
+		return within(testkit.Scripted(t, s, opts...), d)
 	}
 	slow := rate.NewLimiter(rate.Every(time.Hour), 1)
 	slow.Allow()
-	paused := testkit.Scripted(t, always(429, "", "Retry-After", "30"), growthgenius.WithRetry(growthgenius.RetryPolicy{MaxAttempts: 1}))
-	_, _ = paused.Contacts.Get(t.Context(), "1")
-	short, cancel := context.WithTimeout(t.Context(), time.Second)
-	defer cancel()
+	throttled := &testkit.Script{Respond: func(n int, _ *http.Request) (*http.Response, error) {
+		if n == 1 {
+			return testkit.Reply(429, "", "Retry-After", "30"), nil
+		}
+		return testkit.Reply(200, `{"contact":{"id":1102755}}`), nil
+	}}
+	c := testkit.Scripted(t, throttled, growthgenius.WithRetry(growthgenius.RetryPolicy{MaxAttempts: 1}))
+	_ = within(c, time.Minute)
+	pause := within(c, time.Second)
+	_ = within(c, time.Minute)
+	canceled := func(c *growthgenius.Client) error {
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, cancel)
+		return testkit.Err(c.Contacts.Get(ctx, "1102755"))
+	}
 	return []errorText{
+		{"deadline, a pause", pause},
+		{"deadline, the default limiter", within(c, time.Millisecond)},
+		{"deadline, a limiter", until(always(200, ""), time.Minute, growthgenius.WithLimiter(slow))},
+		{"deadline, a limiter that does not notice", until(always(200, ""), 0, growthgenius.WithLimiter(limiter{}))},
+		{"a limiter that fails", until(always(200, ""), time.Minute, growthgenius.WithLimiter(limiter{errors.New("redis: connection refused")}))},
+		{"deadline, no response", until(never(), 5*time.Second)},
+		{"deadline, a retry", until(always(503, "", "Retry-After", "30"), 5*time.Second, retrying)},
+		{"canceled, a retry", canceled(testkit.Scripted(t, always(503, "", "Retry-After", "30")))},
+		{"canceled, with a response", canceled(testkit.Scripted(t, &testkit.Script{Respond: func(_ int, r *http.Request) (*http.Response, error) {
+			<-r.Context().Done()
+			return testkit.Reply(503, ""), nil
+		}}))},
 		{"attempt timeout", get(t, never(), retrying, growthgenius.WithAttemptTimeout(time.Second))},
 		{"timeout of the HTTP client", testkit.Err(testkit.OneShot(t, growthgenius.WithHTTPClient(&http.Client{Transport: never(), Timeout: time.Second})).
 			Contacts.Get(t.Context(), "1102755"))},
-		{"deadline, no response", until(never(), 5*time.Second)},
-		{"deadline, the limiter", until(always(200, ""), time.Minute, growthgenius.WithLimiter(slow))},
-		{"deadline, a pause", testkit.Err(paused.Contacts.Get(short, "1102755"))},
-		{"deadline, a retry", until(always(503, "", "Retry-After", "30"), 5*time.Second, retrying)},
 	}
+}
+
+// limiter does not wait.
+type limiter struct{ err error }
+
+func (l limiter) Wait(context.Context) error { return l.err }
+
+// sharingErrors are those of calls that wait for another call.
+func sharingErrors(t *testing.T) []errorText {
+	c := testkit.Scripted(t, never(), growthgenius.WithEnrichmentCache(growthgenius.NewMemoryCache(1)))
+	while := func(call func(ctx context.Context) error) error { // the same call hangs
+		hung, end := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() { _ = call(hung) })
+		defer wg.Wait()
+		defer end()
+		synctest.Wait()
+		return in(t.Context(), time.Second, call)
+	}
+	return []errorText{
+		{"deadline, another upsert", while(func(ctx context.Context) error {
+			return testkit.Err(c.Contacts.Upsert(ctx, growthgenius.ContactInput{Email: growthgenius.Set("ada@example.com")}))
+		})},
+		{"deadline, a lookup", while(func(ctx context.Context) error {
+			return testkit.Err(c.Enrichment.Person(ctx, growthgenius.PersonQuery{Email: "ada@example.com"}))
+		})},
+	}
+}
+
+var errRefused = &net.OpError{
+	Op: "dial", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8080}, Err: errors.New("connect: connection refused"),
 }
 
 func transportErrors(t *testing.T) []errorText {
-	refused := &net.OpError{Op: "dial", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8080}, Err: errors.New("connect: connection refused")}
+	quoting := &testkit.Script{Respond: func(_ int, r *http.Request) (*http.Response, error) {
+		return nil, fmt.Errorf("proxy: 407 for %s", r.URL)
+	}}
 	return []errorText{
-		{"refused", get(t, failing(refused), retrying)},
+		{"refused", get(t, failing(errRefused), retrying)},
 		{"not TLS", get(t, failing(tls.RecordHeaderError{Msg: "first record does not look like a TLS handshake"}), retrying)},
 		{"no response and no error", get(t, failing(nil), retrying)},
-	}
-}
-
-func createErrors(t *testing.T) []errorText {
-	ctx := t.Context()
-	steve := growthgenius.ContactInput{FirstName: growthgenius.Set("Steve"), LastName: growthgenius.Set("Jobs")}
-	down := testkit.Scripted(t, always(500, `{"error":"oops"}`), retrying, growthgenius.WithReadBack(growthgenius.ReadBackPolicy{Disabled: true}))
-	empty := testkit.Scripted(t, &testkit.Script{Respond: func(_ int, r *http.Request) (*http.Response, error) {
-		if r.Method == http.MethodPost {
-			return nil, io.ErrUnexpectedEOF
-		}
-		return testkit.Reply(200, `{"contacts":[],"messages":[]}`, "Date", time.Now().UTC().Format(http.TimeFormat)), nil
-	}})
-	lost := testkit.Err(empty.Contacts.Create(ctx, steve))
-	var token growthgenius.CreateToken
-	if unknown, ok := errors.AsType[*growthgenius.OutcomeUnknownError](lost); ok {
-		token = unknown.Token
-	}
-	return []errorText{
-		{"a contact, 500", testkit.Err(down.Contacts.Create(ctx, steve))},
-		{"a message, 500", testkit.Err(down.Messages.Create(ctx, testkit.Louis))},
-		{"a lost response", lost},
-		{"absent", testkit.Err(empty.Contacts.Resolve(ctx, token))},
-		{"a token of a contact, for messages", testkit.Err(empty.Messages.Resolve(ctx, token))},
-		{"a list that cannot be read", testkit.Err(down.Contacts.Resolve(ctx, token))},
-		{"Client.Do", down.Do(ctx, "POST", "/discovery", nil, steve, nil)},
-		{"BeforeCreate", testkit.Err(down.Contacts.Create(ctx, steve, growthgenius.BeforeCreate(func(growthgenius.CreateToken) error { return errors.New("disk full") })))},
+		{"an error with the query", testkit.Err(testkit.Scripted(t, quoting, growthgenius.WithRetry(growthgenius.RetryPolicy{MaxAttempts: 1})).
+			Enrichment.Person(t.Context(), growthgenius.PersonQuery{Email: "ada@example.com"}))},
 	}
 }
 
@@ -256,6 +369,7 @@ func listErrors(t *testing.T) []errorText {
 	return []errorText{
 		{"partial search", search},
 		{"partial list", testkit.Err(testkit.Scripted(t, always(200, `{"contacts":[{"id":1}],"pagination":{"total_entries":3}}`)).Contacts.List(ctx, growthgenius.ListOptions{}))},
+		{"partial list, by its flag", testkit.Err(testkit.Scripted(t, always(200, `{"contacts":[{"id":1}],"partial_results_only":true}`)).Contacts.List(ctx, growthgenius.ListOptions{}))},
 		{"smallest window", changes},
 		{"several matches", testkit.Err(testkit.Scripted(t, matches).Contacts.Upsert(ctx, growthgenius.ContactInput{Email: growthgenius.Set("ada@example.com")}))},
 	}

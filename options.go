@@ -184,15 +184,17 @@ func WithMaxResponseBytes(n int64) Option {
 // WithLogger sets the logger. Without one, nothing is logged. It receives:
 //
 //   - at level debug, each attempt, and each list that is read to find creates;
-//   - as a warning, each retry, each call that the client gives up, and each field that is
-//     not as the reference says (once per field);
+//   - as a warning, each retry, each call that the client gives up, each failure of the
+//     enrichment cache, and each field that is not as the reference says (once per field);
 //   - of a create without a usable response, a warning when the client begins to look for
-//     its record, and one record when that ends: info if the record was found, a warning
-//     if the outcome is still unknown or the create is sent again.
+//     its record, and one record when that ends: at level info if the record was found, or
+//     if [ContactsService.Resolve] shows that the create did not happen, a warning if the
+//     outcome is still unknown or the create is sent again.
 //
-// Records have the method, the route template, the attempt, the status, the request id of
-// the response and the duration, as far as they apply. They contain no ids of records (of
-// [Client.Do] the path as given), no query, no body and no key.
+// All records have the attributes method and route (a template). As far as they apply, they
+// have attempt, status, request_id (of the response), error, reason, wait and duration. They
+// contain no ids of contacts and messages (except for the path given to [Client.Do]), no
+// query, no body and no key.
 func WithLogger(l *slog.Logger) Option {
 	return func(c *config) error {
 		if l == nil {

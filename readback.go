@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/growthgenius/growthgenius-go/internal/engine"
@@ -91,8 +92,9 @@ func sendCreate[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoin
 // resolveOne determines the outcome of an earlier create.
 func resolveOne[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint, token CreateToken, opts []RequestOption) (*T, error) {
 	o := applyOptions(opts)
+	refuse := endpoint{route: resolverOf(e.envelope.Singular)}.refuse
 	if err := e.checkToken(token, &o); err != nil {
-		return nil, e.refuse(err)
+		return nil, refuse(err)
 	}
 	if id, ok := c.core.readBack.Outcome(token.t); ok { // its response named it, or an earlier Resolve found it
 		v, err := callOne[T, P](ctx, c.as(ID(token.t.UserID)), endpoint{
@@ -106,16 +108,36 @@ func resolveOne[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoin
 	row, err := c.core.readBack.Resolve(ctx, token.t, e.listed(o.header))
 	switch unknown, ok := errors.AsType[*readback.UnknownError](err); {
 	case ok:
-		return nil, e.unknown(ctx, unknown.Token, unknown.Last)
+		return nil, e.unknown(ctx, unknown.Token, c.core.named(unknown.Last))
 	case errors.Is(err, readback.ErrUnderWay):
 		return nil, e.unknown(ctx, token.t, err)
 	case errors.Is(err, readback.ErrAbsent):
-		return nil, e.refuse(fmt.Errorf("%w: %w", ErrNotFound, err))
+		return nil, refuse(fmt.Errorf("%w: %w", ErrNotFound, err))
 	case err != nil:
-		return nil, e.refuse(fmt.Errorf("%w: the CreateToken cannot be read: %w", ErrInvalidInput, err))
+		return nil, refuse(fmt.Errorf("%w: the CreateToken cannot be read: %w", ErrInvalidInput, err))
 	default:
 		return fromRow[T, P](ctx, c, e, row)
 	}
+}
+
+// maxNamed is how many records an error names.
+const maxNamed = 10
+
+// named adds the ids to an error about records that may be the one of a create, so that a
+// person can look at them.
+func (c *core) named(err error) error {
+	alike, ok := errors.AsType[*readback.AlikeError](err)
+	if !ok {
+		return err
+	}
+	var ids []string
+	for _, id := range alike.IDs[:min(len(alike.IDs), maxNamed)] {
+		ids = append(ids, shownID(c.redact.Text(string(id))))
+	}
+	if more := len(alike.IDs) - len(ids); more > 0 {
+		ids = append(ids, fmt.Sprintf("and %d more", more))
+	}
+	return fmt.Errorf("%w (ids %s): compare them with what was sent", err, strings.Join(ids, ", "))
 }
 
 // checkToken returns an error if a token cannot be resolved by this call.

@@ -37,13 +37,16 @@ type endpoint struct {
 func (e endpoint) about() about {
 	a := about{method: e.method, route: e.route}
 	if e.id != nil {
-		a.id = redact.Clip(redact.Printable(string(*e.id)), maxShownID)
+		a.id = shownID(string(*e.id))
 	}
 	return a
 }
 
 // maxShownID is how many bytes of an id an error shows.
 const maxShownID = 64
+
+// shownID returns an id as errors show it.
+func shownID(id string) string { return redact.Clip(redact.Printable(id), maxShownID) }
 
 // refuse is the error of a call that is not sent, or whose response is not used.
 func (e endpoint) refuse(err error) error { return &callError{e.about(), err} }

@@ -183,7 +183,7 @@ func golden(t *testing.T, name, got string) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("request (-%s +sent):\n%s", file, diff)
+		t.Errorf("(-%s +got):\n%s", file, diff)
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/growthgenius/growthgenius-go/internal/errs"
 	"github.com/growthgenius/growthgenius-go/internal/match"
 	"github.com/growthgenius/growthgenius-go/internal/wire"
 )
@@ -40,7 +39,7 @@ type MultipleMatchesError struct {
 func (e *MultipleMatchesError) Error() string {
 	ids := make([]string, len(e.IDs))
 	for i, id := range e.IDs {
-		ids[i] = string(id)
+		ids[i] = shownID(string(id))
 	}
 	return fmt.Sprintf("%d contacts match: %s (oldest first; MatchOldest updates the first)",
 		len(ids), strings.Join(ids, ", "))
@@ -130,7 +129,7 @@ func (u *upsert) run(ctx context.Context) (*UpsertResult, error) {
 	upserts := &u.contacts.caller.core.upserts
 	unlock, err := upserts.lock(ctx, u.keys)
 	if err != nil {
-		return nil, errs.WithContext(err, ctx.Err())
+		return nil, fmt.Errorf("waiting for another upsert of the same contact: %w", err)
 	}
 	defer unlock()
 

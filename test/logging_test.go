@@ -147,7 +147,7 @@ func TestLogOfCreates(t *testing.T) {
 			}
 			want := []string{
 				"WARN no usable response to a create, looking for its record: 503 Service Unavailable [request req-000001] false",
-				"INFO found the record of a create:  true",
+				"INFO found the record of a create: 503 Service Unavailable [request req-000001] true",
 			}
 			if !created {
 				want[1] = "WARN outcome unknown: 503 Service Unavailable [request req-000001] true"

@@ -173,7 +173,7 @@ func TestAttemptTimeout(t *testing.T) {
 				}
 				checkTimeout(t, out.Err)
 				if took := time.Since(begun); out.Sent != want || took != time.Duration(want)*7*time.Second || !out.Ambiguous ||
-					!strings.Contains(out.Err.Error(), "no complete response within 7s (see WithAttemptTimeout)") {
+					!strings.Contains(out.Err.Error(), "no complete response within 7s; see WithAttemptTimeout") {
 					t.Errorf("%s: %+v after %s", name, out, took)
 				}
 			})

@@ -100,7 +100,7 @@ func TestLimiterThatRefuses(t *testing.T) {
 	}{
 		"broken": {waiter(func(context.Context) error { return broken }), broken, "waiting for the rate limiter: redis: connection refused", false},
 		"past the deadline": {
-			empty, context.DeadlineExceeded, "waiting for the rate limiter: rate: Wait(n=1) would exceed context deadline (context deadline exceeded)", true,
+			empty, context.DeadlineExceeded, "waiting for the rate limiter: the wait would pass the context's deadline (context deadline exceeded)", true,
 		},
 	} {
 		s := statuses(200)

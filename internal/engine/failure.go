@@ -20,7 +20,7 @@ type timeoutError struct {
 }
 
 func (e timeoutError) Error() string {
-	return fmt.Sprintf("no complete response within %s (see %s)", e.after, e.setBy)
+	return fmt.Sprintf("no complete response within %s; see %s", e.after, e.setBy)
 }
 func (timeoutError) Timeout() bool   { return true }
 func (timeoutError) Temporary() bool { return true }
@@ -57,7 +57,7 @@ func (c *call) explain(wait *patience, err error) error {
 	}
 	err = c.cfg.Redact.Err(withoutQuery(unwrapURLError(err), c.URL.RawQuery))
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
-		return fmt.Errorf("%w (does the base URL have a port that serves plain http?)", err)
+		return fmt.Errorf("%w; does the base URL have a port that serves plain http?", err)
 	}
 	return err
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/growthgenius/growthgenius-go/internal/errs"
 	"github.com/growthgenius/growthgenius-go/internal/redact"
@@ -16,6 +17,11 @@ type Response struct {
 	Status int
 	Header http.Header
 	Body   []byte
+
+	// Sent and Took are how many requests the call sent, and how long it took. The caller of
+	// Do sets them if it needs them later.
+	Sent int
+	Took time.Duration
 
 	buffer *bodyBuffer // holds Body; nil if that is not pooled
 }

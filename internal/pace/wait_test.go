@@ -52,7 +52,7 @@ func TestWaitErrors(t *testing.T) {
 	}{
 		"rate.Limiter": {
 			empty.Wait, false, context.DeadlineExceeded,
-			"rate: Wait(n=1) would exceed context deadline (context deadline exceeded)",
+			"the wait would pass the context's deadline (context deadline exceeded)",
 		},
 		"rate.Limiter, wrapped": {
 			func(ctx context.Context) error { return fmt.Errorf("shared: %w", empty.Wait(ctx)) },

@@ -26,9 +26,9 @@ import (
 
 var (
 	// ErrAbsent means that a create did not happen.
-	ErrAbsent = errors.New("a complete list does not have it, so the create did not happen")
+	ErrAbsent = errors.New("a complete list does not have the record, so the create did not happen: it may be sent again")
 	// ErrUnderWay means that the call that creates has not returned yet.
-	ErrUnderWay = errors.New("the call that creates it has not returned yet")
+	ErrUnderWay = errors.New("the call that creates it has not returned yet: wait for that call")
 )
 
 // UnknownError is the error of a create whose outcome could not be determined.
@@ -101,10 +101,11 @@ func (t *Tracker) Create(ctx context.Context, c Creation) (match.Row, error) {
 		}
 		switch {
 		case v.finding == found:
-			t.logFound(ctx, p, since)
+			t.logFound(ctx, p, since, slog.String("error", t.text(err)))
 			return v.row, nil
 		case unclear && v.finding == absent && t.policy.ReplayAfter > 0 && ctx.Err() == nil && c.MayRepeat(sent):
-			t.log(ctx, slog.LevelWarn, "a complete list does not have the record, creating it again", methodPost, c.List)
+			t.log(ctx, slog.LevelWarn, "a complete list does not have the record, creating it again", methodPost, c.List,
+				slog.String("error", t.text(err)))
 			t.sending(p)
 		default:
 			return nil, t.unknown(ctx, p, since, v.seen, err)
@@ -177,8 +178,8 @@ func (t *Tracker) unknown(ctx context.Context, p *pending, since time.Time, seen
 }
 
 // logFound logs that the record of a create was found.
-func (t *Tracker) logFound(ctx context.Context, p *pending, since time.Time) {
-	t.log(ctx, slog.LevelInfo, "found the record of a create", methodPost, t.listOf(p), duration(since))
+func (t *Tracker) logFound(ctx context.Context, p *pending, since time.Time, more ...slog.Attr) {
+	t.log(ctx, slog.LevelInfo, "found the record of a create", methodPost, t.listOf(p), append(more, duration(since))...)
 }
 
 func duration(since time.Time) slog.Attr { return slog.Duration("duration", time.Since(since)) }

@@ -343,7 +343,7 @@ func TestLog(t *testing.T) {
 		_, err := d.Create(t.Context(), c)
 		e := unknown(t, err)
 		logged(looking, read,
-			`level=WARN msg="growthgenius: a complete list does not have the record, creating it again" method=POST route=/contacts`,
+			`level=WARN msg="growthgenius: a complete list does not have the record, creating it again" method=POST route=/contacts error="connection reset"`,
 			`level=WARN msg="growthgenius: outcome unknown" method=POST route=/contacts reason="connection reset" duration=some`)
 		if _, err := d.Resolve(t.Context(), e.Token, c.List); !errors.Is(err, readback.ErrAbsent) {
 			t.Errorf("%v", err)
@@ -354,7 +354,7 @@ func TestLog(t *testing.T) {
 		if _, err := d.Create(t.Context(), c); err != nil {
 			t.Errorf("%v", err)
 		}
-		logged(looking, `level=INFO msg="growthgenius: found the record of a create" method=POST route=/contacts duration=some`)
+		logged(looking, `level=INFO msg="growthgenius: found the record of a create" method=POST route=/contacts error="connection reset" duration=some`)
 		c = d.creation()
 		c.Send = func(_ context.Context, sent int) readback.Answer {
 			if _, err := d.Resolve(t.Context(), c.Token, c.List); err == nil { //nolint:contextcheck // another call's context
@@ -363,6 +363,6 @@ func TestLog(t *testing.T) {
 			return readback.Answer{Err: errRefused, Sent: sent + 1}
 		}
 		_, _ = d.Create(t.Context(), c)
-		logged(`level=WARN msg="growthgenius: outcome unknown" method=POST route=/contacts reason="the call that creates it has not returned yet"`)
+		logged(`level=WARN msg="growthgenius: outcome unknown" method=POST route=/contacts reason="the call that creates it has not returned yet: wait for that call"`)
 	})
 }

@@ -159,7 +159,7 @@ func TestRepeatInFlight(t *testing.T) {
 	t.Parallel()
 	inBubble(t, readback.Policy{Settle: sec, ReplayAfter: sec}, func(t *testing.T, d *desk) {
 		again := d.creation()
-		again.MayRepeat = func(int) bool { return true }
+		again.MayRepeat = func(sent int) bool { return sent < 2 }
 		again.Send = func(ctx context.Context, sent int) readback.Answer {
 			if sent == 0 {
 				return lost(ctx, sent)

@@ -3,6 +3,8 @@ package readback
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/growthgenius/growthgenius-go/internal/match"
@@ -37,11 +39,11 @@ func (t *Tracker) look(ctx context.Context, p *pending, absence bool) (v verdict
 	for n, extra := 0, 0; ; n++ {
 		final, err := waitForRead(ctx, begun, settled, n, extra)
 		if err != nil {
-			return v.unknown(err)
+			return v.unknown(waiting(err))
 		}
 		s, err := t.rounds.wait(ctx, t.listOf(p), p, final && absence)
 		if err != nil {
-			return v.unknown(err)
+			return v.unknown(waiting(err))
 		}
 		for _, row := range s.exact {
 			v.seen = append(v.seen, row.ID())
@@ -50,7 +52,7 @@ func (t *Tracker) look(ctx context.Context, p *pending, absence bool) (v verdict
 		if v.finding == found {
 			return v
 		}
-		v.last = reason(s)
+		v.last = t.reason(p, s)
 		switch marked := p.token.Marker != ""; {
 		case isFinal(s.err):
 			return v.unknown(v.last)
@@ -76,6 +78,8 @@ func (v verdict) unknown(last error) verdict {
 	return v
 }
 
+func waiting(err error) error { return fmt.Errorf("waiting for a list that shows the record: %w", err) }
+
 // waitForRead waits until read number n is due, and reports whether the settle window has
 // ended by then. Reads after that are extra ones.
 func waitForRead(ctx context.Context, begun, settled time.Time, n, extra int) (final bool, err error) {
@@ -99,18 +103,39 @@ func readAt(n int) time.Duration {
 	return roundInterval + time.Duration(n-1)*busyInterval
 }
 
+// AlikeError means that a list has records that may be the one of a create, or those of
+// other creates. Its text leaves out their IDs: it may be logged.
+type AlikeError struct{ IDs []wire.ID }
+
+// Error says so.
+func (*AlikeError) Error() string {
+	return "the list has records that may be this one, or those of other creates"
+}
+
 // reason returns why a read of the list did not settle a create.
-func reason(s *sighting) error {
-	switch {
+func (t *Tracker) reason(p *pending, s *sighting) error {
+	switch alike := t.alike(p, s); {
 	case s.err != nil:
 		return cause(s.err)
-	case len(s.exact)+len(s.near) > 0:
-		return errors.New("the list has records that may be this one, or those of other creates")
+	case len(alike) > 0:
+		return &AlikeError{alike}
 	case !s.complete:
 		return errors.New("the list may be incomplete, or late")
 	default:
 		return errors.New("the list does not have it yet")
 	}
+}
+
+// alike returns the ids of the records that may be the one of a create, as far as a read of
+// the list shows: those that are not known to be another's.
+func (t *Tracker) alike(p *pending, s *sighting) []wire.ID {
+	ids := slices.Clone(s.near)
+	for _, row := range s.exact {
+		ids = append(ids, row.ID())
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.DeleteFunc(ids, func(id wire.ID) bool { return t.claims.taken(p, id) })
 }
 
 // endedBy is the latest time that the last request of a create can have ended, by the clock

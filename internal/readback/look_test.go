@@ -342,7 +342,9 @@ func TestResolveAtOnce(t *testing.T) {
 		}
 		_, err := d.Create(t.Context(), c)
 		e := unknown(t, err)
-		d.warm(t, d.creation())
+		other := d.creation()
+		other.Token.Content = json.RawMessage(`{"email":"bob@example.com"}`)
+		d.warm(t, other)
 		var wg sync.WaitGroup
 		for range 5 {
 			wg.Go(func() {

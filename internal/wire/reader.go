@@ -145,7 +145,7 @@ func (r *Reader) close() error {
 			errs.ErrPartialResults, r.count, r.total)
 	}
 	if r.listed && r.partial {
-		return fmt.Errorf("%w: the response says that its %d records are not all: request a shorter period",
+		return fmt.Errorf("%w: the response says that it is not complete (%d records): request a shorter period",
 			errs.ErrPartialResults, r.count)
 	}
 	return nil

@@ -335,7 +335,7 @@ func TestTheValidatorCatches(t *testing.T) {
 			srv := growthgeniustest.NewServer(t, growthgeniustest.WithAPIKey(key))
 			srv.AddContacts(growthgenius.Contact{ID: "7"})
 			v := newValidator(t, srv)
-			if c.fault.Status != 0 || c.fault.Effect != growthgeniustest.Answer {
+			if c.fault.Status != 0 || c.fault.Effect != growthgeniustest.Respond {
 				srv.Inject(c.fault)
 			}
 			req, err := http.NewRequestWithContext(t.Context(), c.method, srv.URL()+c.path, strings.NewReader(c.body))

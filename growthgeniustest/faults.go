@@ -10,9 +10,9 @@ import (
 type Effect int
 
 const (
-	// Answer is the zero Effect. It sends a response with the fault's Status or, if
+	// Respond is the zero Effect. It sends a response with the fault's Status or, if
 	// Status is 0, the genuine response, delayed by Delay and Drip.
-	Answer Effect = iota
+	Respond Effect = iota
 	// Refuse refuses the connection, so that nothing is sent. A server cannot refuse
 	// single connections, so [Server.Transport] fails the dial instead. There, Refuse takes
 	// precedence over faults with a Probability. For other clients, the server resets the
@@ -36,7 +36,7 @@ const (
 )
 
 var effectNames = map[Effect]string{
-	Answer: "Answer", Refuse: "Refuse", Reset: "Reset", Hang: "Hang",
+	Respond: "Respond", Refuse: "Refuse", Reset: "Reset", Hang: "Hang",
 	Truncate: "Truncate", HTMLPage: "HTMLPage", WrongRecord: "WrongRecord",
 }
 
@@ -72,7 +72,7 @@ type Fault struct {
 
 	// Effect is what the server does.
 	Effect Effect
-	// Status is the status to send, with Effect Answer. 0 means the genuine response.
+	// Status is the status to send, with Effect Respond. 0 means the genuine response.
 	Status int
 	// Header is added to the response.
 	Header http.Header
@@ -103,7 +103,7 @@ func (f *Fault) commits() bool {
 // genuine reports whether the fault needs the genuine response.
 func (f *Fault) genuine() bool {
 	return f.Effect == Truncate || f.Effect == WrongRecord ||
-		f.Effect == Answer && f.Status == 0
+		f.Effect == Respond && f.Status == 0
 }
 
 // injected is a fault and how often it has left a request alone or affected one.

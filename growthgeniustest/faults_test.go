@@ -332,7 +332,7 @@ func TestFaultMix(t *testing.T) {
 	if refused := float64(kinds[growthgeniustest.Refuse]) / requests; math.Abs(refused-0.3/13) > 0.015 {
 		t.Errorf("%.4f of the requests were refused, want %.4f", refused, 0.3/13)
 	}
-	if statuses := float64(kinds[growthgeniustest.Answer]) / requests; math.Abs(statuses-0.3*7/13) > 0.04 {
+	if statuses := float64(kinds[growthgeniustest.Respond]) / requests; math.Abs(statuses-0.3*7/13) > 0.04 {
 		t.Errorf("%.4f of the requests got an injected status, want %.4f", statuses, 0.3*7/13)
 	}
 }

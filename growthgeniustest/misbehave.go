@@ -45,7 +45,7 @@ func (s *Server) misbehave(
 	case HTMLPage:
 		header := http.Header{"Content-Type": {"text/html; charset=utf-8"}}
 		res = response{http.StatusOK, header, [][]byte{[]byte(htmlPage)}}
-	case Answer:
+	case Respond:
 		if f.Status != 0 {
 			res = s.statusResponse(f)
 		}

@@ -32,8 +32,8 @@ func TestWrongRecord(t *testing.T) {
 	equal(t, "deleted", len(w.srv.Messages()), 1)
 
 	equal(t, "effects have names",
-		[]string{growthgeniustest.WrongRecord.String(), growthgeniustest.Effect(99).String()},
-		[]string{"WrongRecord", "Effect(99)"})
+		[]string{growthgeniustest.Respond.String(), growthgeniustest.WrongRecord.String(), growthgeniustest.Effect(99).String()},
+		[]string{"Respond", "WrongRecord", "Effect(99)"})
 }
 
 func TestCloseDropsWhatIsToCome(t *testing.T) {

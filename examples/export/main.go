@@ -2,7 +2,12 @@
 // does not grow with their number.
 //
 //	go run . >contacts.csv
+//	go run . -excel >contacts.csv
 //	go run . -format jsonl -stage Replied -o replied.jsonl
+//
+// The CSV is UTF-8 with commas. With -excel it has a byte-order mark, semicolons and CRLF,
+// as Excel expects where the comma is the decimal separator. In both, formulas are
+// disarmed: see inert.
 //
 // The file of -o is replaced only when the export is complete. An export that fails or is
 // interrupted leaves the old file, or none. If the contacts go to standard output, only the
@@ -14,6 +19,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/csv"
 	"encoding/json"
@@ -28,6 +34,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unicode"
 
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
@@ -45,7 +52,7 @@ var columns = []struct {
 	{"id", func(c *growthgenius.Contact) string { return string(c.ID) }},
 	{"full_name", func(c *growthgenius.Contact) string { return c.FullName }},
 	{"email", func(c *growthgenius.Contact) string { return c.Email }},
-	{"phones", func(c *growthgenius.Contact) string { return strings.Join(c.Phones(), ", ") }},
+	{"phones", func(c *growthgenius.Contact) string { return strings.Join(c.Phones(), " / ") }},
 	{"title", func(c *growthgenius.Contact) string { return c.Title }},
 	{"company_name", func(c *growthgenius.Contact) string { return c.CompanyName }},
 	{"website", func(c *growthgenius.Contact) string { return c.Website }},
@@ -62,6 +69,7 @@ var columns = []struct {
 func main() {
 	format := flag.String("format", "csv", "csv, or jsonl for all fields that have a value")
 	out := flag.String("o", "", "the `file` to write (default standard output)")
+	excel := flag.Bool("excel", false, "write the CSV for Excel, with semicolons")
 	stage := flag.String("stage", "", "export only the contacts in this `stage`")
 	flag.Parse()
 	if flag.NArg() > 0 {
@@ -69,7 +77,7 @@ func main() {
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, *format, *out, *stage)
+	err := run(ctx, *format, *excel, *out, *stage)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "export:", err)
@@ -77,10 +85,15 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, format, out, stage string) error {
+func run(ctx context.Context, format string, excel bool, out, stage string) error {
 	newWriter, ok := map[string]func(io.Writer) writer{"csv": newCSV, "jsonl": newLines}[format]
-	if !ok {
+	switch {
+	case !ok:
 		return fmt.Errorf("invalid -format %q: use csv or jsonl", format)
+	case excel && format != "csv":
+		return fmt.Errorf("-excel is for -format csv, and not for %s", format)
+	case excel:
+		newWriter = newExcel
 	}
 	var client *growthgenius.Client
 	switch {
@@ -174,33 +187,76 @@ func newLines(w io.Writer) writer {
 	return writer{func(c *growthgenius.Contact) error { return encoder.Encode(c) }, buffered.Flush}
 }
 
-func newCSV(w io.Writer) writer {
-	rows := csv.NewWriter(w)
+func newCSV(w io.Writer) writer { return newTable(bufio.NewWriter(w), ',', "\n") }
+
+// newExcel writes the byte-order mark by which Excel recognizes UTF-8. Rows end with CRLF,
+// but lines within a cell with LF, which is how Excel breaks them.
+func newExcel(w io.Writer) writer {
+	buffered := bufio.NewWriter(w)
+	_, _ = buffered.WriteString("\uFEFF") // flush returns the error
+	return newTable(buffered, ';', "\r\n")
+}
+
+func newTable(w *bufio.Writer, separator rune, end string) writer {
+	var line bytes.Buffer
+	rows := csv.NewWriter(&line)
+	rows.Comma = separator
+	put := func(cells []string) error {
+		line.Reset()
+		_ = rows.Write(cells)
+		rows.Flush()
+		line.Truncate(line.Len() - len("\n"))
+		line.WriteString(end)
+		_, err := line.WriteTo(w)
+		return errors.Join(rows.Error(), err)
+	}
 	cells := make([]string, len(columns))
 	for i, column := range columns {
 		cells[i] = column.name
 	}
-	_ = rows.Write(cells) // flush returns the error
+	_ = put(cells) // flush returns the error
 	return writer{
 		func(c *growthgenius.Contact) error {
 			for i, column := range columns {
 				cells[i] = inert(column.value(c))
 			}
-			return rows.Write(cells)
+			return put(cells)
 		},
-		func() error { rows.Flush(); return rows.Error() },
+		w.Flush,
 	}
 }
 
+const (
+	formulaStarts  = "=+-@\t\r\n＝＋－＠"
+	cellSeparators = ",;|\t\r\n" // at which a spreadsheet may split
+)
+
 // inert keeps a spreadsheet from running a formula that was entered as a name, such as
-// =HYPERLINK("..."), by adding a leading apostrophe. Phone numbers get one too, because a
+// =HYPERLINK("..."), by adding an apostrophe before it. A formula may also come after a
+// separator in the cell: a spreadsheet that splits at semicolons finds two cells in
+//
+//	1,x;=1+2
+//
+// and the quotes around a cell only count if they come right after what it splits at.
+// Spaces, quotes and invisible characters do not hide a formula either.
+//
+// Ordinary texts stay as they are, but phone numbers get an apostrophe too, because a
 // spreadsheet reads +1-206 as a sum. Other programs see the apostrophe as part of the cell:
 // they should read JSON Lines, in which values are not changed.
 func inert(cell string) string {
-	if strings.IndexAny(cell, "=+-@\t\r\n＝＋－＠") == 0 {
-		return "'" + cell
+	var b strings.Builder
+	begins, last, done := true, ' ', 0
+	for i, r := range cell {
+		emptyLine := strings.ContainsRune("\r\n", last) && (r == '\n' || strings.HasPrefix(cell[i:], "\r\n"))
+		if begins && strings.ContainsRune(formulaStarts, r) && !emptyLine {
+			b.WriteString(cell[done:i] + "'")
+			done = i
+		}
+		skipped := r == '"' || unicode.IsSpace(r) || unicode.In(r, unicode.Cc, unicode.Cf)
+		begins = strings.ContainsRune(cellSeparators, r) || begins && skipped
+		last = r
 	}
-	return cell
+	return b.String() + cell[done:]
 }
 
 // replaceFile writes a temporary file and gives it the name once it is complete. Only its

@@ -10,7 +10,6 @@ import (
 	"os"
 	"reflect"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/growthgenius/growthgenius-go/internal/engine"
@@ -224,22 +223,6 @@ func isLoopback(host string) bool {
 	ip := net.ParseIP(host)
 	return ip != nil && ip.IsLoopback()
 }
-
-// maxIdleConnsPerHost is how many connections are kept from one burst to the next. net/http
-// keeps two, and would open a new connection for nearly every request of a busy program.
-const maxIdleConnsPerHost = 64
-
-// defaultTransport is shared by all clients without a transport of their own.
-var defaultTransport = sync.OnceValue(func() http.RoundTripper {
-	shared, ok := http.DefaultTransport.(*http.Transport)
-	if !ok {
-		return http.DefaultTransport // the program has replaced the default transport: use its own
-	}
-	t := shared.Clone()
-	t.MaxIdleConnsPerHost = maxIdleConnsPerHost
-	t.MaxIdleConns = 4 * maxIdleConnsPerHost
-	return t
-})
 
 // callInto makes a call whose response is decoded into a value of the caller's.
 func callInto(ctx context.Context, c caller, e endpoint, out any, opts []RequestOption) error {

@@ -147,6 +147,8 @@ func (e *APIError) Error() string {
 		b.WriteString("; check the API key, and that it was issued for this base URL")
 	case e.StatusCode == http.StatusForbidden:
 		b.WriteString("; check what the acting user may do")
+	case e.StatusCode == http.StatusProxyAuthRequired:
+		b.WriteString("; " + engine.ProxyCredentials)
 	case e.Is(ErrRedirected):
 		b.WriteString("; check the base URL, and gateways and proxies in between")
 	}

@@ -186,6 +186,7 @@ func statusErrors(t *testing.T) []errorText {
 		{"404 of a gateway", get(t, always(404, "no route", "Content-Type", "text/plain"))},
 		{"422", testkit.Err(testkit.Scripted(t, always(422, `{"errors":{"email":["is invalid"],"first_name":["can't be blank"]}}`)).
 			Contacts.Update(t.Context(), "7", growthgenius.ContactInput{Email: growthgenius.Set("x")}))},
+		{"407", get(t, always(407, ""))},
 		{"403, said once", get(t, always(403, "Forbidden"))},
 		{"403 with a code", get(t, always(403, `{"code":"E7","message":"not your contact"}`))},
 		{"499", get(t, always(499, ""))},
@@ -339,7 +340,8 @@ func transportErrors(t *testing.T) []errorText {
 	}}
 	return []errorText{
 		{"refused", get(t, failing(errRefused), retrying)},
-		{"not TLS", get(t, failing(tls.RecordHeaderError{Msg: "first record does not look like a TLS handshake"}), retrying)},
+		{"a proxy that asks for credentials", get(t, failing(errors.New("Proxy Authentication Required")), retrying)},
+		{"not TLS", get(t, failing(tls.RecordHeaderError{Msg: "first record does not look like a TLS handshake", RecordHeader: [5]byte([]byte("HTTP/"))}), retrying)},
 		{"no response and no error", get(t, failing(nil), retrying)},
 		{"an error with the query", testkit.Err(testkit.Scripted(t, quoting, growthgenius.WithRetry(growthgenius.RetryPolicy{MaxAttempts: 1})).
 			Enrichment.Person(t.Context(), growthgenius.PersonQuery{Email: "ada@example.com"}))},

@@ -79,7 +79,8 @@ func WithBaseURL(base string) Option {
 // WithHTTPClient sets the Transport, the Timeout (of each attempt) and the Jar of the client
 // to those of hc. Redirects are never followed, whatever hc.CheckRedirect is, and the idle
 // connections of the transport are never closed. The client copies hc and does not see
-// later changes to it. If Transport is nil, the client uses its default transport.
+// later changes to it. If Transport is nil, the client uses its default transport, which is
+// one of [DefaultTransport]: start from that rather than from net/http's.
 func WithHTTPClient(hc *http.Client) Option {
 	return func(c *config) error {
 		if hc == nil {

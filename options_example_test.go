@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"time"
 
 	"golang.org/x/time/rate"
 
@@ -58,9 +59,8 @@ func ExampleWithHTTPClient() {
 	defer srv.Close()
 	srv.AddContacts(growthgenius.Contact{ID: "7"})
 
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.MaxIdleConnsPerHost = 64 // net/http keeps two connections, which a busy program outgrows
-	transport.MaxIdleConns = 256
+	transport := growthgenius.DefaultTransport() // net/http's own keeps too few connections for a busy program
+	transport.ResponseHeaderTimeout = 10 * time.Second
 	requests := &counting{transport, map[string]int{}}
 
 	client := srv.Client(growthgenius.WithHTTPClient(&http.Client{Transport: requests}))

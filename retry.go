@@ -17,7 +17,8 @@ type RetryPolicy struct {
 	// more.
 	MaxBackoff time.Duration
 	// MaxRetryAfter is the longest wait that the API may ask for with Retry-After. A call
-	// that is asked to wait longer fails instead. Default 1 minute.
+	// that is asked to wait longer fails instead, and one that is asked to wait less than
+	// its own random wait keeps to that. Default 1 minute.
 	MaxRetryAfter time.Duration
 }
 

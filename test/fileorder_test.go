@@ -24,7 +24,7 @@ import (
 var fileOrder = []string{
 	"client", "enrichment", "upsert", "pagination", "changes", "search", "company", "messages",
 	"contacts", "users", "readback", "list", "decode", "core", "options", "request", "errors",
-	"requestoptions", "upsertmemory", "token", "cache", "person", "retry", "ratelimit",
+	"requestoptions", "upsertmemory", "token", "cache", "person", "transport", "retry", "ratelimit",
 	"optional", "id", "doc",
 }
 

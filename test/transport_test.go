@@ -228,10 +228,34 @@ func TestRedirectsLeakNothing(t *testing.T) {
 	}
 }
 
-// TestProxyThatRefuses: nothing was sent then, so creates are retried, and fail plainly. The
-// proxy does not see the key.
+// TestProxyThatRefuses: nothing was sent then, so creates are retried, and fail plainly,
+// unless the proxy asks for credentials: then nothing is tried again, and the error says so.
+// The proxy does not see the key.
 func TestProxyThatRefuses(t *testing.T) {
 	t.Parallel()
+	own := growthgenius.DefaultTransport()
+	for _, tt := range []struct {
+		transport *http.Transport
+		status    int
+		asked     int
+		text      string
+	}{
+		{own, 407, 1, "the proxy did not connect to the server: 407 Proxy Authentication Required; a proxy asks for credentials: set them in HTTPS_PROXY"},
+		{&http.Transport{}, 407, 1, "the proxy did not connect to the server: 407 Proxy Authentication Required; a proxy asks for credentials"},
+		{own, 403, 1, "the proxy did not connect to the server: 403 Forbidden"},
+		{own, 429, 4, "the proxy did not connect to the server: 429 Too Many Requests"},
+		{own, 503, 4, "the proxy did not connect to the server: 503 Service Unavailable"},
+		{&http.Transport{}, 503, 4, "Service Unavailable"},
+	} {
+		t.Run(tt.text, func(t *testing.T) {
+			t.Parallel()
+			checkProxy(t, tt.transport.Clone(), tt.status, tt.asked, tt.text)
+		})
+	}
+}
+
+func checkProxy(t *testing.T, transport *http.Transport, status, requests int, text string) {
+	t.Helper()
 	var mu sync.Mutex
 	var asked []string
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -240,7 +264,7 @@ func TestProxyThatRefuses(t *testing.T) {
 		var dump strings.Builder
 		_ = r.Header.Write(&dump)
 		asked = append(asked, r.Method+" "+dump.String())
-		w.WriteHeader(http.StatusProxyAuthRequired)
+		w.WriteHeader(status)
 	}))
 	proxy.Config.ErrorLog = log.New(io.Discard, "", 0)
 	t.Cleanup(proxy.Close)
@@ -248,15 +272,16 @@ func TestProxyThatRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	transport := &http.Transport{Proxy: http.ProxyURL(to)}
+	transport.Proxy = http.ProxyURL(to)
 	t.Cleanup(transport.CloseIdleConnections)
 	c := testkit.NewClient(t, testkit.Secret, growthgenius.WithUserID("1"), growthgenius.WithRetry(testkit.Quick), growthgenius.WithHTTPClient(&http.Client{Transport: transport}))
 	for _, k := range kinds {
 		asked = nil
-		if err := k.do(t.Context(), c); err == nil || errors.Is(err, growthgenius.ErrOutcomeUnknown) || strings.Contains(err.Error(), "SECRET") {
+		err := k.do(t.Context(), c)
+		if err == nil || errors.Is(err, growthgenius.ErrOutcomeUnknown) || strings.Contains(err.Error(), "SECRET") || !strings.Contains(err.Error(), text) {
 			t.Errorf("%s: %v", k.name, err)
 		}
-		if len(asked) != 4 || strings.Contains(strings.Join(asked, ""), "SECRET") || !strings.HasPrefix(asked[0], "CONNECT ") {
+		if len(asked) != requests || strings.Contains(strings.Join(asked, ""), "SECRET") || !strings.HasPrefix(asked[0], "CONNECT ") {
 			t.Errorf("%s: the proxy was asked %q", k.name, asked)
 		}
 	}

@@ -32,9 +32,7 @@ import (
 
 // newHTTPClient returns an HTTP client for [growthgenius.WithHTTPClient].
 func newHTTPClient(provider trace.TracerProvider) *http.Client {
-	base := http.DefaultTransport.(*http.Transport).Clone()
-	base.MaxIdleConnsPerHost = 64 // the default of 2 is too few for a busy program
-	return &http.Client{Transport: otelhttp.NewTransport(discreet{base},
+	return &http.Client{Transport: otelhttp.NewTransport(discreet{growthgenius.DefaultTransport()},
 		otelhttp.WithTracerProvider(provider),
 		otelhttp.WithSpanNameFormatter(func(_ string, r *http.Request) string {
 			route, _ := growthgenius.RouteFromContext(r.Context())

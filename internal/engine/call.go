@@ -107,14 +107,12 @@ func (c *call) judge(n int) verdict {
 	wait, throttled := policy.backoff(n), false
 	if res := c.last.res; res != nil {
 		throttled = res.Status == http.StatusTooManyRequests
-		asked, ok := res.RetryAfter(time.Now())
+		asked, _ := res.RetryAfter(time.Now())
 		if asked > policy.MaxRetryAfter {
 			return verdict{why: fmt.Sprintf("not tried again: the API asks to wait %s, MaxRetryAfter is %s",
 				asked, policy.MaxRetryAfter)}
 		}
-		if ok {
-			wait = asked
-		}
+		wait = max(wait, asked) // a Retry-After of 0, or a date that has passed, must not make retries spin
 	}
 	if deadline, ok := c.ctx.Deadline(); ok && time.Until(deadline) < wait {
 		return verdict{why: fmt.Sprintf("not tried again: the wait of %s would pass the context's deadline",

@@ -5,7 +5,10 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
+	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,8 +35,11 @@ func isTimeout(err error) bool {
 
 // isPermanent reports whether another attempt would fail the same way.
 func isPermanent(err error) bool {
-	if errors.Is(err, errs.ErrResponseTooLarge) {
+	if errors.Is(err, errs.ErrResponseTooLarge) || isFinalHandshake(err) {
 		return true
+	}
+	if p, ok := errors.AsType[proxyError](err); ok {
+		return p.isPermanent()
 	}
 	var (
 		verification *tls.CertificateVerificationError
@@ -43,6 +49,49 @@ func isPermanent(err error) bool {
 	)
 	return errors.As(err, &verification) || errors.As(err, &authority) ||
 		errors.As(err, &hostname) || errors.As(err, &invalid)
+}
+
+// finalAlerts are the TLS alerts of a server that refuses what this client offers, or its
+// certificate. The others may have a passing cause: a server that restarts, or bytes that
+// changed on the way.
+var finalAlerts = []tls.AlertError{
+	40,  // handshake failure
+	42,  // bad certificate
+	43,  // unsupported certificate
+	44,  // revoked certificate
+	45,  // expired certificate
+	46,  // unknown certificate
+	47,  // illegal parameter
+	48,  // unknown certificate authority
+	49,  // access denied
+	70,  // protocol version not supported
+	71,  // insufficient security level
+	86,  // inappropriate fallback
+	109, // missing extension
+	110, // unsupported extension
+	112, // unrecognized name
+	116, // certificate required
+	120, // no application protocol
+	121, // encrypted client hello required
+}
+
+// isFinalHandshake reports whether client and server cannot agree on TLS.
+func isFinalHandshake(err error) bool {
+	if record, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+		return string(record.RecordHeader[:]) == "HTTP/" // a port that serves plain http
+	}
+	for err != nil {
+		op, ok := errors.AsType[*net.OpError](err)
+		if !ok {
+			break
+		}
+		// The type of the alert is not exported: only its text can be compared.
+		if op.Op == "remote error" && slices.ContainsFunc(finalAlerts, func(a tls.AlertError) bool { return op.Err.Error() == a.Error() }) {
+			return true
+		}
+		err = op.Err // op may be that of the proxy, around the one of TLS
+	}
+	return err != nil && strings.Contains(err.Error(), "tls: server selected unsupported protocol version")
 }
 
 // explain returns what an error of an attempt means. It distinguishes the end of the
@@ -56,6 +105,9 @@ func (c *call) explain(wait *patience, err error) error {
 		return timeoutError{c.cfg.Timeout, c.cfg.TimeoutSetBy}
 	}
 	err = c.cfg.Redact.Err(withoutQuery(unwrapURLError(err), c.URL.RawQuery))
+	if err.Error() == http.StatusText(http.StatusProxyAuthRequired) { // of a transport without CheckProxy
+		return proxyError{http.StatusProxyAuthRequired}
+	}
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
 		return fmt.Errorf("%w; does the base URL have a port that serves plain http?", err)
 	}

@@ -1,12 +1,18 @@
 package engine_test
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/growthgenius/growthgenius-go/internal/engine"
 )
@@ -55,5 +61,71 @@ func TestErrorsWithoutAQuery(t *testing.T) {
 	out := newEngine(t, failing(errReset)).Do(t.Context(), engine.Call{Method: http.MethodGet, URL: &url.URL{Host: "h"}, Once: true})
 	if out.Err != errReset {
 		t.Errorf("%v", out.Err)
+	}
+}
+
+// handshake is an https server, and what its client asks of it.
+type handshake struct {
+	server, client tls.Config
+	text           string // of the error
+	sent           int
+}
+
+// TestHandshakes: a handshake that ends in an alert is not repeated if it would end the same
+// way again. Nothing was sent then, so a create is not repeated for another reason either.
+func TestHandshakes(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]*handshake{
+		"an old server":   {tls.Config{MaxVersion: tls.VersionTLS12}, tls.Config{MinVersion: tls.VersionTLS13}, "protocol version not supported", 1},
+		"an old client":   {tls.Config{MinVersion: tls.VersionTLS13}, tls.Config{MaxVersion: tls.VersionTLS12}, "protocol version not supported", 1},
+		"no certificate":  {tls.Config{ClientAuth: tls.RequireAnyClientCert, MaxVersion: tls.VersionTLS12}, tls.Config{}, "handshake failure", 1},
+		"no ciphers":      {tls.Config{CipherSuites: []uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256}, MaxVersion: tls.VersionTLS12}, tls.Config{CipherSuites: []uint16{tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384}, MaxVersion: tls.VersionTLS12}, "handshake failure", 1},
+		"no protocol":     {tls.Config{NextProtos: []string{"a"}}, tls.Config{NextProtos: []string{"b"}}, "no application protocol", 1},
+		"a passing cause": {tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return nil, errReset }}, tls.Config{}, "internal error", 4},
+	} {
+		for _, c := range []engine.Call{call, post} {
+			t.Run(name+" "+c.Method, func(t *testing.T) {
+				t.Parallel()
+				checkHandshake(t, tt, c)
+			})
+		}
+	}
+}
+
+func checkHandshake(t *testing.T, h *handshake, c engine.Call) {
+	t.Helper()
+	srv := httptest.NewUnstartedServer(http.NotFoundHandler())
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+	srv.TLS = h.server.Clone()
+	srv.StartTLS()
+	t.Cleanup(srv.Close)
+	transport := &http.Transport{TLSClientConfig: h.client.Clone()}
+	transport.TLSClientConfig.RootCAs = x509.NewCertPool()
+	transport.TLSClientConfig.RootCAs.AddCert(srv.Certificate())
+	t.Cleanup(transport.CloseIdleConnections)
+	target := *address
+	target.Host = strings.TrimPrefix(srv.URL, "https://")
+	c.URL = &target
+	quick := policy
+	quick.MinBackoff, quick.MaxBackoff = time.Millisecond, time.Millisecond
+	out := newEngine(t, new(script), withRetry(quick), func(cfg *engine.Config) { cfg.Transport = transport }).Do(t.Context(), c)
+	if out.Err == nil || out.Sent != h.sent || out.Ambiguous || !strings.Contains(out.Err.Error(), "tls: "+h.text) {
+		t.Errorf("%+v", out)
+	}
+}
+
+// TestPlainPort: a port that serves plain http will do so for the next attempt as well.
+func TestPlainPort(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(srv.Close)
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	c, target := call, *address
+	target.Host = strings.TrimPrefix(srv.URL, "http://")
+	c.URL = &target
+	out := newEngine(t, new(script), func(cfg *engine.Config) { cfg.Transport = transport }).Do(t.Context(), c)
+	if out.Err == nil || out.Sent != 1 || !strings.HasSuffix(out.Err.Error(), "; does the base URL have a port that serves plain http?") {
+		t.Errorf("%+v", out)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/growthgenius/growthgenius-go/internal/match"
 	"github.com/growthgenius/growthgenius-go/internal/wire"
 )
 
@@ -248,20 +249,29 @@ func (s *ContactsService) Get(ctx context.Context, id ID, opts ...RequestOption)
 }
 
 // Update changes the fields that are set in the input, clears those that are null, and
-// leaves the others unchanged. It returns the whole contact. It is retried like a read:
-// sending it twice does what sending it once does, unless the contact is changed in
-// between.
+// leaves the others unchanged. It returns the whole contact.
+//
+// If the response is lost, Update gets the contact before it sends the update again. If the
+// contact has all the fields that were sent, it is the result. If it may have been changed
+// since by another program, nothing is sent, and the error is [ErrChangedSince]. Update also
+// gets the contact if the response is a success without a record, such as status 204.
 func (s *ContactsService) Update(ctx context.Context, id ID, in ContactInput, opts ...RequestOption) (*Contact, error) {
-	return callOne[Contact](ctx, s.caller, endpoint{
+	return s.update(ctx, id, in, nil, opts)
+}
+
+// update is Update for a contact that was read before, or nil.
+func (s *ContactsService) update(ctx context.Context, id ID, in ContactInput, before match.Row, opts []RequestOption) (*Contact, error) {
+	return updateOne[Contact](ctx, s.caller, endpoint{
 		method: http.MethodPatch, route: "/contacts/{id}", id: &id, body: in, envelope: contactEnvelope,
-	}, opts)
+	}, before, opts)
 }
 
 // Delete deletes the contact with the id. [ErrNotFound] means that there was none.
 //
 // The response is not documented: any 2xx status is a success, whatever the body, unless
 // it is an HTML page. Status 404 is a success if an earlier attempt of the same call may
-// have deleted the contact.
+// have deleted the contact, and the 404 is the API's own: JSON that says that a record was
+// not found. A gateway's 404 is [ErrNotFound].
 func (s *ContactsService) Delete(ctx context.Context, id ID, opts ...RequestOption) error {
 	return callNone(ctx, s.caller, endpoint{method: http.MethodDelete, route: "/contacts/{id}", id: &id, envelope: contactEnvelope}, opts)
 }
@@ -336,6 +346,8 @@ func (c *Contact) Phones() []string {
 	}
 	return phones
 }
+
+func (c *Contact) updated() time.Time { return c.UpdatedAt }
 
 func (c *Contact) identity() ID { return c.ID }
 

@@ -31,6 +31,7 @@ type core struct {
 	redact      redact.Redactor
 	logger      *slog.Logger // nil for none
 	oddities    seenSet
+	stamps      stampClock
 	maxBytes    int64
 	strict      bool
 	markerField string
@@ -90,7 +91,7 @@ func (c caller) exchange(ctx context.Context, e endpoint, o *callOptions, before
 		Method: e.method, Route: e.route, URL: out.url, Header: o.header, Body: out.body,
 		Class: e.class, Once: o.noRetry, Sent: before,
 		Free:     e.method == http.MethodGet && !e.lookup, // a lookup costs money
-		MaxBytes: e.maxBytes, Split: e.splits, Stream: e.open,
+		MaxBytes: e.maxBytes, Split: e.splits, Stream: e.open, Recheck: e.recheck,
 	})
 	call := e.about()
 	call.id, call.attempts, call.took = c.core.redact.Text(call.id), outcome.Sent, time.Since(o.began)
@@ -113,7 +114,7 @@ func (c caller) exchange(ctx context.Context, e endpoint, o *callOptions, before
 	switch {
 	case res.Status < 300 && !(e.lookup && res.Status == http.StatusAccepted),
 		// An earlier attempt of this call has deleted it.
-		e.method == http.MethodDelete && ex.ambiguous && res.Status == http.StatusNotFound:
+		e.method == http.MethodDelete && ex.ambiguous && res.Status == http.StatusNotFound && isOwnNotFound(res):
 		ex.res, ex.ambiguous = res, false
 		return ex
 	}
@@ -171,4 +172,54 @@ func (s *seenSet) first(o wire.Oddity) bool {
 	}
 	s.seen[o] = struct{}{}
 	return true
+}
+
+// stamped is a record with the time of its last update.
+type stamped interface{ updated() time.Time }
+
+// stampClock learns how far the times in records may be behind this machine's clock. They
+// need not be of the clock that sets the Date header: it may be 20 seconds slow, or set to
+// another time zone.
+type stampClock struct {
+	mu     sync.Mutex // guards the fields below
+	known  bool
+	behind time.Duration
+}
+
+const (
+	maxStampWait = time.Minute    // of a response from which the clock is learned
+	maxStampOff  = 26 * time.Hour // of a clock that is set to a wrong time zone
+	stampMargin  = time.Minute    // between the clocks of records and of the Date header
+)
+
+// learn notes the time in a record that the response to a create or an update has.
+func (s *stampClock) learn(record any, res *engine.Response) {
+	v, ok := record.(stamped)
+	if !ok || v.updated().IsZero() || res.Took > maxStampWait {
+		return
+	}
+	behind := time.Since(v.updated())
+	if behind.Abs() > maxStampOff { // the caller may have given the record's times
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.known, s.behind = true, max(s.behind, behind)
+}
+
+// earliest returns the earliest time that a record can have which was updated after t. ahead
+// is how far the Date header is ahead of this machine's clock at least, or nil. A clock that
+// is said to be ahead of this machine's is not believed: one response is not enough to call
+// a record old.
+func (s *stampClock) earliest(t time.Time, ahead *time.Duration) time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.known:
+		return t.Add(-s.behind)
+	case ahead != nil:
+		return t.Add(min(0, *ahead) - stampMargin)
+	default:
+		return t.Add(-maxStampOff)
+	}
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/growthgenius/growthgenius-go/internal/engine"
+	"github.com/growthgenius/growthgenius-go/internal/match"
 	"github.com/growthgenius/growthgenius-go/internal/redact"
 	"github.com/growthgenius/growthgenius-go/internal/wire"
 )
@@ -89,7 +90,7 @@ func decodeOne[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint
 		return &found[0], nil
 	}
 	for i := range found {
-		if want != "" && P(&found[i]).identity() == want {
+		if want != "" && sameID(P(&found[i]).identity(), want) {
 			return &found[i], nil
 		}
 	}
@@ -108,6 +109,22 @@ func decodeOne[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint
 		return nil, other
 	}
 	return nil, e.undecodable(c.core, res, err)
+}
+
+// rowIn returns the record that a response has for a call: the one with the id of the call,
+// or the first one. It keeps the difference between null and a field that is absent.
+func rowIn(res *engine.Response, e endpoint) match.Row {
+	items := wire.NewReader(res.Body, e.envelope, func(string, wire.Kind) {})
+	defer items.Done()
+	for {
+		var row match.Row
+		if ok, err := items.Next(func() any { return &row }); !ok || err != nil {
+			return nil
+		}
+		if e.id == nil || sameID(ID(row.ID()), *e.id) {
+			return row
+		}
+	}
 }
 
 // minRecordBytes is what the records of a response may take in memory, even if the bound on

@@ -57,6 +57,9 @@
 // 408, 429 or 5xx. The waits between attempts are random and grow. A Retry-After header is
 // honored. See [RetryPolicy]. If the context ends, every wait ends at once.
 //
+// Before an update is sent again that may have been carried out, the record is read. If
+// another program may have changed it since, the error is [ErrChangedSince].
+//
 // # Creates
 //
 // The API has no idempotency keys and does not deduplicate: a create that is sent twice

@@ -39,6 +39,11 @@ var (
 	ErrRateLimited  = errors.New("rate limited")      // 429, taken to mean "not processed"
 	ErrServer       = errors.New("server error")      // any 5xx
 
+	// ErrChangedSince means that an update may have been carried out, and was not sent again:
+	// the record does not have all of its fields, and may have been changed since by another
+	// program, whose changes a retry would undo. Get the record, and decide which values are
+	// right.
+	ErrChangedSince = errors.New("changed since")
 	// ErrPending means that the API has queued the lookup (202, inferred): try again later.
 	ErrPending = errors.New("pending")
 	// ErrRedirected means that the response points elsewhere. Redirects are not followed,

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/growthgenius/growthgenius-go/internal/wire"
 )
@@ -44,3 +45,20 @@ var (
 
 	_ = wire.Identifier[ID]()
 )
+
+// sameID reports whether two ids are equal. The case of a UUID does not matter.
+func sameID(a, b ID) bool {
+	return a == b || isUUID(string(a)) && strings.EqualFold(string(a), string(b))
+}
+
+func isUUID(s string) bool {
+	const shape = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"
+	for i := range min(len(s), len(shape)) {
+		c := s[i]
+		isHex := '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'f'
+		if isHex != (shape[i] == 'x') || !isHex && c != '-' {
+			return false
+		}
+	}
+	return len(s) == len(shape)
+}

@@ -80,18 +80,22 @@ func (s *MessagesService) Get(ctx context.Context, id ID, opts ...RequestOption)
 }
 
 // Update changes the fields that are set in the input, clears those that are null, and
-// leaves the others unchanged. It returns the whole message, and is retried like a read.
+// leaves the others unchanged. It returns the whole message. If the response is lost, the
+// message is read before the update is sent again: see [ContactsService.Update]. Messages
+// have no time of their last update, so a message that does not have all the fields that
+// were sent is an [ErrChangedSince].
 func (s *MessagesService) Update(ctx context.Context, id ID, in MessageInput, opts ...RequestOption) (*Message, error) {
-	return callOne[Message](ctx, s.caller, endpoint{
+	return updateOne[Message](ctx, s.caller, endpoint{
 		method: http.MethodPatch, route: "/messages/{id}", id: &id, body: in, envelope: messageEnvelope,
-	}, opts)
+	}, nil, opts)
 }
 
 // Delete deletes the message with the id. [ErrNotFound] means that there was none.
 //
 // The reference shows the response of another call here, which must be a mistake. So any
 // 2xx status is a success, whatever the body, unless it is an HTML page. Status 404 is a
-// success if an earlier attempt of the same call may have deleted the message.
+// success if an earlier attempt of the same call may have deleted the message: see
+// [ContactsService.Delete].
 func (s *MessagesService) Delete(ctx context.Context, id ID, opts ...RequestOption) error {
 	return callNone(ctx, s.caller, endpoint{method: http.MethodDelete, route: "/messages/{id}", id: &id, envelope: messageEnvelope}, opts)
 }

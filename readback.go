@@ -78,11 +78,8 @@ func sendCreate[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoin
 		answer.Err, answer.Ambiguous, answer.Settled = err, true, ok && decode.strict
 		return nil, answer
 	}
-	// The record as sent: a null of another record is not the same as an absent field.
-	items := wire.NewReader(ex.res.Body, e.envelope, func(string, wire.Kind) {})
-	defer items.Done()
-	_, _ = items.Next(func() any { return &answer.Row })
-	answer.ID = wire.ID(P(v).identity())
+	answer.ID, answer.Row = wire.ID(P(v).identity()), rowIn(ex.res, e)
+	c.core.stamps.learn(v, ex.res)
 	answer.Other = func() error {
 		return e.undecodable(c.core, ex.res, errors.New("the response describes another record than the one created"))
 	}

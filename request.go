@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/go-querystring/query"
 
@@ -29,6 +30,9 @@ type endpoint struct {
 
 	maxBytes int64 // a tighter bound on the response than the client's; 0 for none
 	splits   bool  // if it is too much to ask for, the caller asks for less instead
+
+	// recheck is called before an update that may have been carried out is sent again.
+	recheck func(since time.Time) error
 
 	open func(*engine.Body) error // reads a streamed response as far as its first element
 }

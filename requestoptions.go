@@ -66,7 +66,8 @@ type ResponseInfo struct {
 }
 
 // NoRetry makes a call send one request only. A create without a usable response is still
-// looked for in the list of recent updates.
+// looked for in the list of recent updates, and the record of an update with status 204 is
+// still read.
 func NoRetry() RequestOption {
 	return func(o *callOptions) { o.noRetry = true }
 }

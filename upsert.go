@@ -69,7 +69,8 @@ func (e *MultipleMatchesError) Is(target error) bool { return target == ErrMulti
 // earlier upsert with the same e-mail address. Call Upsert again with the same client,
 // which resolves that create first, or call [ContactsService.Resolve] with the error's
 // Token. Any other error means that this call created nothing. If an update failed, it
-// may have been carried out all the same.
+// may have been carried out all the same. [ErrChangedSince] means that another program may
+// have changed the contact meanwhile: call Upsert again if the input is to overwrite that.
 //
 // A contact that was found has the id that it has in search results. Those ids are of
 // another kind (documented) and other calls accept them (inferred), but Stream and
@@ -141,10 +142,14 @@ func (u *upsert) run(ctx context.Context) (*UpsertResult, error) {
 		return u.create(ctx, upserts)
 	}
 	upserts.remember(upserted{id: found.ID, user: u.user}, keys)
-	if u.unchanged(found) {
+	before, err := rowOf(found)
+	if err != nil {
+		return nil, err
+	}
+	if _, unchanged := differing(u.content, before); unchanged {
 		return &UpsertResult{found, Unchanged}, nil
 	}
-	updated, err := u.contacts.Update(ctx, found.ID, u.in, u.opts...)
+	updated, err := u.contacts.update(ctx, found.ID, u.in, before, u.opts)
 	if err != nil {
 		return nil, err
 	}
@@ -318,23 +323,12 @@ func (u *upsert) search(ctx context.Context, keywords, by string) (*Contact, err
 	return matches[0], nil
 }
 
-// unchanged reports whether c already has all values of the input.
-func (u *upsert) unchanged(c *Contact) bool {
+// rowOf returns a contact as the fields that the API sent.
+func rowOf(c *Contact) (match.Row, error) {
 	raw, err := wire.Marshal(c)
 	var row match.Row
-	if err != nil || wire.Unmarshal(raw, &row) != nil {
-		return false
+	if err == nil {
+		err = wire.Unmarshal(raw, &row)
 	}
-	for field, value := range u.content {
-		same := match.Same(value, row[field])
-		if same && field != "email" { // not folded: a change of case is a change
-			x, y := wire.ScalarText(value), wire.ScalarText(row[field])
-			_, isTime := match.ParseTime(x)
-			same = x == y || isTime
-		}
-		if !same {
-			return false
-		}
-	}
-	return true
+	return row, err
 }

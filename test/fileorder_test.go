@@ -23,7 +23,7 @@ import (
 // declares itself and what the files below it declare.
 var fileOrder = []string{
 	"client", "enrichment", "upsert", "pagination", "changes", "search", "company", "messages",
-	"contacts", "users", "readback", "list", "decode", "core", "options", "request", "errors",
+	"contacts", "users", "update", "readback", "list", "decode", "core", "options", "request", "errors",
 	"requestoptions", "upsertmemory", "token", "cache", "person", "transport", "retry", "ratelimit",
 	"optional", "id", "doc",
 }

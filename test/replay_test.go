@@ -103,7 +103,7 @@ func genuine(w http.ResponseWriter, r *http.Request) {
 	case strings.Contains(r.URL.Path, "/messages"):
 		_, _ = io.WriteString(w, `{"message":{"id":1}}`)
 	default:
-		_, _ = io.WriteString(w, `{"contact":{"id":1}}`)
+		_, _ = io.WriteString(w, `{"contact":{"id":1,"updated_at":"2021-01-19T17:07:20.529-05:00"}}`)
 	}
 }
 
@@ -395,6 +395,13 @@ func (f *front) check(t *testing.T, c *growthgenius.Client, k kind, always bool)
 		inflicted = 3
 	case replays:
 		served = 1
+	}
+	if k.name == "update" && f.fate == ambiguous { // it is read before it is sent again
+		if always {
+			inflicted++ // the read has attempts of its own, and they fail as well
+		} else {
+			served++
+		}
 	}
 	err := k.do(t.Context(), c)
 	if f.inflicted.Load() != inflicted || f.served.Load() != served {

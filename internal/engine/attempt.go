@@ -32,6 +32,7 @@ func (a attempt) String() string {
 func (c *call) attempt(req *http.Request) (*http.Response, error) {
 	c.attempts++
 	begun, outer := time.Now(), req.Context()
+	c.begun = begun
 	ctx, wait := newPatience(outer, c.cfg.Timeout)
 	streaming := false
 	defer func() {

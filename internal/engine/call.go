@@ -25,8 +25,11 @@ type call struct {
 	attempts  int // made by this Do
 	last      attempt
 	verdict   verdict
-	spent     int  // on retries, from the budget
-	ambiguous bool // an attempt may have been carried out
+	spent     int       // on retries, from the budget
+	ambiguous bool      // an attempt may have been carried out
+	begun     time.Time // when the last attempt began
+	since     time.Time // when the first attempt began that may have been carried out
+	rechecked error     // of Recheck
 }
 
 // callContext is the context of a call's requests: the caller's context, with the call in
@@ -84,8 +87,8 @@ func (c *call) checkRetry(ctx context.Context, err error) bool {
 		c.last = attempt{err: c.cfg.Redact.Err(unwrapURLError(err))}
 		return false
 	}
-	if c.last.ambiguous() {
-		c.ambiguous = true
+	if c.last.ambiguous() && !c.ambiguous {
+		c.ambiguous, c.since = true, c.begun
 	}
 	c.verdict = c.judge(c.Sent + c.attempts)
 	if c.verdict.again && c.cfg.Logger != nil {
@@ -124,12 +127,19 @@ func (c *call) judge(n int) verdict {
 	return verdict{again: true, wait: wait}
 }
 
-// wait blocks until the next attempt may begin.
+// wait blocks until the next attempt may begin. It calls Recheck last, so that what that has
+// seen is as new as possible when the request is sent.
 func (c *call) wait(ctx context.Context) error {
 	if err := pace.Sleep(ctx, c.verdict.wait); err != nil {
 		return err
 	}
-	return c.cfg.Gate.Wait(ctx)
+	if err := c.cfg.Gate.Wait(ctx); err != nil {
+		return err
+	}
+	if c.Recheck != nil && c.ambiguous {
+		c.rechecked = c.Recheck(c.since)
+	}
+	return c.rechecked
 }
 
 // unsent is the outcome of a call without an attempt.
@@ -142,6 +152,9 @@ func (c *call) unsent(err error) Outcome {
 func (c *call) outcome(err error) Outcome {
 	o := Outcome{GaveUp: c.verdict.why, Sent: c.Sent + c.attempts, Ambiguous: c.ambiguous}
 	switch {
+	case c.rechecked != nil:
+		o.Err = errs.WithContext(c.rechecked, c.ctx.Err())
+		return o
 	case c.verdict.again: // the context or the limiter ended the wait
 		err = fmt.Errorf("waiting to try again after %s: %w", c.last, c.cfg.Redact.Err(err))
 		o.Err = errs.WithContext(err, c.ctx.Err())

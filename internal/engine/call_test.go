@@ -3,6 +3,7 @@ package engine_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/growthgenius/growthgenius-go/internal/engine"
+	"github.com/growthgenius/growthgenius-go/internal/pace"
 )
 
 // TestLog: a debug record for each attempt, a warning for each retry, as they are to be
@@ -145,4 +147,56 @@ func TestContextIsPrinted(t *testing.T) {
 	if printed.Len() == 0 {
 		t.Error("nothing was printed")
 	}
+}
+
+// TestRecheck: it is called before a retry once an attempt may have been carried out, after
+// all waits and with the time when the first such attempt began. Its error ends the call.
+func TestRecheck(t *testing.T) {
+	t.Parallel()
+	stop := errors.New("no need")
+	for name, tt := range map[string]struct {
+		endings []func(*http.Request) (*http.Response, error)
+		first   int // the attempt that may have been carried out; 0 for none
+		calls   int
+		err     error
+	}{
+		"a 429":             {[]func(*http.Request) (*http.Response, error){replies(429), replies(200)}, 0, 0, nil},
+		"refused":           {[]func(*http.Request) (*http.Response, error){refuse, replies(200)}, 0, 0, nil},
+		"a 502":             {[]func(*http.Request) (*http.Response, error){replies(502), replies(200)}, 1, 1, nil},
+		"a 429 before it":   {[]func(*http.Request) (*http.Response, error){replies(429), reset, replies(200)}, 2, 1, nil},
+		"a 429 after it":    {[]func(*http.Request) (*http.Response, error){reset, replies(429), replies(200)}, 1, 2, nil},
+		"an error":          {[]func(*http.Request) (*http.Response, error){replies(502)}, 1, 1, stop},
+		"the last attempt":  {[]func(*http.Request) (*http.Response, error){replies(502), replies(502), replies(502), replies(502)}, 1, 3, nil},
+		"nothing but a 200": {[]func(*http.Request) (*http.Response, error){replies(200)}, 0, 0, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var began []time.Time
+				s := &script{respond: func(n int, r *http.Request) (*http.Response, error) {
+					began = append(began, time.Now())
+					return tt.endings[n-1](r)
+				}}
+				calls, turns := 0, 0
+				c := call
+				c.Recheck = func(since time.Time) error {
+					calls++
+					if !since.Equal(began[tt.first-1]) || turns != len(began)+1 {
+						t.Errorf("since %s, in turn %d", since, turns)
+					}
+					return tt.err
+				}
+				limiter := waiter(func(ctx context.Context) error { turns++; return pace.Sleep(ctx, time.Second) })
+				out := newEngine(t, s, withLimiter(limiter)).Do(t.Context(), c)
+				if calls != tt.calls || len(began) != len(tt.endings) || tt.err != nil && !errors.Is(out.Err, tt.err) || out.Ambiguous != (tt.first > 0) {
+					t.Errorf("%d calls, %d attempts: %+v", calls, len(began), out)
+				}
+			})
+		})
+	}
+}
+
+// replies returns a function that returns a response with this status.
+func replies(status int) func(*http.Request) (*http.Response, error) {
+	return func(*http.Request) (*http.Response, error) { return reply(status, "{}"), nil }
 }

@@ -51,6 +51,9 @@ type Call struct {
 	Sent     int   // how many requests of the call were sent before
 	MaxBytes int64 // a tighter bound than the engine's; 0 for that one
 	Split    bool  // it is not retried if the server is slow: its caller asks for less instead
+	// Recheck is called before the request is sent again if an earlier attempt may have been
+	// carried out. The first of those began at since. An error ends the call, and is its Err.
+	Recheck func(since time.Time) error
 	// Stream makes the body of a response below 300 a streamed one. It reads the body as
 	// far as the first element, as a part of the attempt: if it fails, the attempt has
 	// failed. The body must be closed if Do returns the response.

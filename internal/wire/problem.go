@@ -112,16 +112,27 @@ func IsOwnNotFound(body []byte) bool {
 	if !ReadProblem(body, &p) || p.Message == "" && p.Code == "" && len(p.Fields) == 0 {
 		return false
 	}
-	if _, only := doc["message"]; only && strings.EqualFold(p.Message, "not found") {
-		return false // as the API Gateway of AWS has it
+	text := strings.ToLower(p.Message)
+	words := strings.FieldsFunc(text, func(r rune) bool { return r < 'a' || r > 'z' })
+	if len(p.Fields) == 0 && isStatusText(words) && isStatusText(strings.Fields(strings.ToLower(p.Code))) {
+		return false
 	}
-	words := strings.FieldsFunc(strings.ToLower(p.Message), func(r rune) bool { return r < 'a' || r > 'z' })
-	return !slices.ContainsFunc(words, func(word string) bool { return slices.Contains(addressWords, word) })
+	return !strings.Contains(" "+text, " /") &&
+		!slices.ContainsFunc(words, func(word string) bool { return slices.Contains(addressWords, word) })
 }
 
-// addressWords are in the message of a 404 that is about the address of the request.
+// isStatusText reports whether the words say no more than the status 404.
+func isStatusText(words []string) bool {
+	return !slices.ContainsFunc(words, func(word string) bool {
+		return !slices.Contains([]string{"not", "found", "error", "not_found", "notfound", "404"}, word)
+	})
+}
+
+// addressWords are in the message of a 404 that is about the address of the request, or
+// about what a gateway would have passed the request to.
 var addressWords = []string{
 	"route", "endpoint", "path", "url", "uri", "page", "authentication", "upstream", "backend",
+	"host", "gateway", "proxy", "service", "application", "app", "resource", "operation",
 }
 
 func onlyKeys(object map[string]json.RawMessage, keys ...string) bool {

@@ -132,3 +132,31 @@ func FuzzErrorBody(f *testing.F) {
 		}
 	})
 }
+
+// TestIsOwnNotFound: what the API may say of a record that does not exist, and what gateways
+// say of an address that they do not know.
+func TestIsOwnNotFound(t *testing.T) {
+	t.Parallel()
+	for body, own := range map[string]bool{
+		`{"error":"contact not found"}`:                                true,
+		`{"message":"Couldn't find Contact with 'id'=7"}`:              true,
+		`{"error":{"type":"missing","message":"No such record"}}`:      true,
+		`{"error":{"code":"contact_not_found","message":"Not found"}}`: true,
+		`{"errors":{"id":["does not exist"]}}`:                         true,
+		`{"error":"Not Found"}`:                                        false,
+		`{"message":"Not Found."}`:                                     false,
+		`{"error":{"code":404,"message":"404 Not Found"}}`:             false,
+		`{"error":{"code":"not_found"}}`:                               false,
+		`{"error":"Cannot DELETE /contacts/7"}`:                        false,
+		`{"message":"no Route matched with those values"}`:             false,
+		`{"error":"Service not found"}`:                                false,
+		`{"error":{"code":"404","message":"Resource not found"}}`:      false,
+		`{"error":"contact not found","path":"/contacts/7"}`:           false,
+		`{"error":{"message":"no such host","trace":"1"}}`:             false,
+		`{}`: false, `[]`: false, `"contact not found"`: false, `contact not found`: false, ``: false,
+	} {
+		if got := wire.IsOwnNotFound([]byte(body)); got != own {
+			t.Errorf("%s: %t", body, got)
+		}
+	}
+}

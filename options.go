@@ -81,6 +81,10 @@ func WithBaseURL(base string) Option {
 // connections of the transport are never closed. The client copies hc and does not see
 // later changes to it. If Transport is nil, the client uses its default transport, which is
 // one of [DefaultTransport]: start from that rather than from net/http's.
+//
+// After an attempt of a call timed out, its further attempts use a copy of an
+// [*http.Transport], so that each has a connection of its own: over HTTP/2, it would get the
+// one that may be dead. A transport of another type sends all attempts.
 func WithHTTPClient(hc *http.Client) Option {
 	return func(c *config) error {
 		if hc == nil {

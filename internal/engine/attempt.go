@@ -48,7 +48,7 @@ func (c *call) attempt(req *http.Request) (*http.Response, error) {
 	// Each attempt has a header of its own: a transport may change it, though it should not.
 	req.Header = c.newHeader(req.ContentLength > 0)
 	req.Host = req.URL.Host // set this late: otherwise net/http's client clones the URL
-	res, err := c.cfg.roundTrip(req)
+	res, err := c.cfg.roundTrip(c.transport(), req)
 	if err == nil {
 		c.received(res, begun)
 		if c.Stream != nil && res.StatusCode < 300 {
@@ -65,6 +65,7 @@ func (c *call) attempt(req *http.Request) (*http.Response, error) {
 			err = errNotSentAgain
 		}
 		c.last = attempt{err: err, unsent: left.refuted()}
+		c.timedOut = c.timedOut || isAnyTimeout(err)
 		res = nil
 	}
 	c.log(outer, begun)
@@ -103,13 +104,13 @@ func (c *call) newHeader(hasBody bool) http.Header {
 //
 // It accepts from a transport what net/http's client accepts: a response without a body,
 // and neither a response nor an error.
-func (cfg *Config) roundTrip(req *http.Request) (*http.Response, error) {
+func (cfg *Config) roundTrip(transport http.RoundTripper, req *http.Request) (*http.Response, error) {
 	if cfg.Cookies != nil {
 		for _, cookie := range cfg.Cookies.Cookies(req.URL) {
 			req.AddCookie(cookie)
 		}
 	}
-	res, err := cfg.Transport.RoundTrip(req)
+	res, err := transport.RoundTrip(req)
 	if err != nil {
 		if res != nil && res.Body != nil { // there should be none
 			_ = res.Body.Close()
@@ -117,7 +118,7 @@ func (cfg *Config) roundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	if res == nil {
-		return nil, fmt.Errorf("the transport (%T) returned neither a response nor an error", cfg.Transport)
+		return nil, fmt.Errorf("the transport (%T) returned neither a response nor an error", transport)
 	}
 	if cfg.Cookies != nil {
 		if cookies := res.Cookies(); len(cookies) > 0 {

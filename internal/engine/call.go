@@ -22,7 +22,8 @@ type call struct {
 	request retryablehttp.Request
 
 	began     time.Time
-	attempts  int // made by this Do
+	attempts  int  // made by this Do
+	timedOut  bool // an attempt, so that others must not use its connection
 	last      attempt
 	verdict   verdict
 	spent     int       // on retries, from the budget

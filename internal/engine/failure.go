@@ -33,6 +33,12 @@ func isTimeout(err error) bool {
 	return ok
 }
 
+// isAnyTimeout also reports whether the transport has run into a timeout of its own.
+func isAnyTimeout(err error) bool {
+	timeout, ok := errors.AsType[net.Error](err)
+	return ok && timeout.Timeout()
+}
+
 // isPermanent reports whether another attempt would fail the same way.
 func isPermanent(err error) bool {
 	if errors.Is(err, errs.ErrResponseTooLarge) || isFinalHandshake(err) {

@@ -128,7 +128,7 @@ func newChangeFeed[T any, P resourceOf[T]](c caller, opts ChangeOptions, e endpo
 			if err != nil {
 				return listing[T]{}, err
 			}
-			items, err := decodeMany[T, P](ctx, c, e, res)
+			items, err := decodeMany[T, P](ctx, c, e, res, true)
 			date, _ := http.ParseTime(res.Header.Get("Date"))
 			small := int64(len(res.Body)) < min(c.core.maxBytes, windowBytes)/4
 			return listing[T]{items, small, date}, err

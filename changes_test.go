@@ -478,7 +478,6 @@ func overlaps[T any](t *testing.T, f feedOf[T]) {
 			[4][]string{{rec("1", "old"), rec("1", "new")}, {rec("1", "new")}, {rec("1", "old")}},
 			[4][]string{{"old", "new"}, {}, {"old"}},
 		},
-		"no id":    {[4][]string{{rec(`""`, "a")}, {rec(`""`, "a")}}, [4][]string{{"a"}, {"a"}}},
 		"number 0": {[4][]string{{rec("0", "a")}, {rec("0", "a")}}, [4][]string{{"a"}}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -279,6 +279,12 @@ func (s *ContactsService) Delete(ctx context.Context, id ID, opts ...RequestOpti
 // List returns the contacts that were updated between two times. The API does not
 // paginate this list: all of it is in one response. If it may be long, use
 // [ContactsService.Stream].
+//
+// If the response says that it is not the whole list, List returns the contacts that it
+// has, and an error that matches [ErrPartialResults]. It may say so by status 206, by a
+// Content-Range or Link header, or by members beside the list, such as has_more, next_page,
+// total_entries or error. Ask for a shorter period, or use [ContactsService.Changes], which
+// does so by itself.
 func (s *ContactsService) List(ctx context.Context, list ListOptions, opts ...RequestOption) ([]Contact, error) {
 	return callMany[Contact](ctx, s.caller, endpoint{
 		method: http.MethodGet, route: "/contacts", query: list, envelope: contactEnvelope,
@@ -291,7 +297,8 @@ func (s *ContactsService) List(ctx context.Context, list ListOptions, opts ...Re
 // Each range over the iterator sends a request of its own, and leaving the loop ends it.
 // An error comes last, with a nil contact, after all contacts that arrived before it. A
 // list that breaks off is always an error. The request is retried only if it failed
-// before the first contact arrived.
+// before the first contact arrived. [ErrPartialResults] means the same as in
+// [ContactsService.List].
 //
 // [WithAttemptTimeout] bounds the wait for the response and for each further piece of it,
 // but not the work of the loop. [WithMaxResponseBytes] bounds each contact, not the list.

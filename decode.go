@@ -78,7 +78,7 @@ func (c caller) decodeWhole(ctx context.Context, e endpoint, res *engine.Respons
 }
 
 func decodeOne[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint, res *engine.Response) (*T, error) {
-	found, err := decodeMany[T, P](ctx, c, e, res)
+	found, err := decodeMany[T, P](ctx, c, e, res, false)
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +100,7 @@ func decodeOne[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint
 	case len(found) > 1:
 		err = fmt.Errorf("the response has %d records, none of them the one requested", len(found))
 	case P(&found[0]).identity() == "":
-		err = errors.New("the record has no id")
+		err = errNoID
 	default:
 		err = fmt.Errorf("the response describes another record, with the id %s",
 			shownID(string(P(&found[0]).identity())))
@@ -131,7 +131,12 @@ func rowIn(res *engine.Response, e endpoint) match.Row {
 // the response is smaller.
 const minRecordBytes = 1 << 20
 
-func decodeMany[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint, res *engine.Response) ([]T, error) {
+// errNoID means that a record cannot be told from others.
+var errNoID = errors.New("the record has no id")
+
+// decodeMany decodes the records in a response. If a list is due and the response says that
+// it is not the whole of it, the records that it has are returned beside the error.
+func decodeMany[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint, res *engine.Response, list bool) ([]T, error) {
 	found := []T{}
 	next := func() any {
 		found = append(found, *new(T))
@@ -140,13 +145,19 @@ func decodeMany[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoin
 	var beside wire.Strays
 	items := wire.NewReader(res.Body, e.envelope, beside.Add)
 	defer items.Done()
+	if list {
+		items.ExpectList(res.Extent())
+	}
 	most, taken := max(minRecordBytes, wire.RecordGrowth*min(c.core.maxBytes, math.MaxInt64/wire.RecordGrowth)), int64(0)
 	for {
 		ok, err := items.Next(next)
 		switch {
 		case errors.Is(err, ErrPartialResults):
-			return nil, e.refuse(err)
-		case err != nil:
+			return found, e.refuse(err)
+		case ok && err == nil && list && P(&found[len(found)-1]).identity() == "":
+			err = fmt.Errorf("record %d: %w", len(found), errNoID)
+		}
+		if err != nil {
 			return nil, e.undecodable(c.core, res, err)
 		}
 		if !ok {

@@ -81,7 +81,8 @@ func (l ListOptions) query(now time.Time) (listQuery, error) {
 	return listQuery{From: from.UTC().Format(listTime), To: to.UTC().Format(listTime)}, nil
 }
 
-// callMany makes a call and decodes the list in its response.
+// callMany makes a call and decodes the list in its response. If the response says that it
+// is not the whole list, the records that it has are returned beside ErrPartialResults.
 func callMany[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint, opts []RequestOption) ([]T, error) {
 	e, err := e.bounded(time.Now())
 	if err != nil {
@@ -92,7 +93,7 @@ func callMany[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint,
 		return nil, err
 	}
 	defer res.Release()
-	return decodeMany[T, P](ctx, c, e, res)
+	return decodeMany[T, P](ctx, c, e, res, true)
 }
 
 // callStream returns an iterator over the list in the response of a call. Each range over
@@ -152,6 +153,9 @@ func (s *streamed) advance() {
 	if s.ok && s.bad == nil {
 		s.bad = s.body.End(s.items.Offset())
 	}
+	if r, ok := s.last.(resource); ok && s.ok && s.bad == nil && r.identity() == "" {
+		s.bad = errNoID
+	}
 }
 
 // each makes a call and decodes the list in its response, one element at a time. It
@@ -161,6 +165,7 @@ func (c caller) each(ctx context.Context, e endpoint, opts []RequestOption, next
 	s := streamed{next: next}
 	e.open = func(b *engine.Body) error {
 		s.body, s.items = b, wire.NewStream(b, e.envelope, stray, b.Begin)
+		s.items.ExpectList(b.Response().Extent())
 		s.advance()
 		if s.bad != nil && b.Err() != nil {
 			return c.core.unread(&s, 1)

@@ -59,7 +59,7 @@ func logTests() []logTest {
 		{"Client.Do", lost, nil, func(ctx context.Context, c *growthgenius.Client) {
 			_ = c.Do(ctx, "POST", "/contacts", nil, testkit.Steve, nil)
 		}},
-		{"unknown fields", growthgeniustest.Fault{Status: 200, Body: `{"users":[{"id":1,"shoe_size":7},{"id":2,"shoe_size":8}],"next":1}`}, nil, getUsers},
+		{"unknown fields", growthgeniustest.Fault{Status: 200, Body: `{"users":[{"id":1,"shoe_size":7},{"id":2,"shoe_size":8}],"shelf":1}`}, nil, getUsers},
 		{"a field of another type", growthgeniustest.Fault{Status: 200, Body: `{"users":[{"id":1,"email":5}]}`}, nil, getUsers},
 		{"a cache that fails", growthgeniustest.Fault{}, []growthgenius.Option{growthgenius.WithEnrichmentCache(brokenCache{})}, func(ctx context.Context, c *growthgenius.Client) { _, _ = c.Enrichment.Company(ctx, "tesla.com") }},
 	}

@@ -102,7 +102,8 @@ func (s *MessagesService) Delete(ctx context.Context, id ID, opts ...RequestOpti
 
 // List returns the messages that were updated between two times. The API does not
 // paginate this list: all of it is in one response. If it may be long, use
-// [MessagesService.Stream].
+// [MessagesService.Stream]. If the response says that it is not the whole list, the error
+// matches [ErrPartialResults]: see [ContactsService.List].
 func (s *MessagesService) List(ctx context.Context, list ListOptions, opts ...RequestOption) ([]Message, error) {
 	return callMany[Message](ctx, s.caller, endpoint{
 		method: http.MethodGet, route: "/messages", query: list, envelope: messageEnvelope,

@@ -200,7 +200,7 @@ type pass struct {
 func (t *tally) add(p *ContactPage) {
 	t.size = max(t.size, len(p.Contacts), p.Pagination.PerPage)
 	t.limit = max(t.limit, p.PartialResultsLimit)
-	t.partial = t.partial || p.PartialResultsOnly || t.limit > 0 && p.Pagination.TotalEntries > t.limit
+	t.partial = t.partial || p.PartialResultsOnly || t.limit > 0 && p.Pagination.TotalEntries > t.limit || wire.Failed(p.Extra)
 	t.pass.total = max(t.pass.total, p.Pagination.TotalEntries)
 	t.pass.pages = p.Pagination.TotalPages
 	t.total = max(t.total, t.pass.total)

@@ -219,10 +219,21 @@ func (l lists) Read(ctx context.Context, list readback.List, from, to time.Time,
 		query:    listQuery{From: from.UTC().Format(listTime), To: to.UTC().Format(listTime)},
 	}
 	var row *match.Row
+	nameless := 0 // rows without an id, which cannot be told from others
 	_, err := caller{l.core, ID(list.User)}.each(ctx, e, []RequestOption{withHeaders(list.Headers)},
 		func() any { row = new(match.Row); return row },
-		func(*engine.Response) bool { use(*row); return true },
+		func(*engine.Response) bool {
+			if row.ID() == "" {
+				nameless++
+			} else {
+				use(*row)
+			}
+			return true
+		},
 		func(string, wire.Kind) {})
+	if err == nil && nameless > 0 { // the list is not the API's own, or not as documented
+		err = e.refuse(fmt.Errorf("%d records of the list have no id", nameless))
+	}
 	if err == nil {
 		return nil
 	}

@@ -190,10 +190,14 @@ func callPage(ctx context.Context, c caller, e endpoint, opts []RequestOption) (
 				p.Extra = nil
 			}
 		}
-		if p.Contacts == nil {
+		switch {
+		case p.Contacts == nil:
 			return errors.New(`the response has no list of "contacts"`)
+		case len(p.Contacts) == 0 && wire.Failed(p.Extra):
+			return errors.New("the response reports an error, and has no contacts")
+		default:
+			return nil
 		}
-		return nil
 	})
 	if err != nil {
 		return nil, err

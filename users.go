@@ -3,6 +3,7 @@ package growthgenius
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -58,7 +59,7 @@ func (s *UsersService) Current(ctx context.Context, opts ...RequestOption) (*Use
 		return nil, fmt.Errorf("growthgenius: GET /users: %w", err)
 	}
 	users, err := s.List(ctx, opts...)
-	if err != nil {
+	if err != nil && !errors.Is(err, ErrPartialResults) {
 		return nil, err
 	}
 	if u := withID(users, id); u != nil {

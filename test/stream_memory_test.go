@@ -93,17 +93,18 @@ func TestStreamMemory(t *testing.T) { //nolint:paralleltest // see above
 		piece func(i int) string
 	}{
 		"contacts": {n: 100_000, piece: func(i int) string { return fmt.Sprintf(contact, i+1) }},
-		"empty":    {n: 1_000_000, piece: func(int) string { return "{}" }},
-		"odd":      {n: 20_000, piece: func(i int) string { return fmt.Sprintf(`{"id":{},"odd%d":[]}`, i) }},
+		"small":    {n: 1_000_000, piece: func(int) string { return `{"id":1}` }},
+		"odd":      {n: 20_000, piece: func(i int) string { return fmt.Sprintf(`{"id":1,"name":{},"odd%d":[]}`, i) }},
 		"null":     {n: 200_000, none: true, piece: func(int) string { return "null" }},
+		"names":    {n: 1_500, none: true, piece: func(i int) string { return fmt.Sprintf(`"%d%s":1`, i, strings.Repeat("x", 20_000)) }},
 		"envelope": {n: 50_000, none: true, piece: func(i int) string { return fmt.Sprintf(`"stray%d":{"contacts":[{}]}`, i) }},
 	} {
 		if raced() {
 			tt.n /= 50
 		}
-		head, tail := `{"contacts":[`, ",{}]}"
-		if name == "envelope" {
-			head, tail = "{", `,"contact":{}}`
+		head, tail := `{"contacts":[`, `,{"id":1}]}`
+		if name == "envelope" || name == "names" {
+			head, tail = "{", `,"contact":{"id":1}}`
 		}
 		body := &flood{n: tt.n, piece: func(i int) string {
 			switch i {
@@ -167,7 +168,7 @@ func TestWholeListMemory(t *testing.T) { //nolint:paralleltest // see above
 // refused before they fill it. It is not parallel: it measures what the process allocates.
 func TestListOfTinyRecords(t *testing.T) { //nolint:paralleltest // see above
 	const limit = 4 << 20
-	body := `{"contacts":[` + strings.Repeat("{},", 1_000_000) + "{}]}"
+	body := `{"contacts":[` + strings.Repeat(`{"id":1},`, 400_000) + `{"id":1}]}`
 	c := testkit.Scripted(t, testkit.Text(body), growthgenius.WithMaxResponseBytes(limit))
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)

@@ -62,6 +62,9 @@ func (b *Body) End(offset int64) error {
 	return b.err
 }
 
+// Response returns the head of the response, and the beginning of the body.
+func (b *Body) Response() *Response { return b.res }
+
 // Err returns the error of a body that cannot be read to its end: that of a read, or
 // ErrResponseTooLarge.
 func (b *Body) Err() error {

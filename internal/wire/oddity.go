@@ -71,13 +71,23 @@ func oddities(v reflect.Value, report func(Oddity)) {
 // Strays collects the keys of an envelope that do not hold records, each once.
 type Strays []Oddity
 
-// maxStrays bounds the number of oddities in Strays.
-const maxStrays = 1000
+const (
+	maxStrays = 1000 // in Strays
+	// maxStray bounds the names in Strays: a response could have one of megabytes. Nothing is
+	// kept of a longer one, since the part of a name could be a part of the API key.
+	maxStray = 1 << 10
+)
 
 // Add is a [Stray]. It adds a key unless it is there already, or Strays is full.
 func (s *Strays) Add(name string, k Kind) {
+	if len(*s) == maxStrays {
+		return
+	}
+	if len(name) > maxStray {
+		name = "…"
+	}
 	o := Oddity{Record: EnvelopeRecord, Field: name, Unknown: true, Kind: k}
-	if len(*s) < maxStrays && !slices.Contains(*s, o) {
+	if !slices.Contains(*s, o) {
 		*s = append(*s, o)
 	}
 }

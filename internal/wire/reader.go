@@ -9,8 +9,6 @@ import (
 	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
-
-	"github.com/growthgenius/growthgenius-go/internal/errs"
 )
 
 // Envelope names the keys under which a response carries its records.
@@ -34,14 +32,15 @@ type Reader struct {
 
 	begun bool   // the envelope has been opened
 	list  string // the key of the list being read; "" between the keys of the envelope
+	keyed bool   // that list is an object, whose keys are ids or numbers
+	named bool   // the key of its next element has been read
+	lone  []byte // a record that has been read already
 	found bool   // there were records, or an empty list
 
-	// What the envelope says about its list. The reference has these keys for searches only,
-	// but a list that has them would be incomplete as well.
-	listed  bool // there was a list
-	count   int  // elements read so far
-	total   int
-	partial bool
+	due    bool // the response should be a list
+	listed bool // there was a list
+	count  int  // elements read so far
+	extent extent
 
 	records  *decoder
 	borrowed *bodyDecoder // nil for a stream
@@ -68,9 +67,20 @@ func NewStream(from io.Reader, env Envelope, stray Stray, begin func(offset int6
 	return &Reader{dec: dec, env: env, begin: begin, stray: stray, records: new(decoder)}
 }
 
+// ExpectList tells the Reader that the response should be a list, even if a single record
+// stands in it alone. total and partial are what the head of the response says: how many
+// records there are, or 0, and whether these are only a part of them.
+func (r *Reader) ExpectList(total int, partial bool) {
+	r.due, r.extent.more = true, partial
+	if total > 0 {
+		r.extent.says("", total)
+	}
+}
+
 // Next decodes the next record into the value that into returns: a pointer to a record,
 // or to a map[string]json.RawMessage or a type of this kind. It returns false when there
-// are no more records, and [errs.ErrPartialResults] if there should be.
+// are no more records. If the response says that it is not the whole list, the error is
+// errs.ErrPartialResults, after all records.
 func (r *Reader) Next(into func() any) (bool, error) {
 	ok, err := r.next(into)
 	return ok, withoutNames(err)
@@ -140,15 +150,10 @@ func (r *Reader) close() error {
 	if !r.found {
 		return fmt.Errorf("the response has no %s", r.env)
 	}
-	if r.listed && r.total > r.count {
-		return fmt.Errorf("%w: the response says that it holds %d of %d records: request a shorter period",
-			errs.ErrPartialResults, r.count, r.total)
+	if !r.listed && !r.due {
+		return nil
 	}
-	if r.listed && r.partial {
-		return fmt.Errorf("%w: the response says that it is not complete (%d records): request a shorter period",
-			errs.ErrPartialResults, r.count)
-	}
-	return nil
+	return r.extent.verdict(r.count)
 }
 
 // key reads a key of the envelope: up to the first element of a list of records, up to a
@@ -161,11 +166,18 @@ func (r *Reader) key() (alone bool, err error) {
 	name := token.String()
 	k := KindOf([]byte{byte(r.dec.PeekKind())})
 	if name != r.env.Singular && name != r.env.Plural {
+		if r.due && k == KindObject && isKey(name) { // the list has no envelope
+			r.found, r.listed = true, true
+			return true, nil
+		}
 		r.stray(name, k)
-		return false, r.beside(name)
+		return false, r.extent.hear(r.dec, name)
 	}
 	r.found = true
 	if k == KindObject {
+		if r.due || name == r.env.Plural {
+			return r.object(name)
+		}
 		return true, nil
 	}
 	if _, err := r.dec.ReadToken(); err != nil {
@@ -178,51 +190,76 @@ func (r *Reader) key() (alone bool, err error) {
 	return false, nil
 }
 
-// beside reads the value of a key that does not hold records.
-func (r *Reader) beside(name string) error {
-	if name != "partial_results_only" && name != "pagination" {
-		return r.dec.SkipValue()
+// object begins to read an object in place of a list: a record that stands alone, or a list
+// whose elements have keys.
+func (r *Reader) object(name string) (alone bool, err error) {
+	if _, err := r.dec.ReadToken(); err != nil {
+		return false, err
 	}
-	value, err := r.dec.ReadValue()
-	if err != nil {
-		return err
+	r.lone = append(r.lone[:0], '{')
+	for r.dec.PeekKind() != '}' {
+		key, err := r.dec.ReadValue()
+		if err != nil {
+			return false, err
+		}
+		first := len(r.lone) == 1
+		if !first {
+			r.lone = append(r.lone, ',')
+		}
+		r.lone = append(r.lone, key...) // the decoder may overwrite it
+		if first && r.dec.PeekKind() == '{' && isKey(string(r.records.unquote(r.lone[1:]))) {
+			r.list, r.listed, r.keyed, r.named, r.lone = name, true, true, true, nil
+			return false, nil
+		}
+		r.lone = append(r.lone, ':')
+		value, err := r.dec.ReadValue()
+		if err != nil {
+			return false, err
+		}
+		r.lone = append(r.lone, value...)
 	}
-	if name == "partial_results_only" {
-		r.partial = string(value) == "true"
-		return nil
+	if len(r.lone) == 1 && r.due {
+		return false, fmt.Errorf("%q is an empty object", name)
 	}
-	r.total = r.records.totalEntries(value)
-	return nil
+	r.lone = append(r.lone, '}')
+	_, err = r.dec.ReadToken()
+	return true, err
 }
 
-// totalEntries returns how many records there are according to a pagination object. It
-// returns 0 if the value does not say so.
-func (d *decoder) totalEntries(pagination []byte) int {
-	if KindOf(pagination) != KindObject {
-		return 0
-	}
-	total := 0
-	w := &walk{data: pagination}
-	for w.enter(); w.more(); {
-		isTotal := string(d.unquote(w.name())) == "total_entries"
-		value := w.value()
-		if !isTotal {
-			continue
-		}
-		total = 0 // the last value of a repeated name counts
-		if n, ok := wholeNumber(ScalarText(value)); ok {
-			total = int(n)
+// isKey reports whether the name of an object's member can be the id of a record, or its
+// number in a list, and is not the name of a field: digits and what UUIDs and hexadecimal
+// ids have, with at least one digit.
+func isKey(name string) bool {
+	digits := 0
+	for _, c := range []byte(name) {
+		switch {
+		case c >= '0' && c <= '9':
+			digits++
+		case c >= 'a' && c <= 'f', c >= 'A' && c <= 'F', c == '-':
+		default:
+			return false
 		}
 	}
-	return total
+	return digits > 0
 }
 
 // item decodes the next element of a list. It returns false at the end of the list, and
 // for a null element, which is skipped: it is not worth failing the others.
 func (r *Reader) item(into func() any) (bool, error) {
+	if r.keyed && !r.named && r.dec.PeekKind() != '}' {
+		token, err := r.dec.ReadToken()
+		if err != nil {
+			return false, err
+		}
+		if name := token.String(); !isKey(name) {
+			r.stray(name, KindOf([]byte{byte(r.dec.PeekKind())}))
+			return false, r.extent.hear(r.dec, name)
+		}
+	}
+	r.named = false
 	switch r.dec.PeekKind() {
-	case ']':
-		r.list = ""
+	case ']', '}':
+		r.list, r.keyed = "", false
 	case 'n':
 		r.count++
 		r.stray(r.list+"[]", KindNull)
@@ -236,6 +273,10 @@ func (r *Reader) item(into func() any) (bool, error) {
 // element decodes the next element into a pointer to a record or map.
 func (r *Reader) element(into any) error {
 	r.count++
+	if lone := r.lone; lone != nil {
+		r.lone = nil
+		return r.records.record(lone, into)
+	}
 	k := r.dec.PeekKind()
 	raw, err := r.dec.ReadValue()
 	if err != nil {

@@ -2,6 +2,7 @@ package wire_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -184,14 +185,26 @@ func TestCutAnywhere(t *testing.T) {
 func TestIncompleteLists(t *testing.T) {
 	t.Parallel()
 	for beside, incomplete := range map[string]bool{
-		`"partial_results_only":true`: true, `"partial_results_only":false`: false, `"partial_results_only":null`: false, `"partial_results_only":"true"`: false,
+		`"partial_results_only":true`: true, `"partial_results_only":false`: false, `"partial_results_only":null`: false, `"partial_results_only":"true"`: true,
 		`"pagination":{"total_entries":3}`: true, `"pagination":{"page":9,"total_entries":2,"per_page":9}`: false, `"pagination":{"total_entries":1}`: false,
 		`"pagination":{"total_entries":"3"}`: true, `"pagination":{"total_entries":3.0}`: true, `"pagination":{"total_\u0065ntries":3}`: true,
 		`"pagination":{"total_entries":3.5}`: false, `"pagination":{"total_entries":"+3"}`: false, `"pagination":{"total_entries":[3]}`: false,
 		`"pagination":{"total_entries":null}`: false, `"pagination":{"total_entries":true}`: false, `"pagination":{"x":{"total_entries":3}}`: false,
 		`"pagination":{"total_entries":3,"total_entries":2}`: false, `"pagination":{"total_entries":2,"total_entries":3}`: true,
 		`"pagination":{"total_entries":3,"total_entries":"x"}`: false, `"pagination" : { "total_entries" : 3 } `: true,
-		`"pagination":[{"total_entries":3}]`: false, `"pagination":3`: false, `"pagination":null`: false, `"pagination":{}`: false, `"total_entries":3`: false,
+		`"pagination":3`: false, `"pagination":null`: false, `"pagination":{}`: false,
+		`"total_entries":3`: true, `"total":2`: false, `"TotalCount":250`: true, `"total":{"value":9}`: false, `"meta":{"total":1,"pages":{"total_results":3}}`: false, `"meta":{"page":{"totalElements":3}}`: true,
+		`"total":5,"total_entries":2`: true, `"x":{"total":5}`: false,
+		`"has_more":true`: true, `"has_more":false`: false, `"hasMore":1`: true, `"has_more":"no"`: false, `"has_more":null`: false, `"more":true`: true, `"truncated":true`: true, `"is_truncated":false`: false,
+		`"done":false`: true, `"done":true`: false, `"paging":{"isLast":false}`: true,
+		`"next":"/contacts?page=2"`: true, `"next":null`: false, `"next":""`: false, `"next":false`: false, `"next":0`: false, `"next_page":2`: true, `"nextCursor":"a"`: true, `"next_page_url":[]`: false,
+		`"next":{}`: false, `"next":{"href":""}`: false, `"next":{"href":"/2"}`: true, `"next":[[0,null,false,""],{"a":{"b":[]}}]`: false, `"next":[{"a":[1]}]`: true, `"@odata.nextLink":"x"`: true,
+		`"next_sync_token":"a"`: false, `"nextext":null`: false, `"nex":1`: false,
+		`"_links":{"self":{"href":"x"},"next":{"href":"y"}}`: true, `"links":{"next":null}`: false, `"links":[{"rel":"self"},{"href":"y","rel":"Next"}]`: true, `"links":["next"]`: false,
+		`"total_pages":2`: true, `"pagination":{"page":1,"total_pages":1}`: false, `"pagination":{"page":1,"total_pages":3}`: true, `"last_page":"2"`: true, `"last_page":true`: false,
+		`"success":false`: true, `"success":true`: false, `"success":null`: false, `"ok":0`: true, `"status":"error"`: true, `"status":"ok"`: false, `"status":200`: false,
+		`"error":"timeout"`: true, `"error":""`: false, `"error":null`: false, `"error":false`: false, `"error":{"code":0,"message":null}`: false, `"error":{"code":7}`: true,
+		`"errors":[]`: false, `"errors":{}`: false, `"errors":[{}]`: false, `"errors":["shard 3"]`: true, `"errors":{"email":["is invalid"]}`: true, `"meta":{"error":"x"}`: true,
 	} {
 		const list = `"contacts":[{"id":1},null]`
 		for _, body := range []string{`{` + beside + `,` + list + `}`, `{` + list + `,` + beside + `}`} {
@@ -214,6 +227,100 @@ func TestIncompleteLists(t *testing.T) {
 	_, err := readAll[Contact](r)
 	if want := "partial results: the response says that it holds 1 of 3 records: request a shorter period"; err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
+	}
+}
+
+// TestErrorBesideNothing: a response that reports an error and has no records is not an empty
+// list, and not a part of one. The error quotes nothing of it.
+func TestErrorBesideNothing(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{`{"contacts":[],"error":"SECRET"}`, `{"errors":{"SECRET":"x"},"contacts":[]}`, `{"success":false,"contacts":[]}`, `{"contacts":[],"has_more":true,"total":9,"error":1}`} {
+		eachReader(t, body, func(t *testing.T, r *wire.Reader, _ *wire.Strays) {
+			_, err := readAll[Contact](r)
+			if err == nil || errors.Is(err, errs.ErrPartialResults) || err.Error() != "the response reports an error, and has no records" {
+				t.Errorf("%s: %v", body, err)
+			}
+		})
+	}
+	for member, want := range map[string]bool{`"error":"x"`: true, `"errors":[]`: false, `"x":"y"`: false, `"success":false`: true, `"pagination":{"total_pages":2}`: false} {
+		beside := map[string]json.RawMessage{}
+		if err := json.Unmarshal([]byte("{"+member+"}"), &beside); err != nil || wire.Failed(beside) != want {
+			t.Errorf("%s: %v", member, err)
+		}
+	}
+}
+
+// TestExpectList: if a list is due, what the response says of itself counts for a single
+// record too, and so does its head.
+func TestExpectList(t *testing.T) {
+	t.Parallel()
+	const one = `{"contact":{"id":1}}`
+	for _, tt := range []struct {
+		body    string
+		total   int
+		partial bool
+		want    string // in the error
+	}{
+		{one, 0, false, ""}, {one, 1, false, ""}, {one, 2, false, "1 of 2"}, {one, 0, true, "not complete"},
+		{`{"contact":{"id":1},"has_more":true}`, 0, false, "not complete"}, {`{"contacts":[],"total":0}`, 0, true, "not complete"}, {`{"contacts":[],"total":2}`, 1, false, "0 of 2"},
+	} {
+		eachReader(t, tt.body, func(t *testing.T, r *wire.Reader, _ *wire.Strays) {
+			r.ExpectList(tt.total, tt.partial)
+			_, err := readAll[Contact](r)
+			if (err != nil) != (tt.want != "") || err != nil && (!errors.Is(err, errs.ErrPartialResults) || !strings.Contains(err.Error(), tt.want)) {
+				t.Errorf("%s: %v", tt.body, err)
+			}
+		})
+	}
+}
+
+// TestKeyedLists: a list may be an object whose keys are ids or numbers. A single record is
+// not taken for one, nor an empty object for a list.
+func TestKeyedLists(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, body string
+		due        bool // a list
+		ids, want  string
+		strays     int
+	}{
+		{"by number", `{"contacts":{"0":{"id":5},"1":{"id":6}}}`, true, "56", "", 0},
+		{"by id", `{"contacts":{"183":{"id":183,"name":{"0":{}}},"184":{"id":184}}}`, true, "183184", "", 0},
+		{"by UUID", `{"contacts":{"d54c54ad-40be-4305-8a34-0ab44710b90d":{"id":"a"},"e0e0e0":{"id":"b"}}}`, true, "ab", "", 0},
+		{"with blanks", "{ \"contacts\" : { \"0\" :\n{ \"id\" : 5 } , \"\\u0031\" : {\"id\":6} } , \"x\" : 1 } ", true, "56", "", 1},
+		{"wrapped", `{"contacts":{"0":{"contact":{"id":5}},"1":{"contact":{"id":6}}}}`, true, "56", "", 0},
+		{"under the singular", `{"contact":{"0":{"id":5},"1":{"id":6}}}`, true, "56", "", 0},
+		{"without an envelope", `{"0":{"id":5},"1":{"contact":{"id":6}},"total":2}`, true, "56", "", 1},
+		{"without an envelope, and not whole", `{"0":{"id":5},"1":{"id":6},"total":3}`, true, "56", "2 of 3", 1},
+		{"with nulls", `{"contacts":{"0":{"id":5},"1":null}}`, true, "5", "", 1},
+		{"and not whole", `{"contacts":{"0":{"id":5}},"has_more":true}`, true, "5", "not complete", 1},
+		{"and not whole by its own words", `{"contacts":{"0":{"id":5},"total":2,"meta":{}}}`, true, "5", "1 of 2", 2},
+		{"where a record is due", `{"contacts":{"0":{"id":5}}}`, false, "5", "", 0},
+		{"a record", `{"contacts":{"id":5,"contact_account":{"id":"1"}}}`, true, "5", "", 0},
+		{"a record in another order", `{"contacts":{"contact_account":{"id":"1"},"id":5,"0":{"id":6}}}`, true, "5", "", 0},
+		{"a wrapped record", `{"contacts":{"contact":{"id":5}}}`, true, "5", "", 0},
+		{"a record alone", `{"contact":{"contact_account":{"id":"1"},"id":5}}`, true, "5", "", 0},
+		{"empty", `{"contacts":{}}`, true, "", `"contacts" is an empty object`, 0},
+		{"empty, alone", `{"contact":{ }}`, true, "", `"contact" is an empty object`, 0},
+		{"empty, without an envelope", `{}`, true, "", `has no "contact" or "contacts"`, 0},
+		{"an element of text", `{"contacts":{"0":{"id":5},"1":"x"}}`, true, "5", "an element is text, not an object", 0},
+		{"cut", `{"contacts":{"0":{"id":5},"1"`, true, "5", "unexpected EOF", 0},
+		{"cut at the beginning", `{"contacts":{`, true, "", "unexpected EOF", 0},
+		{"cut in a record", `{"contacts":{"id":5`, true, "", "unexpected EOF", 0},
+	} {
+		eachReader(t, tt.body, func(t *testing.T, r *wire.Reader, strays *wire.Strays) {
+			if tt.due {
+				r.ExpectList(0, false)
+			}
+			got, err := readAll[Contact](r)
+			ids := ""
+			for _, c := range got {
+				ids += string(c.ID)
+			}
+			if ids != tt.ids || len(*strays) != tt.strays || (err != nil) != (tt.want != "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("%s: %q, %v, %v", tt.name, ids, *strays, err)
+			}
+		})
 	}
 }
 

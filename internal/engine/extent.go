@@ -1,0 +1,74 @@
+package engine
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// Extent returns what the head of a response says of how much of a list it holds: how many
+// records there are, or 0, and whether these are only a part of them. None of it is
+// documented for this API: it is what the status and the headers mean in HTTP, or in other
+// APIs.
+func (r *Response) Extent() (total int, partial bool) {
+	h := r.Header
+	partial = r.Status == http.StatusPartialContent
+	if first, last, n, ok := contentRange(h.Get("Content-Range")); ok {
+		total = n
+		whole := first == 0 && n > 0 && last+1 >= n
+		partial = !whole && (partial || first > 0 || n > 0)
+	}
+	for _, name := range []string{"X-Total-Count", "X-Total"} {
+		if n, err := strconv.Atoi(h.Get(name)); err == nil {
+			total = max(total, n)
+		}
+	}
+	if n, err := strconv.Atoi(h.Get("X-Total-Pages")); err == nil && n > 1 {
+		partial = true
+	}
+	next := h.Get("X-Next-Page")
+	return total, partial || next != "" && next != "0" || hasNext(h.Values("Link"))
+}
+
+// contentRange reads a Content-Range, such as "contacts 0-99/250" or, without a unit,
+// "0-99/*". total is 0 if it is not known.
+func contentRange(text string) (first, last, total int, ok bool) {
+	if _, after, found := strings.Cut(strings.TrimSpace(text), " "); found {
+		text = after
+	}
+	part, size, _ := strings.Cut(strings.TrimSpace(text), "/")
+	from, to, _ := strings.Cut(part, "-")
+	first, err1 := strconv.Atoi(from)
+	last, err2 := strconv.Atoi(to)
+	total, _ = strconv.Atoi(size)
+	return first, last, total, err1 == nil && err2 == nil
+}
+
+// hasNext reports whether one of the links of a Link header has the relation "next".
+func hasNext(links []string) bool {
+	for _, text := range links {
+		for text != "" {
+			_, after, found := strings.Cut(text, ">") // the address, which may have any character
+			if !found {
+				break
+			}
+			params, rest := after, ""
+			if i := strings.IndexByte(after, '<'); i >= 0 {
+				params, rest = after[:i], after[i:]
+			}
+			for param := range strings.FieldsFuncSeq(strings.ToLower(params), func(c rune) bool { return c == ';' || c == ',' }) {
+				name, value, _ := strings.Cut(param, "=")
+				if strings.TrimSpace(name) != "rel" {
+					continue
+				}
+				for relation := range strings.FieldsSeq(strings.Trim(strings.TrimSpace(value), `"'`)) {
+					if relation == "next" {
+						return true
+					}
+				}
+			}
+			text = rest
+		}
+	}
+	return false
+}

@@ -1,0 +1,225 @@
+package wire
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/growthgenius/growthgenius-go/internal/errs"
+)
+
+// extent is what a response says, beside its list, of how much of the list it holds. The
+// reference documents partial_results_only and pagination, and for searches only. The other
+// names are those of common APIs: a list beside them is not complete either.
+type extent struct {
+	totals map[string]int // how many records there are, by the name that says so
+	more   bool           // there are more records than these
+	failed bool           // an error is reported
+}
+
+// errFailed means that a response reports an error and has no records.
+var errFailed = errors.New("the response reports an error, and has no records")
+
+// verdict returns an error unless a list of so many records may be complete.
+func (x *extent) verdict(count int) error {
+	total := 0
+	for _, n := range x.totals {
+		total = max(total, n)
+	}
+	switch {
+	case x.failed && count == 0:
+		return errFailed
+	case x.failed:
+		return fmt.Errorf("%w: the response reports an error beside its %d records", errs.ErrPartialResults, count)
+	case total > count:
+		return fmt.Errorf("%w: the response says that it holds %d of %d records: request a shorter period",
+			errs.ErrPartialResults, count, total)
+	case x.more:
+		return fmt.Errorf("%w: the response says that it is not complete (%d records): request a shorter period",
+			errs.ErrPartialResults, count)
+	default:
+		return nil
+	}
+}
+
+// Failed reports whether the members beside a list report an error.
+func Failed(beside map[string]json.RawMessage) bool {
+	var x extent
+	for name, value := range beside {
+		if roleOf(name) == saysNothing {
+			continue
+		}
+		dec := borrowDecoder(value)
+		_ = x.hear(&dec.Decoder, name) // the value is valid
+		dec.giveBack()
+	}
+	return x.failed
+}
+
+// role is what the value beside a name says.
+type role int
+
+const (
+	saysNothing role = iota
+	holdsOthers      // its members say more
+	isMore           // there is more if it is true
+	isWhole          // there is more if it is false
+	isNext           // there is more unless it is empty
+	isRelation       // there is more if it is "next"
+	isTotal          // how many records there are
+	isPages          // how many pages there are
+	isError          // there was an error unless it is empty
+	isSuccess        // there was an error if it is false
+	isStatus         // there was an error if it is a word for that
+)
+
+// roles are the names in lower case, without what separates their words.
+var roles = map[string]role{
+	"pagination": holdsOthers, "paging": holdsOthers, "page": holdsOthers, "pageinfo": holdsOthers,
+	"meta": holdsOthers, "metadata": holdsOthers, "responsemetadata": holdsOthers, "resultinfo": holdsOthers,
+	"links": holdsOthers, "cursor": holdsOthers, "cursors": holdsOthers,
+
+	"hasmore": isMore, "hasmoreitems": isMore, "hasmorepages": isMore, "hasmorerecords": isMore, "hasmoreresults": isMore,
+	"hasnext": isMore, "hasnextpage": isMore, "more": isMore, "moreavailable": isMore, "moreresults": isMore,
+	"truncated": isMore, "istruncated": isMore, "incomplete": isMore, "incompleteresults": isMore,
+	"partial": isMore, "ispartial": isMore, "partialresults": isMore, "partialresultsonly": isMore,
+	"done": isWhole, "complete": isWhole, "iscomplete": isWhole, "islast": isWhole, "islastpage": isWhole,
+	"odatanextlink": isNext, "rel": isRelation,
+
+	"totalentries": isTotal, "totalcount": isTotal, "totalrecords": isTotal, "totalresults": isTotal, "totalitems": isTotal,
+	"totalelements": isTotal, "totalcontacts": isTotal, "totalmessages": isTotal, "totalusers": isTotal, "total": isTotal,
+	"totalpages": isPages, "pagecount": isPages, "numpages": isPages, "lastpage": isPages, "pages": isPages,
+
+	"error": isError, "errors": isError, "errormessage": isError, "errorcode": isError, "errortype": isError,
+	"success": isSuccess, "ok": isSuccess, "status": isStatus,
+}
+
+// maxRoleName is the length of the longest name that is looked at.
+const maxRoleName = 64
+
+func roleOf(name string) role {
+	if len(name) > maxRoleName {
+		return saysNothing
+	}
+	plain := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' {
+			return r
+		}
+		return -1
+	}, strings.ToLower(name))
+	if strings.HasPrefix(plain, "next") && !strings.HasPrefix(plain, "nextsync") { // a token for the next poll
+		return isNext
+	}
+	return roles[plain]
+}
+
+// hear reads the value of a name beside a list, and notes what it says.
+func (x *extent) hear(dec *jsontext.Decoder, name string) error {
+	is, kind := roleOf(name), dec.PeekKind()
+	switch {
+	case is == holdsOthers && (kind == '{' || kind == '['):
+		return x.hearAll(dec, kind == '{')
+	case is == saysNothing, is == holdsOthers:
+		return dec.SkipValue()
+	case kind == '{' || kind == '[':
+		filled, err := isFilled(dec)
+		x.more = x.more || filled && is == isNext
+		x.failed = x.failed || filled && is == isError
+		return err
+	}
+	token, err := dec.ReadToken()
+	if err != nil {
+		return err
+	}
+	x.note(is, name, kind, strings.ToLower(strings.TrimSpace(token.String())))
+	return nil
+}
+
+// hearAll reads an object, or a list of objects, whose members say more.
+func (x *extent) hearAll(dec *jsontext.Decoder, object bool) error {
+	if _, err := dec.ReadToken(); err != nil {
+		return err
+	}
+	for kind := dec.PeekKind(); kind != '}' && kind != ']'; kind = dec.PeekKind() {
+		name := "links" // of a list of links
+		if object {
+			token, err := dec.ReadToken()
+			if err != nil {
+				return err
+			}
+			name = token.String()
+		}
+		if err := x.hear(dec, name); err != nil {
+			return err
+		}
+	}
+	_, err := dec.ReadToken()
+	return err
+}
+
+// note notes what a value that is neither an object nor a list says. text is in lower case.
+func (x *extent) note(is role, name string, kind jsontext.Kind, text string) {
+	no := kind == 'f' || kind != 'n' && (text == "0" || text == "false" || text == "no")
+	empty := no || kind == 'n' || text == ""
+	switch is {
+	case isMore, isNext:
+		x.more = x.more || !empty
+	case isWhole:
+		x.more = x.more || no
+	case isRelation:
+		x.more = x.more || text == "next"
+	case isError:
+		x.failed = x.failed || !empty
+	case isSuccess:
+		x.failed = x.failed || no
+	case isStatus:
+		x.failed = x.failed || text == "error" || text == "fail" || text == "failed" || text == "failure"
+	case isTotal:
+		n, ok := wholeNumber(text)
+		if !ok {
+			n = 0
+		}
+		x.says(strings.ToLower(name), int(n))
+	case isPages: // "last_page" is a flag in some APIs, a number in others
+		n, ok := wholeNumber(text)
+		x.more = x.more || ok && n > 1 || kind == 'f'
+	case saysNothing, holdsOthers:
+	}
+}
+
+// says notes how many records there are according to a name. If the name is repeated, its
+// last value counts.
+func (x *extent) says(name string, total int) {
+	if x.totals == nil {
+		x.totals = map[string]int{}
+	}
+	x.totals[name] = total
+}
+
+// isFilled reads an object or a list, and reports whether there is anything in it but
+// empty values.
+func isFilled(dec *jsontext.Decoder) (bool, error) {
+	filled := false
+	for depth := dec.StackDepth(); ; {
+		token, err := dec.ReadToken()
+		if err != nil {
+			return filled, err
+		}
+		parent, n := dec.StackIndex(dec.StackDepth())
+		isName := parent == '{' && n%2 == 1
+		switch token.Kind() {
+		case '"':
+			filled = filled || !isName && token.String() != ""
+		case '0':
+			filled = filled || token.String() != "0"
+		case 't':
+			filled = true
+		}
+		if dec.StackDepth() == depth {
+			return filled, nil
+		}
+	}
+}

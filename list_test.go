@@ -1,0 +1,168 @@
+package growthgenius_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/growthgenius/growthgenius-go"
+	"github.com/growthgenius/growthgenius-go/growthgeniustest"
+	"github.com/growthgenius/growthgenius-go/internal/testkit"
+)
+
+// whole is a list of two contacts, and the ids that List and Stream are to return of it.
+const whole = `{"contacts":[{"id":1},{"id":2}]}`
+
+// listed returns the ids that List and Stream return of a response, and their error.
+func listed(t *testing.T, res func() *http.Response) (ids string, err error) {
+	t.Helper()
+	s := &testkit.Script{Respond: func(int, *http.Request) (*http.Response, error) { return res(), nil }}
+	c := testkit.Scripted(t, s)
+	list, err := c.Contacts.List(t.Context(), testkit.Everything)
+	for _, contact := range list {
+		ids += string(contact.ID)
+	}
+	streamed := ""
+	var streamErr error
+	for contact, err := range c.Contacts.Stream(t.Context(), testkit.Everything) {
+		if streamErr = err; err == nil {
+			streamed += string(contact.ID)
+		}
+	}
+	decode := errors.Is(err, growthgenius.ErrDecode) && errors.Is(streamErr, growthgenius.ErrDecode) // one names the record
+	if !decode && (streamed != ids || fmt.Sprint(err) != fmt.Sprint(streamErr)) {
+		t.Errorf("List: %q, %v; Stream: %q, %v", ids, err, streamed, streamErr)
+	}
+	return ids, err
+}
+
+// TestListsSayThatTheyArePartial: what a response says of itself, in its status, its headers
+// or beside its list, is an error after the records that it has.
+func TestListsSayThatTheyArePartial(t *testing.T) {
+	t.Parallel()
+	beside := func(members string) string { return strings.TrimSuffix(whole, "}") + "," + members + "}" }
+	for name, tt := range map[string]struct {
+		status  int
+		body    string
+		headers []string
+		partial bool
+	}{
+		"whole":                         {200, whole, nil, false},
+		"status 206":                    {206, whole, nil, true},
+		"status 206 with all":           {206, whole, []string{"Content-Range", "contacts 0-1/2"}, false},
+		"a Content-Range":               {200, whole, []string{"Content-Range", "contacts 0-1/3"}, true},
+		"a Content-Range of all":        {200, whole, []string{"Content-Range", "0-1/2"}, false},
+		"a link to the next page":       {200, whole, []string{"Link", `<https://api.example.com/contacts?page=2>; rel="next"`}, true},
+		"a link to the first page":      {200, whole, []string{"Link", `<https://api.example.com/contacts?page=1>; rel="first"`}, false},
+		"a total in a header":           {200, whole, []string{"X-Total-Count", "3"}, true},
+		"the total in a header":         {200, whole, []string{"X-Total-Count", "2"}, false},
+		"has_more":                      {200, beside(`"has_more":true`), nil, true},
+		"next_cursor":                   {200, beside(`"next_cursor":"a"`), nil, true},
+		"no next_cursor":                {200, beside(`"next_cursor":null,"next_page":"","has_more":false,"truncated":false`), nil, false},
+		"total_pages":                   {200, beside(`"pagination":{"page":1,"total_pages":2}`), nil, true},
+		"total_entries":                 {200, beside(`"total_entries":250`), nil, true},
+		"success false":                 {200, beside(`"success":false`), nil, true},
+		"an error":                      {200, beside(`"error":{"message":"shard 3 timed out"}`), nil, true},
+		"no error":                      {200, beside(`"error":null,"errors":[],"success":true`), nil, false},
+		"a keyed list with an error":    {200, `{"contacts":{"1":{"id":1},"2":{"id":2}},"errors":["x"]}`, nil, true},
+		"a keyed list":                  {200, `{"contacts":{"1":{"id":1},"2":{"id":2}}}`, nil, false},
+		"a keyed list, no envelope":     {200, `{"0":{"id":1},"1":{"id":2}}`, nil, false},
+		"a single contact, and a total": {200, `{"contact":{"id":1},"contacts":[{"id":2}],"total":3}`, nil, true},
+	} {
+		ids, err := listed(t, func() *http.Response { return testkit.Reply(tt.status, tt.body, tt.headers...) })
+		if ids != "12" || (err != nil) != tt.partial || err != nil && !errors.Is(err, growthgenius.ErrPartialResults) {
+			t.Errorf("%s: %q, %v", name, ids, err)
+		}
+	}
+}
+
+// TestNoList: an error beside an empty list is not an empty list, and neither is what has
+// another shape than the lists of the reference.
+func TestNoList(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		status int
+		body   string
+		says   string
+	}{
+		"an error beside an empty list":   {200, `{"contacts":[],"error":"timeout"}`, "reports an error, and has no records"},
+		"errors beside an empty list":     {200, `{"contacts":[],"errors":["timeout"]}`, "reports an error, and has no records"},
+		"no success, and an empty list":   {200, `{"success":false,"contacts":[]}`, "reports an error, and has no records"},
+		"an empty object":                 {200, `{}`, "has no"},
+		"an empty object in the envelope": {200, `{"contacts":{}}`, "is an empty object"},
+		"an empty contact":                {200, `{"contact":{}}`, "is an empty object"},
+		"null":                            {200, `null`, "is null"},
+		"null in the envelope":            {200, `{"contacts":null}`, "is null"},
+		"no content":                      {204, ``, "the body is empty"},
+		"a null id":                       {200, `{"contacts":[{"id":null,"email":"a@example.com"}]}`, "record 1: the record has no id"},
+		"no id":                           {200, `{"contacts":[{"first_name":"Ada"}]}`, "record 1: the record has no id"},
+		"no id in a keyed list":           {200, `{"contacts":{"183":{"first_name":"Ada"}}}`, "record 1: the record has no id"},
+	} {
+		ids, err := listed(t, func() *http.Response { return testkit.Reply(tt.status, tt.body) })
+		if ids != "" || !errors.Is(err, growthgenius.ErrDecode) || !strings.Contains(err.Error(), tt.says) {
+			t.Errorf("%s: %q, %v", name, ids, err)
+		}
+	}
+	for _, body := range []string{`{"contacts":[],"error":"timeout"}`, `{"contacts":[],"success":false,"pagination":{"total_entries":0}}`} {
+		c := testkit.Scripted(t, testkit.Text(body))
+		if page, err := c.Contacts.Search(t.Context(), growthgenius.SearchOptions{}); page != nil || !errors.Is(err, growthgenius.ErrDecode) {
+			t.Errorf("Search of %s: %v, %v", body, page, err)
+		}
+	}
+}
+
+// TestCurrentUserOfAPartialList: a list that has the user does not need the others.
+func TestCurrentUserOfAPartialList(t *testing.T) {
+	t.Parallel()
+	for id, found := range map[growthgenius.ID]bool{"1": true, "2": true, "3": false} {
+		s := &testkit.Script{Respond: func(n int, _ *http.Request) (*http.Response, error) {
+			if n == 1 {
+				return testkit.Reply(200, `{"users":[{"id":1}],"has_more":true}`), nil
+			}
+			return testkit.Reply(200, `{"user":{"id":2}}`), nil
+		}}
+		user, err := testkit.Scripted(t, s).ForUser(id).Users.Current(t.Context())
+		if (err == nil) != found || found && user.ID != id || !found && !errors.Is(err, growthgenius.ErrNotFound) {
+			t.Errorf("%s: %v, %v", id, user, err)
+		}
+	}
+}
+
+// TestPartialListsProveNoAbsence: a create whose record was not made is absent if the list
+// is whole, and unknown if the list says that it is not.
+func TestPartialListsProveNoAbsence(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		list   growthgeniustest.Fault // of the lists
+		absent bool
+	}{
+		"whole":                    {growthgeniustest.Fault{}, true},
+		"a link to the next page":  {growthgeniustest.Fault{Header: http.Header{"Link": {`</contacts?page=2>; rel="next"`}}}, false},
+		"has_more":                 {growthgeniustest.Fault{Status: 200, Body: `{"contacts":[],"has_more":true}`}, false},
+		"an error beside the list": {growthgeniustest.Fault{Status: 200, Body: `{"contacts":[],"error":"shard 3 timed out"}`}, false},
+		"status 206":               {growthgeniustest.Fault{Status: 206, Body: `{"contacts":[]}`}, false},
+		"an empty object":          {growthgeniustest.Fault{Status: 200, Body: `{"contacts":{}}`}, false},
+		"null":                     {growthgeniustest.Fault{Status: 200, Body: `{"contacts":null}`}, false},
+		"rows without an id":       {growthgeniustest.Fault{Status: 200, Body: `{"contacts":[{"first_name":"Ada"}]}`}, false},
+		"a keyed list":             {growthgeniustest.Fault{Status: 200, Body: `{"0":{"id":7,"email":"ada@example.com"}}`}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+				tt.list.Method, tt.list.Route = "GET", growthgeniustest.RouteContacts
+				srv.Inject(growthgeniustest.Fault{Method: "POST", Status: 503, Times: 1}, tt.list)
+				_, err := srv.NewClient().Contacts.Create(t.Context(), testkit.Steve)
+				unknown, ok := errors.AsType[*growthgenius.OutcomeUnknownError](err)
+				if !ok {
+					t.Fatalf("%v", err)
+				}
+				_, err = srv.NewClient().Contacts.Resolve(t.Context(), unknown.Token)
+				if errors.Is(err, growthgenius.ErrNotFound) != tt.absent || !tt.absent && !errors.Is(err, growthgenius.ErrOutcomeUnknown) {
+					t.Errorf("%v", err)
+				}
+			})
+		})
+	}
+}

@@ -78,7 +78,7 @@ func (c *call) received(res *http.Response, sent time.Time) {
 	c.last = attempt{res: &Response{Status: res.StatusCode, Header: res.Header}}
 	c.cfg.Date(sent, time.Now(), res.Header.Get("Date"))
 	asked, _ := c.last.res.RetryAfter(time.Now())
-	throttled := res.StatusCode == http.StatusTooManyRequests
+	throttled := c.Class.throttled(c.last.res)
 	busy := res.StatusCode == http.StatusServiceUnavailable
 	c.cfg.Gate.Answered(sent, throttled, busy, asked)
 }

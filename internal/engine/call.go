@@ -110,7 +110,7 @@ func (c *call) judge(n int) verdict {
 	}
 	wait, throttled := policy.backoff(n), false
 	if res := c.last.res; res != nil {
-		throttled = res.Status == http.StatusTooManyRequests
+		throttled = c.Class.throttled(res)
 		asked, _ := res.RetryAfter(time.Now())
 		if asked > policy.MaxRetryAfter {
 			return verdict{why: fmt.Sprintf("not tried again: the API asks to wait %s, MaxRetryAfter is %s",

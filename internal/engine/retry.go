@@ -61,12 +61,22 @@ func (c Class) replayable(a attempt) bool {
 		if a.res.Status == http.StatusTooManyRequests {
 			return true // assumed to mean "not processed"
 		}
-		return c == Safe && (a.res.Status == http.StatusRequestTimeout || a.res.Status >= 500)
+		return c.throttled(a.res) || c == Safe && (a.res.Status == http.StatusRequestTimeout || a.res.Status >= 500)
 	}
 	if isPermanent(a.err) {
 		return false
 	}
 	return c == Safe || a.unsent
+}
+
+// throttled reports whether a response asks to send less: a 429, and to a request that may
+// be repeated a 403 with a Retry-After, which some gateways send for a quota.
+func (c Class) throttled(res *Response) bool {
+	if res.Status == http.StatusForbidden && c == Safe {
+		_, asked := res.RetryAfter(time.Now())
+		return asked
+	}
+	return res.Status == http.StatusTooManyRequests
 }
 
 // ambiguous reports whether the request may have been carried out although nothing confirms
@@ -104,28 +114,48 @@ type verdict struct {
 }
 
 // RetryAfter returns the wait that the Retry-After header asks for, and whether there is a
-// valid one. It has seconds or a date. A date is compared with the Date header of the
-// response, so that the clocks need not agree, or with now. One that has passed is 0.
+// valid one. It has seconds, a date, or against the standard a Unix time in seconds or
+// milliseconds. A time is compared with the Date header of the response, so that the clocks
+// need not agree, or with now. One that has passed is 0.
 func (r *Response) RetryAfter(now time.Time) (time.Duration, bool) {
 	text := r.Header.Get("Retry-After")
 	if text == "" {
 		return 0, false
 	}
 	const forever = time.Duration(1<<63 - 1)
-	if seconds, err := strconv.ParseUint(text, 10, 64); err == nil {
-		if seconds > uint64(forever/time.Second) {
+	at, isTime := unixTime(text)
+	if !isTime {
+		if seconds, err := strconv.ParseUint(text, 10, 64); err == nil {
+			if seconds > uint64(forever/time.Second) {
+				return forever, true
+			}
+			return time.Duration(seconds) * time.Second, true
+		} else if errors.Is(err, strconv.ErrRange) {
 			return forever, true
 		}
-		return time.Duration(seconds) * time.Second, true
-	} else if errors.Is(err, strconv.ErrRange) {
-		return forever, true
-	}
-	at, err := http.ParseTime(text)
-	if err != nil {
-		return 0, false
+		var err error
+		if at, err = http.ParseTime(text); err != nil {
+			return 0, false
+		}
 	}
 	if date, err := http.ParseTime(r.Header.Get("Date")); err == nil {
 		now = date
 	}
 	return max(0, at.Sub(now)), true
+}
+
+// unixTime returns the time that a number of seconds or milliseconds since 1970 means, and
+// whether it is one: between 1985 and 2096. As a wait it would be 15 years or more.
+func unixTime(text string) (time.Time, bool) {
+	const earliest, latest = 500_000_000, 4_000_000_000
+	n, err := strconv.ParseInt(text, 10, 64)
+	switch {
+	case err != nil || text[0] == '+':
+		return time.Time{}, false
+	case earliest <= n && n <= latest:
+		return time.Unix(n, 0), true
+	case earliest*1000 <= n && n <= latest*1000:
+		return time.UnixMilli(n), true
+	}
+	return time.Time{}, false
 }

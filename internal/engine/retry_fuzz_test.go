@@ -12,7 +12,7 @@ import (
 
 const forever = time.Duration(math.MaxInt64)
 
-// TestRetryAfter: the header has seconds or a date. What is neither is not there, what is
+// TestRetryAfter: the header has seconds, a date or a Unix time. What is neither is not there, what is
 // too large is forever. A date is compared with the Date of the response, or with the
 // clock if there is none.
 func TestRetryAfter(t *testing.T) {
@@ -53,6 +53,19 @@ func TestRetryAfter(t *testing.T) {
 		"date, own clock":      {"Sat, 01 Jan 2000 00:00:09 GMT", "", 9 * time.Second},
 		"date, odd Date":       {"Sat, 01 Jan 2000 00:00:09 GMT", "today", 9 * time.Second},
 		"date without a zone":  {"Sat, 01 Jan 2000 00:00:09", date, -1},
+		"unix time":            {"1709251205", date, 15 * time.Second},
+		"unix time, plus":      {"+1709251205", date, -1},
+		"unix time, passed":    {"1709251180", date, 0},
+		"unix time, own clock": {"946684812", "", 12 * time.Second},
+		"unix time in ms":      {"1709251192500", date, 2500 * time.Millisecond},
+		"earliest unix time":   {"500000000", date, 0},
+		"before the earliest":  {"499999999", date, 499_999_999 * time.Second},
+		"latest unix time":     {"4000000000", date, time.Unix(4e9, 0).Sub(server)},
+		"after the latest":     {"4000000001", date, 4_000_000_001 * time.Second},
+		"earliest in ms":       {"500000000000", date, 0},
+		"before that":          {"499999999999", date, forever},
+		"latest in ms":         {"4000000000000", date, time.Unix(4e9, 0).Sub(server)},
+		"after that":           {"4000000000001", date, forever},
 		"date far away":        {"Fri, 31 Dec 9999 23:59:59 GMT", date, forever},
 	} {
 		r := engine.Response{Header: http.Header{"Retry-After": {tt.after}, "Date": {tt.date}}}

@@ -10,6 +10,7 @@ import (
 	"math"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/iotest"
 	"testing/synctest"
@@ -52,6 +53,12 @@ func endings() map[string]ending {
 		"expired":           failure(x509.CertificateInvalidError{Reason: x509.Expired}, false, false, true),
 		"408":               status(408, true, false, true),
 		"429":               status(429, true, true, false),
+		"403 that asks for a wait": {func(*http.Request) (*http.Response, error) {
+			return reply(403, "{}", "Retry-After", "1"), nil
+		}, true, false, false},
+		"403 that asks for nothing valid": {func(*http.Request) (*http.Response, error) {
+			return reply(403, "{}", "Retry-After", "soon"), nil
+		}, false, false, false},
 	}
 	for _, code := range []int{200, 201, 202, 204, 206, 299, 400, 401, 403, 404, 405, 409, 410, 422, 423, 425, 499} {
 		all[fmt.Sprint(code)] = status(code, false, false, false)
@@ -294,8 +301,9 @@ func TestRetryAfterIsWaitedOut(t *testing.T) {
 		"1": time.Second, "60": time.Minute, "61": -61 * time.Second, "99999999999": -math.MaxInt64,
 		"Fri, 01 Mar 2024 00:00:10 GMT": 20 * time.Second,
 		"Fri, 01 Mar 2024 00:01:50 GMT": -2 * time.Minute,
+		"1709251220":                    30 * time.Second, // as a Unix time
 	} {
-		for _, code := range []int{408, 429, 500, 503} { // only 429 and 503 stop other calls too
+		for _, code := range []int{403, 408, 429, 500, 503} { // 403, 429 and 503 stop other calls too
 			for class, retried := range map[engine.Class]bool{engine.Safe: true, engine.Unsent: code == 429} {
 				synctest.Test(t, func(t *testing.T) {
 					begun := time.Now()
@@ -410,4 +418,33 @@ func TestBudgetIsPaidBack(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestThrottledByForbidden: a 403 that asks for a wait pauses the other calls too, and its
+// retries are not paid from the budget.
+func TestThrottledByForbidden(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := pace.NewBudget()
+		for b.Take(new(int)) {
+		}
+		s := &script{respond: func(n int, _ *http.Request) (*http.Response, error) {
+			if n == 1 {
+				return reply(403, "", "Retry-After", "5"), nil
+			}
+			return reply(200, "{}"), nil
+		}}
+		e := newEngine(t, s, withBudget(b))
+		begun := time.Now()
+		var calls sync.WaitGroup
+		for i := range 2 {
+			calls.Go(func() {
+				time.Sleep(time.Duration(i) * time.Second)
+				if out := e.Do(t.Context(), call); out.Response == nil || out.Response.Status != 200 || time.Since(begun) != 5*time.Second {
+					t.Errorf("call %d: %+v after %s", i, out, time.Since(begun))
+				}
+			})
+		}
+		calls.Wait()
+	})
 }

@@ -214,7 +214,7 @@ func (u *upsert) prepare() error {
 	}
 	u.user = user
 	if u.email != "" {
-		if err := checkAddress(u.email); err != nil {
+		if err := checkAddress(strings.TrimSpace(u.content.Text("email"))); err != nil {
 			return fmt.Errorf("%w; if the contact has none, leave Email out: use Create, or MatchNameAndCompany", err)
 		}
 		u.addKey("email", u.email, u.email)

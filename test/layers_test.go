@@ -50,7 +50,8 @@ var (
 			outside: []string{retryLibrary},
 		},
 		"internal/match": {
-			inside: []string{"internal/wire"}, outside: []string{"golang.org/x/net/idna"}, not: noHTTP,
+			inside: []string{"internal/wire"}, not: noHTTP,
+			outside: []string{"golang.org/x/net/idna", "golang.org/x/text/cases", "golang.org/x/text/unicode/norm"},
 		},
 		"internal/wire": {
 			inside: []string{"internal/errs", "internal/redact"}, outside: []string{jsonLibrary},

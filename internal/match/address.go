@@ -2,8 +2,11 @@ package match
 
 import (
 	"errors"
+	"net/url"
 	"strings"
 	"unicode"
+
+	"golang.org/x/net/idna"
 )
 
 // CheckAddress returns an error that says what is wrong with an e-mail address, or nil if
@@ -25,7 +28,7 @@ func CheckAddress(address string) error {
 		return errors.New(`it should look like "elon@tesla.com"`)
 	}
 	for label := range strings.SplitSeq(ASCIIDomain(domain), ".") {
-		if squash(label) == "" || strings.ContainsFunc(label, isForeign) {
+		if letters(Fold(label)) == "" || strings.ContainsFunc(label, isForeign) {
 			return errors.New("what follows the @ is not a domain such as tesla.com")
 		}
 	}
@@ -38,4 +41,107 @@ func isBlank(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
 // are not those of hosts.
 func isForeign(r rune) bool {
 	return !unicode.In(r, unicode.Letter, unicode.Mark, unicode.Digit) && r != '-' && r != '_'
+}
+
+// Addresses returns how much the e-mail address of a record looks like one that was sent.
+// Exact are addresses that are the same, however they are written. Near is what servers make
+// of an address.
+func Addresses(sent, row string) Likeness {
+	switch relate(sent, row, rewritesAddress) {
+	case same:
+		return Exact
+	case rewritten:
+		return Near
+	case unsent, different, dropped:
+	}
+	return Unlike
+}
+
+// What servers do to an e-mail address, beyond what Fold undoes:
+//
+//   - they take it out of "Name <address>";
+//   - they drop a +tag, but they do not add one or change it;
+//   - they escape, drop and replace characters that are unusual before the @;
+//   - they drop the dots before the @ if the domain is Google's, where they mean nothing;
+//   - they cannot store all characters of a domain;
+//   - they cut it short.
+func rewritesAddress(sent, row string) bool {
+	sent, row = addressAlone(sent), addressAlone(row)
+	if sent == row {
+		return true
+	}
+	key := addressKey(sent)
+	if key != addressKey(row) {
+		return false
+	}
+	local, domain, ok := strings.Cut(sent, "@")
+	rowLocal, rowDomain, rowOK := strings.Cut(row, "@")
+	if isCut(sent, row, minCutAddress) {
+		return true
+	}
+	if !ok || !rowOK {
+		return ok == rowOK && letters(sent) == letters(row) // not an address
+	}
+	if !sameDomain(domain, rowDomain) {
+		return false
+	}
+	local, rowLocal = plainLocal(local, domain), plainLocal(rowLocal, domain)
+	if local == rowLocal {
+		return true
+	}
+	tagless, _, _ := strings.Cut(local, "+")
+	return tagless == rowLocal
+}
+
+// addressAlone returns the address in "Name <address>" and "mailto:address". It decodes
+// percent escapes.
+func addressAlone(s string) string {
+	if _, rest, ok := strings.Cut(unescape(s), "<"); ok && strings.Contains(rest, "@") {
+		s, _, _ = strings.Cut(rest, ">")
+	}
+	if text, err := url.PathUnescape(s); err == nil {
+		s = text
+	}
+	return strings.TrimPrefix(Fold(s), "mailto:")
+}
+
+// plainLocal removes the characters before the @ that servers remove.
+func plainLocal(local, domain string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '.' && isGoogle(domain):
+			return -1
+		case r == ' ': // a + that was read as one of a form
+			return '+'
+		case unicode.IsLetter(r), unicode.IsDigit(r), strings.ContainsRune("._-+", r):
+			return r
+		default:
+			return -1
+		}
+	}, unaccented(local))
+}
+
+func isGoogle(domain string) bool { return domain == "gmail.com" || domain == "googlemail.com" }
+
+// sameDomain compares two domains in punycode.
+func sameDomain(sent, row string) bool {
+	if sent == row || isGoogle(sent) && isGoogle(row) {
+		return true
+	}
+	shown, err := idna.ToUnicode(sent)
+	return err == nil && shown != sent && rewritesName(shown, row)
+}
+
+// maxAddressKey is how many characters an addressKey has.
+const maxAddressKey = 20
+
+// addressKey returns a part of an e-mail address that no rewriting changes.
+func addressKey(address string) string {
+	if read, ok := latin1(address); ok {
+		address = read
+	}
+	local, _, _ := strings.Cut(addressAlone(address), "@")
+	local, _, _ = strings.Cut(strings.ReplaceAll(local, " ", "+"), "+")
+	key := []rune(letters(unaccented(local)))
+	return string(key[:min(len(key), maxAddressKey)])
 }

@@ -1,12 +1,8 @@
 package match
 
 import (
-	"cmp"
 	"encoding/json"
-	"html"
 	"reflect"
-	"strings"
-	"time"
 
 	"github.com/growthgenius/growthgenius-go/internal/wire"
 )
@@ -22,94 +18,107 @@ type Likeness int
 
 // The degrees of likeness, from least to most.
 const (
-	Unlike Likeness = iota
-	Near            // the identifying fields are equal, another field differs
-	Exact           // every field that was sent is equal
+	Unlike Likeness = iota // it cannot be the record that was sent
+	Near                   // it may be what a server made of it
+	Exact                  // it has every field that was sent, and identifies no one else
 )
 
-// Compare compares a record with what was sent to create one. Only the fields that were
-// sent count, because the server fills the others.
+// Compare compares a record with what was sent to create one.
+//
+// A record is Exact if it has every field that was sent, up to the differences that [Fold]
+// removes. Other fields do not count, because the server fills them, unless they identify a
+// record that has more than was sent: see contact and message.
+//
+// It is Near if something that identifies it is what was sent, or what servers make of that,
+// and nothing that identifies it is something else. Fields that do not identify a record
+// may differ, since servers derive them and people edit them. A server may also drop a
+// field that it does not accept.
 func Compare(resource string, content, row Row) Likeness {
-	differing := 0
-	for field, sent := range content {
-		if !Same(sent, row[field]) {
-			differing++
-		}
-	}
-	if differing == 0 {
+	e := weigh(resource, content, row)
+	switch {
+	case e.equal && !e.more:
 		return Exact
-	}
-	near := nearContact
-	if resource == Message {
-		near = nearMessage
-	}
-	if near(content, row, differing) {
+	case e.equal, !e.against && (e.identified || !e.other && !e.differs):
 		return Near
+	default:
+		return Unlike
 	}
-	return Unlike
 }
-
-// alike reports whether a field was sent, and has the same letters and digits in both.
-func alike(field string, content, row Row) bool {
-	sent := squash(content.Text(field))
-	return sent != "" && sent == squash(row.Text(field))
-}
-
-func nearMessage(content, row Row, _ int) bool {
-	return alike("contact_id", content, row) &&
-		(alike("sent_at", content, row) || sameCopy(content, row))
-}
-
-func nearContact(content, row Row, differing int) bool {
-	if content.Text("email") != "" {
-		if alike("email", content, row) {
-			return true
-		}
-		// The server may have dropped an address that it did not accept.
-		name := CalledOf(content)
-		return row.Text("email") == "" && name != "" && name == CalledOf(row)
-	}
-	return differing == 1 && len(content) > 1 ||
-		alike("full_name", content, row) || alike("name", content, row) ||
-		alike("first_name", content, row) && alike("last_name", content, row) ||
-		alike("linkedin_url", content, row)
-}
-
-// sameCopy reports whether one of two messages has the text of the other, which may be
-// escaped or cut short.
-func sameCopy(a, b Row) bool {
-	copyOf := func(r Row) string {
-		text := html.UnescapeString(r.Text("rendered_copy"))
-		return cmp.Or(squash(text), Fold(text)) // a text may have only emoji
-	}
-	x, y := copyOf(a), copyOf(b)
-	if x == "" && y == "" { // the other fields have to do
-		return squash(a.Text("message_type")) == squash(b.Text("message_type")) &&
-			Same(a["sent_at"], b["sent_at"])
-	}
-	return x != "" && y != "" && (strings.HasPrefix(x, y) || strings.HasPrefix(y, x))
-}
-
-// Mark returns what identifies a record among most others of its resource: the e-mail
-// address of a contact, the contact of a message. It is "" if the record has none.
-func Mark(resource string, row Row) string { return squash(row.Text(markField(resource))) }
-
-func markField(resource string) string {
-	if resource == Message {
-		return "contact_id"
-	}
-	return "email"
-}
-
-// CalledOf returns the name of a contact in letters and digits, or "" if it has none.
-func CalledOf(row Row) string { return squash(FullName(row)) }
 
 // Contradicts reports whether the response to a create describes another record. The
-// server may fill and reformat fields, so only what identifies a record counts.
+// server may fill and rewrite fields, and need not send all of them.
 func Contradicts(resource string, content, response Row) bool {
-	sent := Mark(resource, content)
-	_, present := response[markField(resource)]
-	return present && sent != "" && sent != Mark(resource, response)
+	e := weigh(resource, content, response)
+	return e.against || e.refused && !e.identified
+}
+
+// evidence is what the fields of a record say about what was sent.
+type evidence struct {
+	equal      bool // all that was sent is the same
+	more       bool // the record has something that identifies it, and nothing like it was sent
+	identified bool // something that identifies the record is what was sent, or was made of it
+	against    bool // something that identifies the record differs from what was sent
+	other      bool // the record says of itself which one it is, though that need not differ
+	refused    bool // something that identifies what was sent is empty in the record
+	differs    bool // something else differs
+}
+
+func weigh(resource string, content, row Row) evidence {
+	e := evidence{equal: true}
+	grouped := contactFields
+	if resource == Message {
+		grouped = messageFields
+	}
+	identifies := false
+	for field, sent := range content {
+		switch stored, sentAtAll := row[field], !isEmpty(sent); {
+		case grouped[field]:
+			identifies = identifies || sentAtAll
+			e.refused = e.refused || sentAtAll && stored != nil && isEmpty(stored)
+		case !Same(sent, stored):
+			e.equal = false
+			e.differs = e.differs || !isEmpty(stored) && relate(content.Text(field), row.Text(field), rewritesText) < dropped
+		}
+	}
+	switch {
+	case resource == Message:
+		e.message(content, row)
+	case identifies:
+		e.contact(content, row)
+	default:
+		e.anything(content, row)
+	}
+	return e
+}
+
+// add adds a relation between what was sent and what the record has. Of several fields for
+// the same, it is that of the best.
+func (e *evidence) add(r relation) {
+	switch r {
+	case same:
+		e.identified = true
+	case rewritten:
+		e.identified, e.equal = true, false
+	case different:
+		e.against, e.equal = true, false
+	case dropped:
+		e.equal = false
+	case unsent:
+	}
+}
+
+// Mark returns a text that is the same for a record and for what servers make of it: a part
+// of the e-mail address of a contact, the number of the contact of a message. Records with
+// different marks are Unlike. It is "" if the record has none, and any record may be like
+// it.
+func Mark(resource string, row Row) string {
+	if resource != Message {
+		return addressKey(row.Text("email"))
+	}
+	if id := idOf(row.Text("contact_id")); isNumber(id) {
+		return id
+	}
+	return ""
 }
 
 // Agree reports whether the fields that both records have are the same.
@@ -128,9 +137,9 @@ func Agree(a, b Row) bool {
 func Same(a, b json.RawMessage) bool {
 	x, y := wire.ScalarText(a), wire.ScalarText(b)
 	if Fold(x) != Fold(y) {
-		s, ok1 := ParseTime(x)
-		t, ok2 := ParseTime(y)
-		return ok1 && ok2 && s.Truncate(time.Millisecond).Equal(t.Truncate(time.Millisecond))
+		return sameMoment(x, y) || isNumber(x) && isNumber(y) &&
+			(wire.KindOf(a) == wire.KindNumber || wire.KindOf(b) == wire.KindNumber) &&
+			plainNumber(json.Number(x)) == plainNumber(json.Number(y))
 	}
 	if x != "" || y != "" {
 		return true

@@ -32,9 +32,3 @@ func (r Row) Time(field string) time.Time {
 	t, _ := ParseTime(r.Text(field))
 	return t
 }
-
-// ParseTime parses a time as the API writes it, and reports whether s is one.
-func ParseTime(s string) (time.Time, bool) {
-	t, err := time.Parse(time.RFC3339Nano, s)
-	return t, err == nil
-}

@@ -43,15 +43,12 @@ func TestNames(t *testing.T) {
 			t.Errorf("%s is called %q", text, got)
 		}
 	}
-	if got := match.CalledOf(rowOf(t, `{"first_name":"Ada","last_name":"O’Byron-King"}`)); got != "adaobyronking" {
-		t.Errorf("in letters and digits: %q", got)
-	}
 }
 
 func TestMark(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ resource, row, want string }{
-		{"contact", `{"email":" Ada.B+news@Bücher.DE. "}`, "adabxnbcherkvade"},
+		{"contact", `{"email":" Ada.B+news@Bücher.DE. "}`, "adab"},
 		{"contact", `{"email":"n/a"}`, "na"},
 		{"contact", `{"contact_id":7}`, ""},
 		{"message", `{"contact_id":7,"email":"ada@example.com"}`, "7"},

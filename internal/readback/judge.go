@@ -53,6 +53,10 @@ func (t *Tracker) examine(x *target, row match.Row, s *sighting) {
 	} else if x.isContact() && like != match.Unlike {
 		like = t.likeThen(x, row, like)
 	}
+	if row.ID() == "" { // not a record, but perhaps what a part of the list says of one
+		s.complete = s.complete && like == match.Unlike
+		return
+	}
 	switch like {
 	case match.Exact:
 		s.exact = append(s.exact, row)
@@ -63,13 +67,13 @@ func (t *Tracker) examine(x *target, row match.Row, s *sighting) {
 }
 
 // likeMarked is the likeness of a row to a create with a marker: only the marker tells,
-// except that the API may not keep the field.
+// except that the API may not keep the field, or rewrite it.
 func (t *Tracker) likeMarked(x *target, row match.Row, like match.Likeness) match.Likeness {
 	marker, made := row.Text(x.token.MarkerField), row.Time("created_at")
 	switch {
 	case marker == x.token.Marker:
 		return match.Exact
-	case marker != "", like == match.Unlike:
+	case marker != "" && !match.Rewritten(x.token.Marker, marker), like == match.Unlike:
 		return match.Unlike
 	case !made.IsZero() && made.Before(x.serverStart(&t.clock).Add(-x.skew())):
 		return match.Unlike

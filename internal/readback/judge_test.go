@@ -2,6 +2,7 @@ package readback_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -277,4 +278,55 @@ func TestForeignClock(t *testing.T) {
 			t.Errorf("%v, %v", row, err)
 		}
 	})
+}
+
+// TestNoID: a row without an id is never the outcome of a create. If it looks like it, it may
+// be what is left of its record, and the list proves nothing.
+func TestNoID(t *testing.T) {
+	t.Parallel()
+	for text, absent := range map[string]bool{
+		`{"id":null,"email":"ada@example.com","created_at":"NOW","updated_at":"NOW"}`: false,
+		`{"email":"ada@example.com","created_at":"NOW","updated_at":"NOW"}`:           false,
+		`{"id":null,"email":"bob@example.com","created_at":"NOW","updated_at":"NOW"}`: true,
+	} {
+		inBubble(t, settle, func(t *testing.T, d *desk) {
+			c := d.creation()
+			c.Send = func(ctx context.Context, sent int) readback.Answer {
+				d.lists.showText(t, text)
+				return lost(ctx, sent)
+			}
+			row, err := d.Create(t.Context(), c)
+			if err == nil {
+				t.Errorf("%s is %v", text, row)
+			}
+			time.Sleep(10 * time.Second)
+			if _, err := d.Resolve(t.Context(), c.Token, c.List); errors.Is(err, readback.ErrAbsent) != absent {
+				t.Errorf("%s: %v", text, err)
+			}
+		})
+	}
+}
+
+// TestRewrittenMarker: a record whose marker was rewritten may be that of the create. One
+// with another marker is not.
+func TestRewrittenMarker(t *testing.T) {
+	t.Parallel()
+	const marker = "gg-MZXW6YTBOI2DGMRRGQ3TINJWGY"
+	for stored, absent := range map[string]bool{
+		strings.ToLower(marker): false, marker[:12]: false, "": false, "gg-GEZDGNBVGY3TQOJQGEZDGNBVGY": true,
+	} {
+		inBubble(t, settle, func(t *testing.T, d *desk) {
+			c := d.creation()
+			c.Token = d.NewToken(match.Contact, "1", json.RawMessage(`{"email":"ada@example.com","custom9":"`+marker+`"}`))
+			c.Token.MarkerField, c.Token.Marker = "custom9", marker
+			d.lists.showText(t, `{"id":7,"email":"ada@example.com","custom9":"`+stored+`","created_at":"NOW","updated_at":"NOW"}`)
+			row, err := d.Create(t.Context(), c)
+			if err == nil {
+				t.Errorf("%q is %v", stored, row)
+			}
+			if _, err := d.Resolve(t.Context(), c.Token, c.List); errors.Is(err, readback.ErrAbsent) != absent {
+				t.Errorf("%q: %v", stored, err)
+			}
+		})
+	}
 }

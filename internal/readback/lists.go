@@ -3,6 +3,7 @@ package readback
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/growthgenius/growthgenius-go/internal/match"
@@ -71,6 +72,9 @@ func (l *listed) add(row match.Row, want func(match.Row) bool) {
 	if want(row) && !l.ids[id] {
 		l.rows = append(l.rows, row)
 	}
+	if id == "" {
+		return // not a record that this list can be known by
+	}
 	l.ids[id] = true
 	updated := row.Time("updated_at")
 	if updated.IsZero() {
@@ -110,20 +114,18 @@ func (t *Tracker) readAgain(ctx context.Context, l List, from, to time.Time,
 // wanted selects the rows of a list that may be the outcome of a create that waits.
 type wanted struct {
 	resource string
+	targets  []target
 	marks    map[string]bool
-	called   map[string]bool   // names, for rows without a mark
 	markers  map[string]string // marker -> its field
 }
 
 func wantedBy(resource string, targets []target) wanted {
 	w := wanted{
-		resource: resource, marks: map[string]bool{}, called: map[string]bool{},
-		markers: map[string]string{},
+		resource: resource, targets: targets, marks: map[string]bool{}, markers: map[string]string{},
 	}
 	for i := range targets {
 		x := &targets[i]
 		w.marks[x.mark] = true
-		w.called[x.called] = x.called != ""
 		if x.token.Marker != "" {
 			w.markers[x.token.Marker] = x.token.MarkerField
 		}
@@ -132,10 +134,16 @@ func wantedBy(resource string, targets []target) wanted {
 }
 
 // row reports whether a row may matter. A create without a mark can only be recognized by
-// all of its fields, so every row may matter to it.
+// all of its fields, so every row may matter to it. A row without one may be what is left of
+// any create.
 func (w wanted) row(row match.Row) bool {
 	mark := match.Mark(w.resource, row)
-	if w.marks[""] || w.marks[mark] || mark == "" && w.called[match.CalledOf(row)] {
+	if w.marks[""] || w.marks[mark] {
+		return true
+	}
+	if mark == "" && slices.ContainsFunc(w.targets, func(x target) bool {
+		return match.Compare(w.resource, x.content, row) != match.Unlike
+	}) {
 		return true
 	}
 	for marker, field := range w.markers {
@@ -146,15 +154,12 @@ func (w wanted) row(row match.Row) bool {
 	return false
 }
 
-// index sorts rows by their mark, and those without one by their name.
-func (w wanted) index(rows []match.Row) (byMark, byName map[string][]match.Row) {
-	byMark, byName = map[string][]match.Row{}, map[string][]match.Row{}
+// index sorts rows by their mark.
+func (w wanted) index(rows []match.Row) map[string][]match.Row {
+	byMark := map[string][]match.Row{}
 	for _, row := range rows {
-		if mark := match.Mark(w.resource, row); mark != "" {
-			byMark[mark] = append(byMark[mark], row)
-		} else if name := match.CalledOf(row); name != "" {
-			byName[name] = append(byName[name], row)
-		}
+		mark := match.Mark(w.resource, row)
+		byMark[mark] = append(byMark[mark], row)
 	}
-	return byMark, byName
+	return byMark
 }

@@ -35,7 +35,6 @@ type target struct {
 	token   Token
 	content match.Row
 	mark    string    // see match.Mark
-	called  string    // see match.CalledOf
 	began   time.Time // by the clock of the machine that sent it
 	ended   time.Time // the same; zero if its process did not live to see it
 	foreign bool      // another process sent it, so that clock is not this machine's
@@ -53,7 +52,7 @@ func newPending(token Token, l List) (*pending, error) {
 		fields = append(fields, field+"="+cmp.Or(match.Fold(wire.ScalarText(raw)), string(raw)))
 	}
 	slices.Sort(fields)
-	p.mark, p.called = match.Mark(token.Resource, p.content), match.CalledOf(p.content)
+	p.mark = match.Mark(token.Resource, p.content)
 	p.key = token.Resource + "\x00" + string(token.UserID) + "\x00" + strings.Join(fields, "\x00")
 	return p, nil
 }

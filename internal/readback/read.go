@@ -107,7 +107,7 @@ func (t *Tracker) readOlder(ctx context.Context, r *reading) {
 // weigh returns what the rows of a list say about each create.
 func (t *Tracker) weigh(r *reading) []*sighting {
 	seen := make([]*sighting, len(r.targets))
-	byMark, byName := r.wanted.index(r.rows)
+	byMark := r.wanted.index(r.rows)
 	for i := range r.targets {
 		x := &r.targets[i]
 		s := &sighting{began: r.began, err: r.err, trusted: r.trusted}
@@ -115,7 +115,7 @@ func (t *Tracker) weigh(r *reading) []*sighting {
 		s.complete = r.complete && t.covers(r, x)
 		candidates := r.rows
 		if x.mark != "" && x.token.Marker == "" {
-			candidates = slices.Concat(byMark[x.mark], byName[x.called])
+			candidates = slices.Concat(byMark[x.mark], byMark[""])
 		}
 		for _, row := range candidates {
 			t.examine(x, row, s)

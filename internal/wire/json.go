@@ -104,6 +104,9 @@ const blankBytes = " \t\r\n"
 func ScalarText(raw json.RawMessage) string {
 	switch KindOf(raw) {
 	case KindText:
+		if text, ok := plainText(raw); ok {
+			return text
+		}
 		var s string
 		_ = Unmarshal(raw, &s)
 		return s
@@ -112,4 +115,18 @@ func ScalarText(raw json.RawMessage) string {
 	default:
 		return ""
 	}
+}
+
+// plainText returns a JSON string that has only printable ASCII and no escapes, as most do.
+func plainText(raw json.RawMessage) (string, bool) {
+	if len(raw) < 2 || raw[0] != '"' || raw[len(raw)-1] != '"' {
+		return "", false
+	}
+	text := raw[1 : len(raw)-1]
+	for _, c := range text {
+		if c < ' ' || c > '~' || c == '\\' || c == '"' {
+			return "", false
+		}
+	}
+	return string(text), true
 }

@@ -1,0 +1,251 @@
+package match
+
+import (
+	"net/url"
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// relation is what became of a text that was sent.
+type relation int
+
+const (
+	unsent    relation = iota // none was sent, so the record cannot differ
+	different                 // the record has another one
+	dropped                   // the record has none: the server may not have accepted it
+	rewritten                 // the record has what servers make of it
+	same                      // the record has it, folded
+)
+
+// relate returns how a text of a record relates to the one that was sent. rewrites reports
+// whether servers make the one of the other.
+func relate(sent, row string, rewrites func(sent, row string) bool) relation {
+	x, y := Fold(sent), Fold(row)
+	switch {
+	case x == "":
+		return unsent
+	case y == "":
+		return dropped
+	case x == y:
+		return same
+	case rewrites(sent, row):
+		return rewritten
+	}
+	if read, ok := latin1(row); ok {
+		return min(rewritten, relate(sent, read, rewrites))
+	}
+	return different
+}
+
+// Rewritten reports whether a text of a record is, or may be, what a server made of the text
+// that was sent. An empty text is not.
+func Rewritten(sent, row string) bool { return relate(sent, row, rewritesText) >= rewritten }
+
+// What servers do to a text, beyond what Fold undoes:
+//
+//   - they remove markup, with what is in scripts and styles or without it;
+//   - they remove, double and escape quotes, and make typographic ones plain;
+//   - they remove or change white space;
+//   - they replace characters by plain ones: ligatures, wide letters, accented letters;
+//   - they cannot store some characters, which they drop or replace by "?";
+//   - they take UTF-8 for Latin-1;
+//   - they drop punctuation;
+//   - they cut the text short, or add a footer.
+const (
+	// minCut is how much is left of a text that was cut short, at least, without spaces.
+	minCut = 7
+	// minCutName and minCutAddress are the same for names and e-mail addresses. Columns for
+	// those are not as short, and many begin alike.
+	minCutName, minCutAddress = 15, 30
+	// longCut is a length in bytes at which a server may cut within a number.
+	longCut = 20
+)
+
+// rewritesText is for texts of any length, such as those of messages.
+func rewritesText(sent, row string) bool {
+	return anyForm(sent, row, func(x, y string) bool {
+		return x == y || isCut(x, y, minCut) || isCut(y, x, minCut) || letters(x) != "" && letters(x) == letters(y)
+	})
+}
+
+// anyForm reports whether the plain forms of two texts are alike in one of the ways that a
+// server may have gone from one to the other.
+func anyForm(sent, row string, alike func(x, y string) bool) bool {
+	folded := Fold(sent)
+	x, y := plain(folded), plain(Fold(row))
+	if alike(x, y) {
+		return true
+	}
+	if bare := plain(scripts.ReplaceAllString(folded, "")); bare != x && bare != "" && alike(bare, y) {
+		return true
+	}
+	return !isASCII(folded) && (alike(plain(spelled.Replace(folded)), y) || losesCharacters(sent, row))
+}
+
+var (
+	tags    = regexp.MustCompile(`</?[a-zA-Z!][^<>]*>`)
+	scripts = regexp.MustCompile(`(?is)<script\b.*?</script\s*>|<style\b.*?</style\s*>`)
+
+	// spelled writes umlauts as German does without them.
+	spelled = strings.NewReplacer("ä", "ae", "ö", "oe", "ü", "ue", "å", "aa")
+	// based are letters that have no decomposition.
+	based = strings.NewReplacer("ø", "o", "ł", "l", "đ", "d", "ð", "d", "þ", "th", "æ", "ae", "œ", "oe", "ı", "i", "ħ", "h")
+)
+
+// plain undoes what servers do to a folded text. It is the same for all that differ only in
+// that.
+func plain(s string) string {
+	if strings.Contains(s, "<") {
+		s = tags.ReplaceAllString(s, "")
+	}
+	if !isASCII(s) {
+		s = unaccented(s)
+	}
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r > ' ' && r <= '~' && !strings.ContainsRune("\"'`\\<>", r):
+			return r
+		case r <= unicode.MaxASCII, isBlank(r), unicode.Is(unicode.Quotation_Mark, r), r == '´':
+			return -1
+		case unicode.Is(unicode.Pd, r), r == '−':
+			return '-'
+		default:
+			return r
+		}
+	}, s)
+}
+
+// unaccented replaces characters by plain ones.
+func unaccented(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if 0x300 <= r && r <= 0x36f {
+			return -1
+		}
+		return r
+	}, norm.NFKD.String(s))
+	return norm.NFC.String(based.Replace(s))
+}
+
+// letters keeps the letters and digits of a folded text, in their plain form.
+func letters(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r) {
+			return r
+		}
+		return -1
+	}, plain(s))
+}
+
+// isCut reports whether part is the beginning of whole, of at least so many characters. It
+// may end with an ellipsis. A short one does not end within a number: "call 1" and "call 10"
+// are different texts.
+func isCut(whole, part string, least int) bool {
+	part = strings.TrimRight(part, ".")
+	rest, ok := strings.CutPrefix(whole, part)
+	if !ok || utf8.RuneCountInString(part) < least {
+		return false
+	}
+	return len(part) >= longCut || rest == "" || !isDigit(part[len(part)-1]) || !isDigit(rest[0])
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
+// losesCharacters reports whether row is what is left of a text by a server that cannot store
+// all characters: those that are not ASCII, or those of four bytes in UTF-8. It drops them,
+// replaces them by question marks, or cuts the text at the first one.
+func losesCharacters(sent, row string) bool {
+	sent, row = fullLower(unescape(Visible(sent))), fullLower(unescape(Visible(row)))
+	for _, limit := range []rune{unicode.MaxASCII, 0xffff} {
+		beyond := func(r rune) bool { return r > limit && r != utf8.RuneError }
+		first := strings.IndexFunc(sent, beyond)
+		if first < 0 || strings.ContainsFunc(row, beyond) {
+			continue // there is nothing to lose, or the server can store it
+		}
+		left := storable(row, limit)
+		if left == storable(sent, limit) && (left != "" || strings.ContainsAny(row, "?\uFFFD")) ||
+			left != "" && left == plain(sent[:first]) {
+			return true
+		}
+	}
+	return false
+}
+
+// storable returns the plain form of a text without the characters beyond a limit, and
+// without what may stand for them.
+func storable(s string, limit rune) string {
+	return plain(strings.Map(func(r rune) rune {
+		if r > limit || r == '?' || r == utf8.RuneError {
+			return -1
+		}
+		return r
+	}, s))
+}
+
+// latin1 reads UTF-8 that was taken for Latin-1.
+func latin1(s string) (string, bool) {
+	if isASCII(s) {
+		return "", false
+	}
+	read := make([]byte, 0, len(s))
+	for _, r := range s {
+		if r > unicode.MaxLatin1 {
+			return "", false
+		}
+		read = append(read, byte(r)) //nolint:gosec // it fits
+	}
+	return string(read), utf8.Valid(read)
+}
+
+// rewritesSite is for addresses of web pages. Servers write them with or without the scheme,
+// "www.", the host, a query and a slash at the end.
+func rewritesSite(sent, row string) bool {
+	x, y := plainSite(sent), plainSite(row)
+	return x == y || x != "" && y != "" && (strings.HasSuffix(x, "/"+y) || strings.HasSuffix(y, "/"+x))
+}
+
+func plainSite(s string) string {
+	if text, err := url.PathUnescape(s); err == nil {
+		s = text
+	}
+	s = Fold(s)
+	if _, rest, ok := strings.Cut(s, "://"); ok {
+		s = rest
+	}
+	s, _, _ = strings.Cut(s, "?")
+	s, _, _ = strings.Cut(s, "#")
+	host, path, _ := strings.Cut(strings.TrimLeft(s, "/@"), "/")
+	if first, rest, ok := strings.Cut(host, "."); ok && strings.Contains(rest, ".") && (first == "www" || len(first) <= 2) {
+		host = rest // "de.linkedin.com" is "linkedin.com"
+	}
+	return strings.TrimRight(ASCIIDomain(host)+"/"+path, "/")
+}
+
+// rewritesPhone is for telephone numbers. Servers write them with or without the prefix of
+// the country, the zero before the rest, and an extension.
+func rewritesPhone(sent, row string) bool {
+	const least = 6 // digits of a number within a town
+	x, y := digits(strings.ReplaceAll(sent, "(0)", "")), digits(row)
+	if x == "" || y == "" {
+		return letters(Fold(sent)) == letters(Fold(row))
+	}
+	bare := func(s string) string { return strings.TrimLeft(s, "0") }
+	short, long := bare(x), bare(y)
+	if len(short) > len(long) {
+		short, long = long, short
+	}
+	return short == long ||
+		len(short) >= least && (strings.HasSuffix(long, short) || strings.HasPrefix(long, short))
+}
+
+func digits(s string) string {
+	return strings.Map(func(r rune) rune {
+		if '0' <= r && r <= '9' {
+			return r
+		}
+		return -1
+	}, norm.NFKC.String(s))
+}

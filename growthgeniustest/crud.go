@@ -1,6 +1,7 @@
 package growthgeniustest
 
 import (
+	"bytes"
 	"encoding/json"
 	"maps"
 	"net/http"
@@ -29,6 +30,7 @@ func (s *Server) create(t *table, c *call, complete func(record)) response {
 	var envelope map[string]json.RawMessage
 	_ = json.Unmarshal(c.body, &envelope) // valid, since input has decoded it
 	now := s.now().Truncate(time.Millisecond)
+	s.rewrite(fields)
 	complete(fields)
 	r := &row{id: t.newID(), fields: fields, created: now, updated: now}
 	s.stampRow(t, r)
@@ -51,6 +53,7 @@ func (s *Server) update(t *table, c *call, complete func(old, next record)) resp
 	if !ok {
 		return refusal
 	}
+	s.rewrite(changes)
 	next := maps.Clone(old.fields)
 	maps.Copy(next, changes)
 	complete(old.fields, next)
@@ -58,7 +61,34 @@ func (s *Server) update(t *table, c *call, complete func(old, next record)) resp
 	r := &row{id: old.id, fields: next, created: old.created, updated: now}
 	s.stampRow(t, r)
 	t.put(r, s.horizon())
-	return s.envelope(t, t.renderedAs(r, c.id))
+	return s.envelope(t, t.renderedAs(r, s.idAs(r, c.id)))
+}
+
+// rewrite changes the texts of a request, if WithRewriting is set.
+func (s *Server) rewrite(fields record) {
+	if s.cfg.rewrite == nil {
+		return
+	}
+	for field, raw := range fields {
+		var text string
+		if json.Unmarshal(raw, &text) != nil || bytes.Equal(raw, null) {
+			continue
+		}
+		if text = s.cfg.rewrite(field, text); text == "" {
+			fields[field] = null
+		} else {
+			fields.set(field, text)
+		}
+	}
+}
+
+// idAs returns the id that a row has in the response to a request for an id: its search id,
+// if that was asked for, or else its own. That is another one if the row was merged.
+func (s *Server) idAs(r *row, asked string) string {
+	if asked == r.searchID && !s.cfg.canonicalIDs {
+		return asked
+	}
+	return string(r.id)
 }
 
 func (s *Server) get(t *table, c *call) response {
@@ -66,7 +96,7 @@ func (s *Server) get(t *table, c *call) response {
 	if r == nil {
 		return notFound(t)
 	}
-	return s.envelope(t, t.renderedAs(r, c.id))
+	return s.envelope(t, t.renderedAs(r, s.idAs(r, c.id)))
 }
 
 // remove deletes a row and responds with body. The reference documents the response for a

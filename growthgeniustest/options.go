@@ -38,6 +38,8 @@ type config struct {
 	noContentDelete    bool
 	exclusiveBounds    bool
 	emailNormalization bool
+	canonicalIDs       bool
+	rewrite            func(field, text string) string
 }
 
 func defaultConfig() config {
@@ -147,6 +149,10 @@ func WithUnresolvableSearchIDs() ServerOption {
 	return func(c *config) { c.unresolvableSearch = true }
 }
 
+// WithCanonicalIDs makes a get or update by the UUID from a search return the contact with
+// its integer id (inferred). Default: with the UUID (inferred).
+func WithCanonicalIDs() ServerOption { return func(c *config) { c.canonicalIDs = true } }
+
 // WithNoContentOnDelete makes deletes return 204 and no body (inferred).
 // Default: 200, with {} for a contact (inferred), and for a message with a search result,
 // which looks like a copy-and-paste error in the reference (documented).
@@ -185,4 +191,11 @@ func WithListCap(n int) ServerOption { return func(c *config) { c.listCap = n } 
 // WithEmailNormalization trims e-mail addresses and stores them in lower case.
 func WithEmailNormalization() ServerOption {
 	return func(c *config) { c.emailNormalization = true }
+}
+
+// WithRewriting changes each text that a create or an update sends before it is stored, as
+// servers do that escape, clean or cut what they are given. rewrite returns the text to store
+// in the field; "" stores null. It must be safe for concurrent use.
+func WithRewriting(rewrite func(field, text string) string) ServerOption {
+	return func(c *config) { c.rewrite = rewrite }
 }

@@ -51,6 +51,21 @@ func (s *Server) AddContacts(contacts ...growthgenius.Contact) []growthgenius.Co
 	return stored
 }
 
+// MergeContacts removes a contact as if it had been merged into another one: from then on, a
+// get, update or delete by its id applies to that one. It returns false, and does nothing, if
+// one of them is not stored or both are the same.
+func (s *Server) MergeContacts(from, into growthgenius.ID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old, left := s.contacts.rows[from], s.contacts.rows[into]
+	if old == nil || left == nil || old == left {
+		return false
+	}
+	s.contacts.remove(old)
+	s.contacts.merged[from] = into
+	return true
+}
+
 // AddMessages stores messages and returns them as stored. An empty ID becomes the next
 // one. Messages have no field for the time of their last update; in the updated-between
 // lists it is the time of the server's clock. A message replaces a stored one with the

@@ -44,12 +44,14 @@ type table struct {
 	order        []growthgenius.ID
 	rows         map[growthgenius.ID]*row
 	bySearchID   map[string]growthgenius.ID
+	merged       map[growthgenius.ID]growthgenius.ID // the row that has taken the place of another
 }
 
 func newTable(name, plural string, fields []string, first int64, textIDs bool) *table {
 	return &table{
 		name: name, plural: plural, fields: fields, textIDs: textIDs, next: first,
 		rows: map[growthgenius.ID]*row{}, bySearchID: map[string]growthgenius.ID{},
+		merged: map[growthgenius.ID]growthgenius.ID{},
 	}
 }
 
@@ -101,6 +103,9 @@ func (t *table) put(r *row, horizon time.Time) {
 func (t *table) find(id string, searchIDs bool) *row {
 	if r, ok := t.rows[growthgenius.ID(id)]; ok {
 		return r
+	}
+	if into, ok := t.merged[growthgenius.ID(id)]; ok {
+		return t.find(string(into), searchIDs)
 	}
 	if searchIDs {
 		if own, ok := t.bySearchID[id]; ok {

@@ -2,6 +2,7 @@ package growthgeniustest_test
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -155,3 +156,49 @@ func TestDripIsGivenUp(t *testing.T) {
 		w.srv.Close() // waits for the handler, which must have ended
 	})
 }
+
+func TestRewriting(t *testing.T) {
+	t.Parallel()
+	w := newWire(t, growthgeniustest.WithRewriting(func(field, text string) string {
+		if field == "title" {
+			return ""
+		}
+		return strings.ToUpper(text)
+	}))
+	made := at(t, w.call(200, "POST", "/contacts", `{"contact":{"email":"a@example.com","title":"x","email_confidence":5,"city":null}}`), "contact")
+	equal(t, "a text", at(t, made, "email"), "A@EXAMPLE.COM")
+	equal(t, "removed", at(t, made, "title"), nil)
+	equal(t, "no text", at(t, made, "email_confidence"), 5.0)
+	equal(t, "null", at(t, made, "city"), nil)
+	id := string(w.srv.Contacts()[0].ID)
+	updated := at(t, w.call(200, "PATCH", "/contacts/"+id, `{"contact":{"city":"rome"}}`), "contact")
+	equal(t, "an update", at(t, updated, "city"), "ROME")
+	equal(t, "as sent", strings.Contains(w.srv.Ledger()[0].Content, "a@example.com"), true)
+}
+
+func TestMergedContact(t *testing.T) {
+	t.Parallel()
+	w := newWire(t)
+	c := w.srv.AddContacts(growthgenius.Contact{Email: "a@example.com"}, growthgenius.Contact{Email: "b@example.com"})
+	from, into := c[0].ID, c[1].ID
+	equal(t, "into itself", w.srv.MergeContacts(from, from), false)
+	equal(t, "into none", w.srv.MergeContacts(from, "1"), false)
+	equal(t, "merged", w.srv.MergeContacts(from, into), true)
+	equal(t, "again", w.srv.MergeContacts(from, into), false)
+	for _, method := range []string{"GET", "PATCH"} {
+		got := at(t, w.call(200, method, "/contacts/"+string(from), `{"contact":{"city":"Rome"}}`), "contact", "email")
+		equal(t, method, got, "b@example.com")
+	}
+	equal(t, "the id left", growthgenius.ID(numberOf(at(t, w.call(200, "GET", "/contacts/"+string(from), ""), "contact", "id"))), into)
+	equal(t, "contacts", len(w.srv.Contacts()), 1)
+}
+
+func TestCanonicalIDs(t *testing.T) {
+	t.Parallel()
+	w := newWire(t, growthgeniustest.WithCanonicalIDs())
+	id := w.srv.AddContacts(growthgenius.Contact{Email: "a@example.com"})[0].ID
+	found := at(t, w.call(200, "POST", "/contacts/search", `{}`), "contacts", 0, "contact", "id").(string)
+	equal(t, "by the id of a search", growthgenius.ID(numberOf(at(t, w.call(200, "GET", "/contacts/"+found, ""), "contact", "id"))), id)
+}
+
+func numberOf(v any) string { return strconv.Itoa(int(v.(float64))) }

@@ -112,7 +112,7 @@ func (c caller) exchange(ctx context.Context, e endpoint, o *callOptions, before
 		}
 	}
 	switch {
-	case res.Status < 300 && !(e.lookup && res.Status == http.StatusAccepted),
+	case res.Succeeded() && !(e.lookup && res.Status == http.StatusAccepted),
 		// An earlier attempt of this call has deleted it.
 		e.method == http.MethodDelete && ex.ambiguous && res.Status == http.StatusNotFound && isOwnNotFound(res):
 		ex.res, ex.ambiguous = res, false

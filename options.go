@@ -175,7 +175,7 @@ func WithAttemptTimeout(d time.Duration) Option {
 
 // WithMaxResponseBytes limits the size of each response in bytes, after decompression. For a
 // stream, it limits each record. A larger one is an [ErrResponseTooLarge]. The default is
-// 64 MiB.
+// 64 MiB. It is for successes: of an error response, the first 64 KiB are read.
 func WithMaxResponseBytes(n int64) Option {
 	return func(c *config) error {
 		if n <= 0 {

@@ -50,8 +50,9 @@ func TestGzipBomb(t *testing.T) { //nolint:paralleltest // see above
 		runtime.ReadMemStats(&before)
 		_, err := c.Contacts.Get(t.Context(), id)
 		runtime.ReadMemStats(&after)
-		testkit.OnlyIs(t, err, growthgenius.ErrResponseTooLarge)
-		if err != nil && !strings.Contains(err.Error(), "WithMaxResponseBytes") {
+		if id == "9" {
+			testkit.OnlyIs(t, err, growthgenius.ErrBadRequest)
+		} else if testkit.OnlyIs(t, err, growthgenius.ErrResponseTooLarge); err != nil && !strings.Contains(err.Error(), "WithMaxResponseBytes") {
 			t.Errorf("%v", err)
 		}
 		if got := after.TotalAlloc - before.TotalAlloc; got > 32*limit {
@@ -126,6 +127,67 @@ func TestLargeErrorBody(t *testing.T) {
 			if kept == 0 || kept > 4*maxErrorBody || len(err.Error()) > 3*maxErrorBody {
 				t.Errorf("%d %.40q: %d bytes are kept, the text has %d", status, body, kept, len(err.Error()))
 			}
+		}
+	}
+}
+
+// TestEndlessErrorBody: of the body of an error response no more is read than an error needs,
+// and the error is that of the status, not of the size.
+func TestEndlessErrorBody(t *testing.T) {
+	t.Parallel()
+	for _, k := range kinds {
+		for _, status := range []int{422, 500} {
+			read := 0
+			s := &testkit.Script{Respond: func(int, *http.Request) (*http.Response, error) {
+				res := testkit.Reply(status, "")
+				res.Body = io.NopCloser(countingReader{strings.NewReader(strings.Repeat(" ", 1<<20)), &read})
+				return res, nil
+			}}
+			c := testkit.Scripted(t, s, growthgenius.WithRetry(growthgenius.RetryPolicy{MaxAttempts: 1}),
+				growthgenius.WithReadBack(growthgenius.ReadBackPolicy{Disabled: true}), growthgenius.WithMaxResponseBytes(100))
+			err := k.do(t.Context(), c)
+			switch {
+			case status == 422:
+				testkit.OnlyIs(t, err, growthgenius.ErrValidation)
+			case k.create:
+				testkit.Unknown(t, err)
+			default:
+				testkit.OnlyIs(t, err, growthgenius.ErrServer)
+			}
+			if n := int(s.Sent.Load()); read > n*(70<<10) {
+				t.Errorf("%s, %d: %d bytes were read in %d requests", k.name, status, read, n)
+			}
+		}
+	}
+}
+
+// countingReader counts what is read.
+type countingReader struct {
+	io.Reader
+	n *int
+}
+
+func (r countingReader) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	*r.n += n
+	return n, err
+}
+
+// TestSwitchingProtocols: a 101 that no request asked for is not a success, and what follows
+// it is not a body.
+func TestSwitchingProtocols(t *testing.T) {
+	t.Parallel()
+	for _, k := range kinds {
+		c, _ := testkit.Serve(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Upgrade", "websocket")
+			w.Header().Set("Connection", "Upgrade")
+			w.WriteHeader(http.StatusSwitchingProtocols)
+		})
+		err := k.do(t.Context(), c)
+		if k.create {
+			testkit.Unknown(t, err)
+		} else if api, ok := errors.AsType[*growthgenius.APIError](err); !ok || api.StatusCode != 101 {
+			t.Errorf("%s: %v", k.name, err)
 		}
 	}
 }

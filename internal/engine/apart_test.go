@@ -172,7 +172,8 @@ func TestApartTooLate(t *testing.T) {
 			t.Errorf("%+v", out)
 		}
 		time.Sleep(time.Minute)
-		if slices.Sort(p.closed); !slices.Equal(p.closed, []int{2, 3}) {
+		slices.Sort(p.closed)
+		if !slices.Equal(p.closed, []int{2, 3}) {
 			t.Errorf("the connections %v were closed", p.closed)
 		}
 	})

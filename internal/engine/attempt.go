@@ -28,7 +28,8 @@ func (a attempt) String() string {
 }
 
 // attempt makes one attempt. It sends the request and reads the whole body, so that an
-// attempt whose response is cut short has failed.
+// attempt whose response is cut short has failed. Of an error response, the status counts,
+// whatever becomes of the body.
 func (c *call) attempt(req *http.Request) (*http.Response, error) {
 	c.attempts++
 	begun, outer := time.Now(), req.Context()
@@ -51,10 +52,14 @@ func (c *call) attempt(req *http.Request) (*http.Response, error) {
 	res, err := c.cfg.roundTrip(c.transport(), req)
 	if err == nil {
 		c.received(res, begun)
-		if c.Stream != nil && res.StatusCode < 300 {
+		switch {
+		case !c.last.res.Succeeded():
+			c.last.res.readError(res, maxErrorBody+int64(c.cfg.Redact.Room()))
+			c.timedOut = c.timedOut || wait.over()
+		case c.Stream != nil:
 			err = c.stream(wait, res)
 			streaming = err == nil
-		} else {
+		default:
 			err = c.last.res.read(res, c.limit())
 		}
 	}

@@ -163,7 +163,7 @@ func (c *call) outcome(err error) Outcome {
 		o.Err = errs.WithContext(c.last.err, c.ctx.Err())
 	default:
 		o.Response = c.last.res
-		if o.Response.Status < 300 {
+		if o.Response.Succeeded() {
 			c.cfg.Budget.Succeeded(c.spent)
 		}
 		if c.Class.replayable(c.last) {

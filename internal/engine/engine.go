@@ -27,7 +27,7 @@ type Config struct {
 	UserAgent     string
 	Timeout       time.Duration // of an attempt; if its body is streamed, of its head and each read
 	TimeoutSetBy  string        // the option that set Timeout, for error messages
-	MaxBytes      int64         // of a response; if it is streamed, of each element
+	MaxBytes      int64         // of a success; if it is streamed, of each element
 	Retry         Policy
 	Gate          *pace.Gate
 	Budget        *pace.Budget
@@ -54,7 +54,7 @@ type Call struct {
 	// Recheck is called before the request is sent again if an earlier attempt may have been
 	// carried out. The first of those began at since. An error ends the call, and is its Err.
 	Recheck func(since time.Time) error
-	// Stream makes the body of a response below 300 a streamed one. It reads the body as
+	// Stream makes the body of a success a streamed one. It reads the body as
 	// far as the first element, as a part of the attempt: if it fails, the attempt has
 	// failed. The body must be closed if Do returns the response.
 	Stream func(*Body) error

@@ -39,6 +39,14 @@ var bodies = sync.Pool{New: func() any { return new(bodyBuffer) }}
 // maxPooled is the capacity of the largest buffers that are kept for other responses.
 const maxPooled = 64 << 10
 
+// maxErrorBody is how much of the body of an error response is read. It is more than an
+// error keeps, since the message may be behind other fields.
+const maxErrorBody = 64 << 10
+
+// Succeeded reports whether the status is a success. A 101 is not: no request asks for
+// another protocol.
+func (r *Response) Succeeded() bool { return 200 <= r.Status && r.Status < 300 }
+
 // IsPage reports whether the body is HTML or XML, such as a proxy's, rather than JSON.
 func (r *Response) IsPage() bool { return bytes.HasPrefix(bytes.TrimSpace(r.Body), []byte("<")) }
 
@@ -73,19 +81,37 @@ func (r *Response) read(res *http.Response, limit int64) error {
 	if res.ContentLength > limit && (res.Request == nil || res.Request.Method != http.MethodHead) {
 		return tooLarge()
 	}
-	buf := bodies.Get().(*bodyBuffer)
-	if n := res.ContentLength; n > 0 && n <= 1<<20 {
-		buf.Grow(int(n) + bytes.MinRead)
-	}
-	buf.from = io.LimitedReader{R: res.Body, N: limit + 1}
-	n, err := buf.ReadFrom(&buf.from)
-	buf.from.R = nil
+	n, err := r.fill(res, limit+1)
 	if n > limit {
 		return tooLarge()
 	}
 	if err != nil {
 		return fmt.Errorf("the response (status %d) broke off after %d bytes: %w", res.StatusCode, n, err)
 	}
-	r.Body, r.buffer = buf.Bytes(), buf
 	return nil
+}
+
+// readError reads the beginning of the body of an error response, and closes it. A body that
+// breaks off is dropped: it could end within the API key, which would not be recognized.
+func (r *Response) readError(res *http.Response, limit int64) {
+	defer func() { _ = res.Body.Close() }()
+	if res.StatusCode < 200 {
+		return // the rest of the connection is in another protocol
+	}
+	if _, err := r.fill(res, limit); err != nil {
+		r.Release()
+	}
+}
+
+// fill reads the body of res up to a limit, and returns how much that was.
+func (r *Response) fill(res *http.Response, limit int64) (int64, error) {
+	buf := bodies.Get().(*bodyBuffer)
+	if n := min(res.ContentLength, limit); n > 0 && n <= 1<<20 {
+		buf.Grow(int(n) + bytes.MinRead)
+	}
+	buf.from = io.LimitedReader{R: res.Body, N: limit}
+	n, err := buf.ReadFrom(&buf.from)
+	buf.from.R = nil
+	r.Body, r.buffer = buf.Bytes(), buf
+	return n, err
 }

@@ -1,12 +1,16 @@
 package engine_test
 
 import (
+	"io"
 	"net/http"
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
+	"testing/synctest"
 
 	"github.com/growthgenius/growthgenius-go/internal/engine"
+	"github.com/growthgenius/growthgenius-go/internal/redact"
 )
 
 // TestIsPage: HTML and XML are pages, and so is what begins like them.
@@ -68,4 +72,42 @@ func TestRelease(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// TestErrorBody: the status of an error response counts, whatever becomes of its body. One
+// that breaks off, or stops, is dropped.
+func TestErrorBody(t *testing.T) {
+	t.Parallel()
+	for name, body := range map[string]func(*http.Request) io.Reader{
+		"broken off": func(*http.Request) io.Reader {
+			return io.MultiReader(strings.NewReader(`{"error":"the key `+secretKey[:8]), iotest.ErrReader(io.ErrUnexpectedEOF))
+		},
+		"stuck": func(r *http.Request) io.Reader { return stuck(r, `{"error":`) },
+	} {
+		for _, code := range []int{400, 404, 429, 503} {
+			synctest.Test(t, func(t *testing.T) {
+				s := always(func(r *http.Request) (*http.Response, error) {
+					res := streaming(body(r))
+					res.StatusCode = code
+					return res, nil
+				})
+				out := newEngine(t, s).Do(t.Context(), post)
+				if want := map[int]int{400: 1, 404: 1, 429: 4, 503: 1}[code]; out.Err != nil || out.Response.Status != code || out.Sent != want ||
+					out.Ambiguous != (code == 503) || len(out.Response.Body) != 0 {
+					t.Errorf("%s: %+v", name, out)
+				}
+			})
+		}
+	}
+}
+
+// TestErrorBodyIsBounded: not by the bound on successes, and not if all of it fits.
+func TestErrorBodyIsBounded(t *testing.T) {
+	t.Parallel()
+	for size, want := range map[int]int{0: 0, 50_000: 50_000, 1 << 20: 64<<10 + redact.New(secretKey).Room()} {
+		s := always(func(*http.Request) (*http.Response, error) { return reply(400, strings.Repeat(" ", size)), nil })
+		if out := newEngine(t, s, withMaxBytes(10)).Do(t.Context(), call); out.Err != nil || len(out.Response.Body) != want {
+			t.Errorf("%d bytes: %v, %d were kept", size, out.Err, len(out.Response.Body))
+		}
+	}
 }

@@ -86,7 +86,7 @@ func (a attempt) ambiguous() bool {
 		return a.err != nil && !a.unsent
 	}
 	s := a.res.Status
-	return s == http.StatusRequestTimeout || s >= 500 || (300 <= s && s < 400)
+	return s == http.StatusRequestTimeout || s >= 500 || (300 <= s && s < 400) || s < 200
 }
 
 // isSlow reports whether the response took too long, by a clock of this machine or of a

@@ -63,7 +63,7 @@ func endings() map[string]ending {
 	for _, code := range []int{200, 201, 202, 204, 206, 299, 400, 401, 403, 404, 405, 409, 410, 422, 423, 425, 499} {
 		all[fmt.Sprint(code)] = status(code, false, false, false)
 	}
-	for _, code := range []int{300, 301, 302, 307, 308, 399} {
+	for _, code := range []int{101, 199, 300, 301, 302, 307, 308, 399} {
 		all[fmt.Sprint(code)] = status(code, false, false, true)
 	}
 	for _, code := range []int{500, 501, 502, 503, 504, 505, 520, 524, 529, 599} {

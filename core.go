@@ -115,6 +115,10 @@ func (c caller) exchange(ctx context.Context, e endpoint, o *callOptions, before
 	case res.Succeeded() && !(e.lookup && res.Status == http.StatusAccepted),
 		// An earlier attempt of this call has deleted it.
 		e.method == http.MethodDelete && ex.ambiguous && res.Status == http.StatusNotFound && isOwnNotFound(res):
+		if res.Unreadable != nil && e.open == nil { // of a stream, as much as can be read is read
+			ex.err, ex.ambiguous = newDecodeError(call, res, res.Unreadable, c.core.redact), true
+			return ex
+		}
 		ex.res, ex.ambiguous = res, false
 		return ex
 	}

@@ -201,27 +201,9 @@ func (c *core) inspect(ctx context.Context, e endpoint, res *engine.Response, v 
 	return nil
 }
 
-var errPage = errors.New("the body is HTML or XML, not JSON (from a proxy or a login page?)")
-
 // undecodable is the error of a response that cannot be used.
 func (e endpoint) undecodable(c *core, res *engine.Response, reason error) *DecodeError {
-	r := c.redact
-	text := r.Text(reason.Error())
-	if len(res.Body) == 0 {
-		text = "the body is empty"
-	} else if k := wire.KindOf(res.Body); k == wire.KindInvalid {
-		text = "the body is not JSON"
-		if res.IsPage() {
-			text = errPage.Error()
-		}
-	}
-	body := r.Bytes(res.Body)
-	call := e.about()
-	call.id, call.attempts, call.took = r.Text(call.id), res.Sent, res.Took
-	return &DecodeError{
-		StatusCode: res.Status, Method: e.method, Route: e.route, Reason: text,
-		call: call, RequestID: r.Text(res.RequestID()), Body: slices.Clone(body[:min(len(body), redact.MaxBody)]),
-	}
+	return newDecodeError(e.about(), res, reason, c.redact)
 }
 
 // warn logs a field of a response that is not as the reference says.

@@ -351,7 +351,9 @@ func newAPIError(call about, res *engine.Response, now time.Time, r redact.Redac
 	problem := wire.Problem{Message: e.Message}
 	known := wire.ReadProblem(res.Body, &problem)
 	e.Message, e.Code, e.Fields = problem.Message, problem.Code, problem.Fields
-	if !known && e.Message == "" {
+	if res.Unreadable != nil {
+		e.Message = cmp.Or(e.Message, redact.Printable(res.Unreadable.Error()))
+	} else if !known && e.Message == "" {
 		e.Message = redact.FirstWords(redact.PlainText(body))
 	}
 	// A key that was escaped in the JSON is visible only now.
@@ -367,6 +369,27 @@ func newAPIError(call about, res *engine.Response, now time.Time, r redact.Redac
 		e.Fields = fields
 	}
 	return e
+}
+
+var errPage = errors.New("the body is HTML or XML, not JSON (from a proxy or a login page?)")
+
+// newDecodeError is the error of a response that cannot be used.
+func newDecodeError(call about, res *engine.Response, reason error, r redact.Redactor) *DecodeError {
+	switch {
+	case res.Unreadable != nil: // reason says it all
+	case len(res.Body) == 0:
+		reason = errors.New("the body is empty")
+	case res.IsPage():
+		reason = errPage
+	case wire.KindOf(res.Body) == wire.KindInvalid:
+		reason = errors.New("the body is not JSON")
+	}
+	body := r.Bytes(res.Body)
+	call.id, call.attempts, call.took = r.Text(call.id), res.Sent, res.Took
+	return &DecodeError{
+		StatusCode: res.Status, Method: call.method, Route: call.route, Reason: r.Text(reason.Error()),
+		call: call, RequestID: r.Text(res.RequestID()), Body: bytes.Clone(body[:min(len(body), redact.MaxBody)]),
+	}
 }
 
 // checkAddress returns an error unless the text can be an e-mail address.

@@ -107,7 +107,7 @@ func TestErrorBodies(t *testing.T) {
 		{`{"errors":[{"field":"email"}]}`, growthgenius.APIError{}},
 		{`{"message":{"a":1},"errors":{"base":["boom"]}}`, growthgenius.APIError{Fields: map[string][]string{"base": {"boom"}}}},
 		{"{\"message\":\"a\\u001b[31mb\\u0000c\\u202e\"}", growthgenius.APIError{Message: "a\ufffd[31mb\ufffdc\ufffd"}},
-		{"\xff\xfe\x00\x01<>", growthgenius.APIError{Message: "\ufffd\ufffd\ufffd\ufffd<>"}},
+		{"\xff\xfd\x00\x01<>", growthgenius.APIError{Message: "\ufffd\ufffd\ufffd\ufffd<>"}},
 		{"<HTML><style>p{}</style><SCRIPT>x<y</SCRIPT><p>Gone &amp; lost", growthgenius.APIError{Message: "Gone &amp; lost"}},
 		{"<html>" + strings.Repeat("\u212a", 50) + "<b>\xff\xff</b>", growthgenius.APIError{Message: strings.Repeat("\u212a", 50) + " \ufffd\ufffd"}},
 	} {

@@ -184,7 +184,7 @@ func (c caller) each(ctx context.Context, e endpoint, opts []RequestOption, next
 		case errors.Is(s.bad, ErrPartialResults):
 			return res, e.refuse(s.bad)
 		case s.bad != nil:
-			return res, e.undecodable(c.core, res, fmt.Errorf("record %d: %w", n, s.bad))
+			return res, e.undecodable(c.core, res, fmt.Errorf("record %d: %w", n, cmp.Or(res.Unreadable, s.bad)))
 		case !s.ok || !use(res):
 			return res, nil
 		}

@@ -78,6 +78,10 @@ type Fault struct {
 	Header http.Header
 	// Body is the body to send with Status. "" means {"error": "<status text>"}.
 	Body string
+	// Charset is the charset of the body, such as "ISO-8859-1", and named in the
+	// Content-Type header. Question marks stand for characters that it does not have. ""
+	// means UTF-8. If Header has another Content-Type, the body is not what that says.
+	Charset string
 	// RetryAfter is sent with Status as a Retry-After header, rounded up to whole
 	// seconds. 0 means no such header.
 	RetryAfter time.Duration
@@ -141,11 +145,12 @@ func (f *injected) take(method, route string, draw func() float64) bool {
 }
 
 // Inject adds faults to those that are injected already. See [Fault] for which of them is
-// applied to a request.
+// applied to a request. It panics if a Charset is not known.
 func (s *Server) Inject(faults ...Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, f := range faults {
+		f.checkCharset()
 		f.Header = f.Header.Clone()
 		s.faults = append(s.faults, &injected{Fault: f})
 	}

@@ -50,6 +50,9 @@ func (s *Server) misbehave(
 			res = s.statusResponse(f)
 		}
 	}
+	if f.Charset != "" {
+		res = res.inCharset(f.Charset)
+	}
 	if len(f.Header) > 0 {
 		res.header = maps.Clone(res.header)
 		if res.header == nil {

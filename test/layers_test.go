@@ -19,6 +19,7 @@ import (
 const (
 	module = "github.com/growthgenius/growthgenius-go"
 
+	textLibrary  = "golang.org/x/text/encoding"
 	jsonLibrary  = "github.com/go-json-experiment/json"
 	retryLibrary = "github.com/hashicorp/go-retryablehttp"
 )
@@ -46,7 +47,7 @@ var (
 			not:    noHTTP,
 		},
 		"internal/engine": {
-			inside:  []string{"internal/pace", "internal/redact", "internal/errs"},
+			inside:  []string{"internal/pace", "internal/charset", "internal/redact", "internal/errs"},
 			outside: []string{retryLibrary},
 		},
 		"internal/match": {
@@ -57,10 +58,11 @@ var (
 			inside: []string{"internal/errs", "internal/redact"}, outside: []string{jsonLibrary},
 			not: []string{"net/http", "log/slog"},
 		},
-		"internal/pace":   {inside: []string{"internal/errs"}, outside: []string{"golang.org/x/time/rate"}, not: noHTTP},
-		"internal/lookup": {not: noHTTP},
-		"internal/redact": {not: noHTTP},
-		"internal/errs":   {not: noHTTP},
+		"internal/pace":    {inside: []string{"internal/errs"}, outside: []string{"golang.org/x/time/rate"}, not: noHTTP},
+		"internal/charset": {outside: []string{textLibrary, "golang.org/x/text/transform"}, not: noHTTP},
+		"internal/lookup":  {not: noHTTP},
+		"internal/redact":  {not: noHTTP},
+		"internal/errs":    {not: noHTTP},
 	}
 
 	// onlyFiles are the only files of the root that may import a package.
@@ -72,6 +74,7 @@ var (
 	// onlyFolders are the only folders that may import a library, at all.
 	onlyFolders = map[string][]string{
 		jsonLibrary: {"internal/wire"},
+		textLibrary: {"internal/charset", "growthgeniustest"},
 		// The measurement of the promise compares the SDK with clients made with the library.
 		retryLibrary: {"internal/engine", "test/faultrun"},
 	}

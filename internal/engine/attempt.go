@@ -52,11 +52,13 @@ func (c *call) attempt(req *http.Request) (*http.Response, error) {
 	res, err := c.cfg.roundTrip(c.transport(), req)
 	if err == nil {
 		c.received(res, begun)
+		streams := c.Stream != nil && c.last.res.Succeeded()
+		res.Body = plain(res, streams)
 		switch {
 		case !c.last.res.Succeeded():
 			c.last.res.readError(res, maxErrorBody+int64(c.cfg.Redact.Room()))
 			c.timedOut = c.timedOut || wait.over()
-		case c.Stream != nil:
+		case streams:
 			err = c.stream(wait, res)
 			streaming = err == nil
 		default:

@@ -42,7 +42,9 @@ func (b *Body) Read(p []byte) (int, error) {
 	if room := cap(b.res.Body) - len(b.res.Body); room > 0 {
 		b.res.Body = append(b.res.Body, p[:min(n, room)]...)
 	}
-	if err != nil && err != io.EOF { //nolint:errorlint // a Reader returns io.EOF itself
+	if b.res.Unreadable = unreadable(err); b.res.Unreadable != nil {
+		err = b.res.Unreadable
+	} else if err != nil && err != io.EOF { //nolint:errorlint // a Reader returns io.EOF itself
 		err = b.call.explain(b.patience, err)
 	}
 	b.err = err
@@ -65,13 +67,13 @@ func (b *Body) End(offset int64) error {
 // Response returns the head of the response, and the beginning of the body.
 func (b *Body) Response() *Response { return b.res }
 
-// Err returns the error of a body that cannot be read to its end: that of a read, or
-// ErrResponseTooLarge.
+// Err returns the error of a body that did not arrive to its end: that of a read, or
+// ErrResponseTooLarge. What is Unreadable arrived.
 func (b *Body) Err() error {
-	if b.err == io.EOF { //nolint:errorlint // a Reader returns io.EOF itself
-		return nil
+	if b.res.Unreadable == nil && b.err != io.EOF { //nolint:errorlint // a Reader returns io.EOF itself
+		return b.err
 	}
-	return b.err
+	return nil
 }
 
 // Close closes the body, and ends its request if there is more to come.

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/growthgenius/growthgenius-go/internal/charset"
 	"github.com/growthgenius/growthgenius-go/internal/errs"
 	"github.com/growthgenius/growthgenius-go/internal/redact"
 )
@@ -17,6 +18,9 @@ type Response struct {
 	Status int
 	Header http.Header
 	Body   []byte
+	// Unreadable is why Body is empty although there was a body, or why a streamed one ends
+	// early: it is not encoded as the header says. It is nil otherwise.
+	Unreadable error
 
 	// Sent and Took are how many requests the call sent, and how long it took. The caller of
 	// Do sets them if it needs them later.
@@ -103,7 +107,8 @@ func (r *Response) readError(res *http.Response, limit int64) {
 	}
 }
 
-// fill reads the body of res up to a limit, and returns how much that was.
+// fill reads the body of res up to a limit, and returns how much that was. It sets Unreadable
+// if the body cannot be decoded.
 func (r *Response) fill(res *http.Response, limit int64) (int64, error) {
 	buf := bodies.Get().(*bodyBuffer)
 	if n := min(res.ContentLength, limit); n > 0 && n <= 1<<20 {
@@ -112,6 +117,15 @@ func (r *Response) fill(res *http.Response, limit int64) (int64, error) {
 	buf.from = io.LimitedReader{R: res.Body, N: limit}
 	n, err := buf.ReadFrom(&buf.from)
 	buf.from.R = nil
+	if err == nil && charset.IsMarked(buf.Bytes()) {
+		marked := bytes.NewReader(bytes.Clone(buf.Bytes()))
+		buf.Reset()
+		_, err = buf.ReadFrom(charset.NewReader(marked, ""))
+	}
 	r.Body, r.buffer = buf.Bytes(), buf
+	if r.Unreadable = unreadable(err); r.Unreadable != nil {
+		r.Release()
+		return n, nil
+	}
 	return n, err
 }

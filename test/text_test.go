@@ -1,0 +1,175 @@
+package test
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/growthgenius/growthgenius-go"
+	"github.com/growthgenius/growthgenius-go/growthgeniustest"
+	"github.com/growthgenius/growthgenius-go/internal/testkit"
+)
+
+// jose is a contact with text that charsets write differently.
+var jose = growthgenius.ContactInput{
+	Email: growthgenius.Set("jose@example.com"), FirstName: growthgenius.Set("José"), City: growthgenius.Set("Zürich"),
+}
+
+// badBodies are headers by which a body in ISO-8859-1 cannot be decoded, with the words of
+// the error.
+var badBodies = map[string]struct {
+	header http.Header
+	words  string
+}{
+	"bad gzip": {http.Header{"Content-Encoding": {"gzip"}}, "not gzip data"},
+	"Brotli":   {http.Header{"Content-Encoding": {"br"}}, `Content-Encoding "br"`},
+	"zstd":     {http.Header{"Content-Encoding": {"zstd"}}, `Content-Encoding "zstd"`},
+	"charset":  {http.Header{"Content-Type": {"application/json; charset=iso-2022-kr"}}, `"iso-2022-kr"`},
+}
+
+// TestDeclaredCharset: text arrives as it was stored, whatever charset the server declares,
+// in every kind of response.
+func TestDeclaredCharset(t *testing.T) {
+	t.Parallel()
+	for _, charset := range []string{"ISO-8859-1", "windows-1252", "ISO-8859-15", "UTF-16LE", "GB18030", "utf-8"} {
+		testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+			srv.Inject(growthgeniustest.Fault{Charset: charset})
+			c := srv.NewClient(growthgenius.WithStrictDecoding())
+			made, err := c.Contacts.Create(t.Context(), jose)
+			if err != nil || made.FirstName != "José" || made.City != "Zürich" {
+				t.Fatalf("%s: created %+v, %v", charset, made, err)
+			}
+			seen := map[string]func() (*growthgenius.Contact, error){
+				"get":  func() (*growthgenius.Contact, error) { return c.Contacts.Get(t.Context(), made.ID) },
+				"list": func() (*growthgenius.Contact, error) { return first(c.Contacts.List(t.Context(), testkit.Everything)) },
+				"stream": func() (*growthgenius.Contact, error) {
+					return first(testkit.Drain(t, c.Contacts.Stream(t.Context(), testkit.Everything)))
+				},
+				"search": func() (*growthgenius.Contact, error) {
+					return first(testkit.Drain(t, c.Contacts.SearchAll(t.Context(), growthgenius.SearchOptions{})))
+				},
+			}
+			for name, call := range seen {
+				if got, err := call(); err != nil || got.FirstName != "José" {
+					t.Errorf("%s: %s: %+v, %v", charset, name, got, err)
+				}
+			}
+			srv.ClearFaults()
+			srv.Inject(growthgeniustest.Fault{Charset: charset, Status: 422, Body: `{"error":"né"}`})
+			_, err = c.Contacts.Get(t.Context(), made.ID)
+			if api, ok := errors.AsType[*growthgenius.APIError](err); !ok || api.Message != "né" {
+				t.Errorf("%s: %v", charset, err)
+			}
+		})
+	}
+}
+
+// first returns the first record of a list.
+func first(all []growthgenius.Contact, err error) (*growthgenius.Contact, error) {
+	if err != nil || len(all) == 0 {
+		return nil, errors.Join(err, errors.New("no record"))
+	}
+	return &all[0], nil
+}
+
+// TestLostCreateInAnotherCharset: the record is recognized in a list in that charset.
+func TestLostCreateInAnotherCharset(t *testing.T) {
+	t.Parallel()
+	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+		srv.Inject(
+			growthgeniustest.Fault{Method: "POST", Times: 1, Effect: growthgeniustest.Reset, Commit: true},
+			growthgeniustest.Fault{Charset: "ISO-8859-1"},
+		)
+		made, err := srv.NewClient().Contacts.Create(t.Context(), jose)
+		if err != nil || made.FirstName != "José" || len(srv.Contacts()) != 1 {
+			t.Errorf("%+v, %v, %d contacts", made, err, len(srv.Contacts()))
+		}
+	})
+}
+
+// TestUnreadableCreate: a create whose response cannot be decoded is found in the list, and
+// happens once.
+func TestUnreadableCreate(t *testing.T) {
+	t.Parallel()
+	for name, bad := range badBodies {
+		testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+			srv.Inject(growthgeniustest.Fault{Method: "POST", Charset: "ISO-8859-1", Header: bad.header})
+			made, err := srv.NewClient().Contacts.Create(t.Context(), jose)
+			if err != nil || made.FirstName != "José" || len(srv.Contacts()) != 1 {
+				t.Errorf("%s: %+v, %v, %d contacts", name, made, err, len(srv.Contacts()))
+			}
+		})
+	}
+}
+
+// TestUnreadableResponse: a response that cannot be decoded is an error that says why. It is
+// not asked for again, since it would come back the same.
+func TestUnreadableResponse(t *testing.T) {
+	t.Parallel()
+	for name, bad := range badBodies {
+		testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+			c := srv.NewClient()
+			stored := srv.AddContacts(growthgenius.Contact{FirstName: "José"}, growthgenius.Contact{FirstName: "Zoë"})[0]
+			srv.Inject(growthgeniustest.Fault{Charset: "ISO-8859-1", Header: bad.header})
+			var out any
+			calls := map[string]func() error{
+				"get":    func() error { return testkit.Err(c.Contacts.Get(t.Context(), stored.ID)) },
+				"update": func() error { return testkit.Err(c.Contacts.Update(t.Context(), stored.ID, jose)) },
+				"list":   func() error { return testkit.Err(c.Contacts.List(t.Context(), testkit.Everything)) },
+				"stream": func() error {
+					return testkit.Err(testkit.Drain(t, c.Contacts.Stream(t.Context(), testkit.Everything)))
+				},
+				"search": func() error { return testkit.Err(c.Contacts.Search(t.Context(), growthgenius.SearchOptions{})) },
+				"do":     func() error { return c.Do(t.Context(), "GET", "/contacts/"+string(stored.ID), nil, nil, &out) },
+			}
+			for call, send := range calls {
+				before := len(srv.Requests())
+				err := send()
+				testkit.OnlyIs(t, err, growthgenius.ErrDecode)
+				if n := len(srv.Requests()) - before; n != 1 || !strings.Contains(err.Error(), bad.words) {
+					t.Errorf("%s: %s: %v after %d requests", name, call, err, n)
+				}
+			}
+			srv.ClearFaults()
+			srv.Inject(growthgeniustest.Fault{Charset: "ISO-8859-1", Status: 422, Header: bad.header, Body: `{"error":"né"}`})
+			_, err := c.Contacts.Get(t.Context(), stored.ID)
+			testkit.OnlyIs(t, err, growthgenius.ErrValidation)
+			if !strings.Contains(err.Error(), bad.words) {
+				t.Errorf("%s: %v", name, err)
+			}
+		})
+	}
+}
+
+// TestStreamInABrokenCharset: the records before a character that cannot be decoded are
+// delivered, and then the error says at which record it is.
+func TestStreamInABrokenCharset(t *testing.T) {
+	t.Parallel()
+	body := `{"contacts":[{"id":1,"first_name":"` + "\xc6\xfc" + `"},{"id":2,"first_name":"` + "\xff" + `"},{"id":3}]}`
+	script := &testkit.Script{Respond: func(int, *http.Request) (*http.Response, error) {
+		return testkit.Reply(200, body, "Content-Type", "application/json; charset=EUC-JP"), nil
+	}}
+	all, err := testkit.Drain(t, testkit.Scripted(t, script).Contacts.Stream(t.Context(), testkit.Everything))
+	testkit.OnlyIs(t, err, growthgenius.ErrDecode)
+	if len(all) != 1 || all[0].FirstName != "日" || !strings.Contains(err.Error(), "record 2: the text has a character that is not valid EUC-JP") {
+		t.Errorf("%+v, %v", all, err)
+	}
+}
+
+// TestByteOrderMark: a mark before the JSON is skipped.
+func TestByteOrderMark(t *testing.T) {
+	t.Parallel()
+	c := testkit.Scripted(t, testkit.Text("\ufeff"+`{"contacts":[{"id":7,"first_name":"José"}]}`))
+	for name, call := range map[string]func() (*growthgenius.Contact, error){
+		"get":  func() (*growthgenius.Contact, error) { return c.Contacts.Get(t.Context(), "7") },
+		"list": func() (*growthgenius.Contact, error) { return first(c.Contacts.List(t.Context(), testkit.Everything)) },
+		"stream": func() (*growthgenius.Contact, error) {
+			return first(testkit.Drain(t, c.Contacts.Stream(t.Context(), testkit.Everything)))
+		},
+	} {
+		if got, err := call(); err != nil || got.FirstName != "José" {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+	}
+}

@@ -24,7 +24,7 @@ func TestNoCellStartsAFormula(t *testing.T) {
 	}
 	random := rand.New(rand.NewPCG(1, 2))
 	alphabet := []rune("=+-@\t\r\n＝＋－＠,;|\"' x1\u200b\u00a0")
-	for range 20_000 {
+	for range 5_000 {
 		name := make([]rune, random.IntN(9))
 		for i := range name {
 			name[i] = alphabet[random.IntN(len(alphabet))]

@@ -4,15 +4,24 @@
 //	go run .                                    # a server and a database in memory
 //	go run . -dsn crm.db                        # SQLite; growthgenius.db without -dsn
 //	go run . -dsn postgres://me@localhost/crm   # keep the password in ~/.pgpass
+//	go run . -dsn 'host=localhost dbname=crm'   # Postgres as well
 //	go run . -full                              # also finds deleted records
 //
 // It may be killed at any time: rows are stored in the same transaction as their
 // checkpoint, and a row that is received again replaces itself. If two runs overlap, one
 // of them fails. A database holds the copy of what one user can see.
 //
+// A record that the database refuses is named on standard error, and the others are stored.
+// The run then ends with an error, and the checkpoint stays before that record, so that
+// each run tries again. A time that is not in the years 1 to 9999 is named too: its column
+// is NULL, and the record is stored whole.
+//
+// The version of a contact that was updated last stays, even if a list shows an older one.
+// Messages have no time of update: the version that was read last stays.
+//
 // The API lists created and updated records, but not deleted ones. So -full, once a week
-// perhaps, reads all records again. It deletes the rows of records that are missing in the
-// list and that the API does not find by their id either.
+// perhaps, reads all records again, and deletes the rows of records that do not exist any
+// more: see full.go. If that is more than -max-delete allows, it deletes none.
 //
 // If GROWTHGENIUS_API_KEY and GROWTHGENIUS_USER_ID are set, it uses the real API, and
 // only reads. Otherwise it uses a server in memory, over real HTTP, and does not accept
@@ -20,113 +29,72 @@
 package main
 
 import (
-	"cmp"
 	"context"
-	"database/sql"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
-	"iter"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
 	"syscall"
-	"time"
-
-	_ "github.com/jackc/pgx/v5/stdlib"
-	_ "modernc.org/sqlite"
 
 	"github.com/growthgenius/growthgenius-go"
 )
 
-// schema is SQL for both databases. The JSON holds the whole record; the other columns
-// are for queries. Add the ones that you need here and to the upserts below.
-var schema = []string{
-	`CREATE TABLE IF NOT EXISTS growthgenius_sync (
-		resource TEXT PRIMARY KEY, user_id TEXT NOT NULL, checkpoint TEXT NOT NULL, version BIGINT NOT NULL)`,
-	`CREATE TABLE IF NOT EXISTS growthgenius_contacts (
-		id TEXT PRIMARY KEY CHECK (id <> ''), email TEXT, full_name TEXT, company_name TEXT, stage TEXT,
-		updated_at TIMESTAMPTZ, record JSON NOT NULL)`,
-	`CREATE TABLE IF NOT EXISTS growthgenius_messages (
-		id TEXT PRIMARY KEY CHECK (id <> ''), contact_id TEXT, message_type TEXT,
-		sent_at TIMESTAMPTZ, record JSON NOT NULL)`,
+// The columns are for queries, the record is stored whole. Add the ones that you need: the
+// next run adds them to the table, and fills them for the rows that are there already. If
+// you compute the value of a column differently, increase columnsVersion.
+const columnsVersion = 1
+
+var contactColumns = []column[growthgenius.Contact]{
+	{"email", "TEXT", func(c *growthgenius.Contact) any { return c.Email }},
+	{"full_name", "TEXT", func(c *growthgenius.Contact) any { return c.FullName }},
+	{"company_name", "TEXT", func(c *growthgenius.Contact) any { return c.CompanyName }},
+	{"stage", "TEXT", func(c *growthgenius.Contact) any { return c.Stage }},
+	{"updated_at", "TIMESTAMPTZ", func(c *growthgenius.Contact) any { return c.UpdatedAt }},
 }
 
-// service is the part of client.Contacts and client.Messages that a copy needs.
-type service[T any] interface {
-	Changes(growthgenius.ChangeOptions) *growthgenius.ChangeFeed[T]
-	Stream(context.Context, growthgenius.ListOptions, ...growthgenius.RequestOption) iter.Seq2[*T, error]
-	Get(context.Context, growthgenius.ID, ...growthgenius.RequestOption) (*T, error)
+var messageColumns = []column[growthgenius.Message]{
+	{"contact_id", "TEXT", func(m *growthgenius.Message) any { return m.ContactID }},
+	{"message_type", "TEXT", func(m *growthgenius.Message) any { return m.MessageType }},
+	{"sent_at", "TIMESTAMPTZ", func(m *growthgenius.Message) any { return m.SentAt }},
 }
 
-// table is the copy of a resource.
-type table[T any] struct {
-	service[T]
-	resource string
-	version  int64 // grows with each transaction, which reveals other runs
-
-	upsert, ids, remove string                            // SQL
-	row                 func(*T) (growthgenius.ID, []any) // the id and the columns after record
+// column is a column of a table.
+type column[T any] struct {
+	name, kind string       // SQL
+	value      func(*T) any // a string, growthgenius.ID or time.Time
 }
 
-func contactsOf(client *growthgenius.Client) *table[growthgenius.Contact] {
-	return &table[growthgenius.Contact]{
-		service: client.Contacts, resource: "contacts",
-		upsert: `INSERT INTO growthgenius_contacts (id, record, email, full_name, company_name, stage, updated_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO UPDATE SET record = excluded.record,
-			email = excluded.email, full_name = excluded.full_name, company_name = excluded.company_name,
-			stage = excluded.stage, updated_at = excluded.updated_at`,
-		ids:    `SELECT id FROM growthgenius_contacts`,
-		remove: `DELETE FROM growthgenius_contacts WHERE id = $1`,
-		row: func(c *growthgenius.Contact) (growthgenius.ID, []any) {
-			return c.ID, []any{text(c.Email), text(c.FullName), text(c.CompanyName), text(c.Stage), instant(c.UpdatedAt)}
-		},
-	}
-}
-
-func messagesOf(client *growthgenius.Client) *table[growthgenius.Message] {
-	return &table[growthgenius.Message]{
-		service: client.Messages, resource: "messages",
-		upsert: `INSERT INTO growthgenius_messages (id, record, contact_id, message_type, sent_at)
-			VALUES ($1, $2, $3, $4, $5) ON CONFLICT (id) DO UPDATE SET record = excluded.record,
-			contact_id = excluded.contact_id, message_type = excluded.message_type, sent_at = excluded.sent_at`,
-		ids:    `SELECT id FROM growthgenius_messages`,
-		remove: `DELETE FROM growthgenius_messages WHERE id = $1`,
-		row: func(m *growthgenius.Message) (growthgenius.ID, []any) {
-			return m.ID, []any{text(string(m.ContactID)), text(m.MessageType), instant(m.SentAt)}
-		},
-	}
-}
-
-// text returns NULL for an empty string. Postgres accepts neither NUL characters nor
-// invalid UTF-8; the JSON of a record contains NUL characters as escapes.
-func text(s string) any {
-	if s == "" {
-		return nil
-	}
-	return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", ""), "\uFFFD")
-}
-
-// instant returns NULL for the zero time, and otherwise text that both databases sort by
-// time.
-func instant(t time.Time) any {
-	if t.IsZero() {
-		return nil
-	}
-	return t.UTC().Format("2006-01-02T15:04:05.000000Z")
+// options are what the flags say.
+type options struct {
+	dsn     string // "" unless -dsn is given
+	full    bool
+	deletes func(rows int) int // how many rows one run may delete from a table
 }
 
 func main() {
-	dsn := flag.String("dsn", "", "postgres://..., or the name of an SQLite file (default growthgenius.db)")
-	full := flag.Bool("full", false, "afterwards read all records again, and delete the rows of deleted records")
+	o := options{deletes: func(rows int) int { return max(10, rows/10) }}
+	given := map[string]bool{}
+	flag.StringVar(&o.dsn, "dsn", "", "postgres://..., host=... dbname=..., or the name of an SQLite `file` (default growthgenius.db)")
+	flag.BoolVar(&o.full, "full", false, "afterwards read all records again, and delete the rows of deleted records")
+	flag.Func("max-delete", "the most rows that -full may delete from a table, as a `number` or a share such as 25%\n"+
+		"(default 10%, or 10 rows if that is more)", func(text string) (err error) {
+		o.deletes, err = parseLimit(text)
+		return err
+	})
 	flag.Parse()
+	flag.Visit(func(f *flag.Flag) { given[f.Name] = true })
 	if flag.NArg() > 0 {
 		flag.Usage()
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, *dsn, *full)
+	err := checkFlags(o, given)
+	if err == nil {
+		err = run(ctx, o)
+	}
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "sync:", err)
@@ -134,7 +102,29 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, dsn string, full bool) error {
+func checkFlags(o options, given map[string]bool) error {
+	switch {
+	case given["dsn"] && strings.TrimSpace(o.dsn) == "":
+		return errors.New("-dsn is empty: name a database, or leave -dsn out for the SQLite file growthgenius.db")
+	case given["max-delete"] && !o.full:
+		return errors.New("-max-delete is for -full, which is the only one to delete rows")
+	}
+	return nil
+}
+
+// parseLimit reads the value of -max-delete.
+func parseLimit(text string) (func(rows int) int, error) {
+	if percent, ok := strings.CutSuffix(text, "%"); ok {
+		if n, err := strconv.ParseFloat(percent, 64); err == nil && 0 <= n && n <= 100 {
+			return func(rows int) int { return int(float64(rows) * n / 100) }, nil
+		}
+	} else if n, err := strconv.Atoi(text); err == nil && n >= 0 {
+		return func(int) int { return n }, nil
+	}
+	return nil, errors.New(`use a number such as 500, or a share such as 25%`)
+}
+
+func run(ctx context.Context, o options) error {
 	var client *growthgenius.Client
 	switch {
 	case os.Getenv("GROWTHGENIUS_API_KEY") != "":
@@ -142,7 +132,7 @@ func run(ctx context.Context, dsn string, full bool) error {
 		if client, err = growthgenius.NewClientFromEnv(); err != nil {
 			return err
 		}
-	case dsn != "":
+	case o.dsn != "":
 		return errors.New("GROWTHGENIUS_API_KEY is not set: -dsn would get the sample records of a server in memory")
 	default:
 		server, err := sample()
@@ -150,181 +140,28 @@ func run(ctx context.Context, dsn string, full bool) error {
 			return err
 		}
 		defer server.Close()
-		client, dsn = server.Client(), ":memory:"
+		client, o.dsn = server.Client(), ":memory:"
 		fmt.Print("GROWTHGENIUS_API_KEY is not set: this is a server in memory, and so is the database.\n\n")
 	}
 	user, err := client.Users.Current(ctx)
 	if err != nil {
 		return err
 	}
-	db, err := open(ctx, cmp.Or(dsn, "growthgenius.db"))
+	db, err := open(ctx, o.dsn)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	if err := contactsOf(client).sync(ctx, db, user.ID, full); err != nil {
-		return err
+	contacts := table[growthgenius.Contact]{
+		service: client.Contacts, client: client, resource: "contacts", columns: contactColumns, newest: "updated_at",
+		id: func(c *growthgenius.Contact) growthgenius.ID { return c.ID },
 	}
-	return messagesOf(client).sync(ctx, db, user.ID, full)
-}
-
-func open(ctx context.Context, dsn string) (*sql.DB, error) {
-	driver, name := "pgx", "Postgres" // a URL may contain a password: do not show it
-	if !strings.HasPrefix(dsn, "postgres://") && !strings.HasPrefix(dsn, "postgresql://") {
-		driver, name = "sqlite", "the SQLite file "+dsn
-		dsn += "?_pragma=busy_timeout(10000)" // milliseconds to wait for another run
+	messages := table[growthgenius.Message]{
+		service: client.Messages, client: client, resource: "messages", columns: messageColumns,
+		id: func(m *growthgenius.Message) growthgenius.ID { return m.ID },
 	}
-	db, err := sql.Open(driver, dsn)
-	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", name, err)
+	if err := contacts.sync(ctx, db, user.ID, o); err != nil {
+		return contacts.with(err)
 	}
-	db.SetMaxOpenConns(1) // each connection to :memory: has its own database
-	for _, statement := range schema {
-		if _, err := db.ExecContext(ctx, statement); err != nil {
-			return nil, errors.Join(fmt.Errorf("open %s: %w", name, err), db.Close())
-		}
-	}
-	return db, nil
-}
-
-func (t *table[T]) sync(ctx context.Context, db *sql.DB, user growthgenius.ID, full bool) error {
-	since, err := t.begin(ctx, db, user)
-	if err != nil {
-		return err
-	}
-	var stored, deleted int
-	for window, err := range t.Changes(growthgenius.ChangeOptions{Since: since}).Windows(ctx) {
-		if err != nil {
-			return err
-		}
-		err := t.commit(ctx, db, window.Checkpoint, func(tx *sql.Tx) error {
-			for _, item := range window.Items {
-				if _, err := t.put(ctx, tx, item); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		since = window.Checkpoint
-		stored += len(window.Items)
-	}
-	if full {
-		if deleted, err = t.refresh(ctx, db, since); err != nil {
-			return err
-		}
-	}
-	fmt.Printf("%s: %d changed, %d deleted\n", t.resource, stored, deleted)
-	return nil
-}
-
-// begin returns the checkpoint of the last run.
-func (t *table[T]) begin(ctx context.Context, db *sql.DB, user growthgenius.ID) (since time.Time, err error) {
-	_, err = db.ExecContext(ctx, `INSERT INTO growthgenius_sync (resource, user_id, checkpoint, version)
-		VALUES ($1, $2, '1970-01-01T00:00:00Z', 0) ON CONFLICT (resource) DO NOTHING`, t.resource, string(user))
-	if err != nil {
-		return since, err
-	}
-	var owner, checkpoint string
-	err = db.QueryRowContext(ctx, `SELECT user_id, checkpoint, version FROM growthgenius_sync WHERE resource = $1`, t.resource).
-		Scan(&owner, &checkpoint, &t.version)
-	if err != nil {
-		return since, err
-	}
-	if owner != string(user) {
-		return since, fmt.Errorf("this database is the copy of user %s: use another one for user %s", owner, user)
-	}
-	return time.Parse(time.RFC3339Nano, checkpoint)
-}
-
-// commit runs write and stores the new checkpoint in one transaction.
-func (t *table[T]) commit(ctx context.Context, db *sql.DB, checkpoint time.Time, write func(*sql.Tx) error) error {
-	tx, err := db.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = tx.Rollback() }() // does nothing after Commit
-	// This comes first, so that another run waits here until this one has committed, and
-	// then finds an unexpected version.
-	res, err := tx.ExecContext(ctx, `UPDATE growthgenius_sync SET checkpoint = $1, version = version + 1
-		WHERE resource = $2 AND version = $3`, checkpoint.Format(time.RFC3339Nano), t.resource, t.version)
-	if err != nil {
-		return err
-	}
-	if n, err := res.RowsAffected(); err != nil || n != 1 {
-		return cmp.Or(err, errors.New("another run is using this database"))
-	}
-	if err := write(tx); err != nil {
-		return err
-	}
-	t.version++
-	return tx.Commit()
-}
-
-// put stores a record, in place of an older one with the same id.
-func (t *table[T]) put(ctx context.Context, tx *sql.Tx, item *T) (growthgenius.ID, error) {
-	record, err := json.Marshal(item)
-	if err != nil {
-		return "", err
-	}
-	id, columns := t.row(item)
-	_, err = tx.ExecContext(ctx, t.upsert, append([]any{string(id), text(string(record))}, columns...)...)
-	return id, err
-}
-
-// refresh stores all records and deletes the rows of deleted ones, in one transaction. It
-// holds the ids in memory.
-func (t *table[T]) refresh(ctx context.Context, db *sql.DB, checkpoint time.Time) (deleted int, err error) {
-	err = t.commit(ctx, db, checkpoint, func(tx *sql.Tx) error {
-		missing, err := t.stored(ctx, tx)
-		if err != nil {
-			return err
-		}
-		for item, err := range t.Stream(ctx, growthgenius.ListOptions{}) {
-			if err != nil {
-				return err // the list is incomplete, so nothing is deleted
-			}
-			id, err := t.put(ctx, tx, item)
-			if err != nil {
-				return err
-			}
-			delete(missing, id)
-		}
-		// A record may be missing in the list for another reason, so ask for it.
-		for id := range missing {
-			_, err := t.Get(ctx, id)
-			if err == nil {
-				continue
-			}
-			if !errors.Is(err, growthgenius.ErrNotFound) {
-				return err
-			}
-			if _, err := tx.ExecContext(ctx, t.remove, string(id)); err != nil {
-				return err
-			}
-			deleted++
-		}
-		return nil
-	})
-	return deleted, err
-}
-
-// stored returns the set of the ids in the table.
-func (t *table[T]) stored(ctx context.Context, tx *sql.Tx) (map[growthgenius.ID]bool, error) {
-	rows, err := tx.QueryContext(ctx, t.ids)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	ids := map[growthgenius.ID]bool{}
-	for rows.Next() {
-		var id growthgenius.ID
-		if err := rows.Scan(&id); err != nil {
-			return nil, err
-		}
-		ids[id] = true
-	}
-	return ids, rows.Err()
+	return errors.Join(contacts.with(nil), messages.with(messages.sync(ctx, db, user.ID, o)))
 }

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -65,8 +64,8 @@ type process struct {
 	stdout, stderr strings.Builder
 }
 
-// start starts the program with env in place of the GROWTHGENIUS_ variables.
-func start(t *testing.T, env []string, args ...string) *process {
+// command returns the program with env in place of the GROWTHGENIUS_ variables.
+func command(t *testing.T, env []string, args ...string) *process {
 	t.Helper()
 	program, err := build()
 	if err != nil {
@@ -77,6 +76,13 @@ func start(t *testing.T, env []string, args ...string) *process {
 	p := &process{Cmd: exec.CommandContext(ctx, program, args...)}
 	p.Stdout, p.Stderr = &p.stdout, &p.stderr
 	p.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "GROWTHGENIUS_") }), env...)
+	return p
+}
+
+// start starts the program.
+func start(t *testing.T, env []string, args ...string) *process {
+	t.Helper()
+	p := command(t, env, args...)
 	if err := p.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -120,22 +126,32 @@ func (a *api) envFor(user, base string) []string {
 // and returns the environment for it.
 func (a *api) front(t *testing.T, requested, responded func()) []string {
 	t.Helper()
+	return a.proxy(t, func(w http.ResponseWriter, r *http.Request, serve http.HandlerFunc) {
+		list := isList(r)
+		if list {
+			requested()
+		}
+		serve(w, r)
+		if list {
+			responded()
+		}
+	})
+}
+
+func isList(r *http.Request) bool {
+	return strings.HasSuffix(r.URL.Path, growthgeniustest.RouteContacts) || strings.HasSuffix(r.URL.Path, growthgeniustest.RouteMessages)
+}
+
+// proxy puts a proxy before the server and returns the environment for it.
+func (a *api) proxy(t *testing.T, handle func(w http.ResponseWriter, r *http.Request, serve http.HandlerFunc)) []string {
+	t.Helper()
 	target, err := url.Parse(a.URL())
 	if err != nil {
 		t.Fatal(err)
 	}
 	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: target.Scheme, Host: target.Host})
 	proxy.ErrorLog = log.New(io.Discard, "", 0) // clients are killed
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		list := strings.HasSuffix(r.URL.Path, growthgeniustest.RouteContacts) || strings.HasSuffix(r.URL.Path, growthgeniustest.RouteMessages)
-		if list {
-			requested()
-		}
-		proxy.ServeHTTP(w, r)
-		if list {
-			responded()
-		}
-	}))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handle(w, r, proxy.ServeHTTP) }))
 	t.Cleanup(server.Close)
 	return a.envFor("1", server.URL+target.Path)
 }
@@ -330,7 +346,9 @@ func TestPostgres(t *testing.T) {
 func testDatabase(t *testing.T, newDSN func(*testing.T) string) {
 	t.Helper()
 	for name, test := range map[string]func(*testing.T, string){
-		"killed": testKilled, "two at once": testTwoAtOnce, "full": testFull, "hostile": testHostile, "another user": testAnotherUser,
+		"killed": testKilled, "two at once": testTwoAtOnce, "hostile": testHostile, "another user": testAnotherUser,
+		"odd times": testOddTimes, "refused": testRefused, "new column": testNewColumn,
+		"full": testFull, "older list": testOlderList, "404 of a gateway": testGateway, "merged": testMerged, "too many": testTooMany,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -436,48 +454,6 @@ func testTwoAtOnce(t *testing.T, dsn string) {
 	if got := other.stderr.String(); other.ProcessState.ExitCode() != 1 || !strings.Contains(got, anotherRun) {
 		t.Errorf("exit %d: %s", other.ProcessState.ExitCode(), got)
 	}
-	srv.same(t, dsn)
-}
-
-// testFull deletes records, and has lists that are incomplete for other reasons.
-func testFull(t *testing.T, dsn string) {
-	t.Helper()
-	srv := serve(t)
-	srv.day(30)
-	start(t, srv.env(), "-dsn", dsn).ends(t, "")
-	client := srv.Client()
-	for i := range 5 {
-		if err := cmp.Or(client.Contacts.Delete(t.Context(), srv.Contacts()[3*i].ID), client.Messages.Delete(t.Context(), srv.Messages()[4*i].ID)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	before := read(t, dsn)
-	for name, fault := range map[string]growthgeniustest.Fault{
-		"an incomplete list": {Skip: 1, Route: growthgeniustest.RouteContacts, Effect: growthgeniustest.Truncate, Times: 1},
-		"a hidden record":    {Route: growthgeniustest.RouteContact, Status: 403, Times: 1},
-	} {
-		srv.Inject(fault)
-		p := start(t, srv.env(), "-dsn", dsn, "-full")
-		if err := p.Wait(); err == nil {
-			t.Errorf("%s did not fail", name)
-		}
-		if after := read(t, dsn); !maps.EqualFunc(before, after, slices.Equal) {
-			t.Errorf("%s changed the tables", name)
-		}
-	}
-	p := start(t, srv.env(), "-dsn", dsn, "-full")
-	p.ends(t, "")
-	if want := "contacts: 0 changed, 5 deleted\nmessages: 0 changed, 5 deleted\n"; p.stdout.String() != want {
-		t.Errorf("the output is:\n%s", &p.stdout)
-	}
-	srv.same(t, dsn)
-
-	// A server with the same records whose lists show only ten.
-	short := serve(t, growthgeniustest.WithListCap(10))
-	short.ahead.Store(srv.ahead.Load())
-	short.AddContacts(srv.Contacts()...)
-	short.AddMessages(srv.Messages()...)
-	start(t, short.env(), "-dsn", dsn, "-full").ends(t, "")
 	srv.same(t, dsn)
 }
 

@@ -156,12 +156,13 @@ func (t *table[T]) find(ctx context.Context, id growthgenius.ID) (growthgenius.I
 	return t.id(found), nil
 }
 
-// isNotFound reports whether err is a 404 as the API writes them, in JSON with an error and
-// nothing else. Those of gateways and proxies are mostly HTML, text or other JSON.
+// isNotFound reports whether err is a 404 as the API writes them: JSON with an error and
+// nothing else, which says more than the status does. Those of gateways and proxies are
+// mostly text, HTML or other JSON.
 func isNotFound(err error) bool {
 	api, ok := errors.AsType[*growthgenius.APIError](err)
 	var body map[string]json.RawMessage
-	if !ok || api.StatusCode != http.StatusNotFound || json.Unmarshal(api.Body, &body) != nil || api.Message == "" {
+	if !ok || api.StatusCode != http.StatusNotFound || json.Unmarshal(api.Body, &body) != nil {
 		return false
 	}
 	for key := range body {
@@ -169,8 +170,7 @@ func isNotFound(err error) bool {
 			return false
 		}
 	}
-	_, gateway := body["message"] // the one of AWS says this
-	return !gateway || !strings.EqualFold(api.Message, http.StatusText(http.StatusNotFound))
+	return api.Message != "" && !strings.EqualFold(api.Message, http.StatusText(http.StatusNotFound))
 }
 
 // isResponse reports whether err is about the record that was asked for, rather than about

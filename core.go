@@ -105,8 +105,8 @@ func (c caller) exchange(ctx context.Context, e endpoint, o *callOptions, before
 	if o.capture != nil {
 		*o.capture = ResponseInfo{
 			StatusCode: res.Status,
-			Header:     res.Header,
-			RequestID:  res.RequestID(),
+			Header:     c.core.redact.Header(res.Header),
+			RequestID:  c.core.redact.Text(res.RequestID()),
 			Attempts:   outcome.Sent,
 			Duration:   time.Since(o.began),
 		}

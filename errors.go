@@ -387,7 +387,7 @@ func newDecodeError(call about, res *engine.Response, reason error, r redact.Red
 	body := r.Bytes(res.Body)
 	call.id, call.attempts, call.took = r.Text(call.id), res.Sent, res.Took
 	return &DecodeError{
-		StatusCode: res.Status, Method: call.method, Route: call.route, Reason: r.Text(reason.Error()),
+		StatusCode: res.Status, Method: call.method, Route: call.route, Reason: redact.Printable(r.Text(reason.Error())),
 		call: call, RequestID: r.Text(res.RequestID()), Body: bytes.Clone(body[:min(len(body), redact.MaxBody)]),
 	}
 }

@@ -3,8 +3,10 @@ package test
 import (
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/growthgenius/growthgenius-go"
 	"github.com/growthgenius/growthgenius-go/growthgeniustest"
@@ -147,9 +149,7 @@ func TestUnreadableResponse(t *testing.T) {
 func TestStreamInABrokenCharset(t *testing.T) {
 	t.Parallel()
 	body := `{"contacts":[{"id":1,"first_name":"` + "\xc6\xfc" + `"},{"id":2,"first_name":"` + "\xff" + `"},{"id":3}]}`
-	script := &testkit.Script{Respond: func(int, *http.Request) (*http.Response, error) {
-		return testkit.Reply(200, body, "Content-Type", "application/json; charset=EUC-JP"), nil
-	}}
+	script := responding(200, body, "Content-Type", "application/json; charset=EUC-JP")
 	all, err := testkit.Drain(t, testkit.Scripted(t, script).Contacts.Stream(t.Context(), testkit.Everything))
 	testkit.OnlyIs(t, err, growthgenius.ErrDecode)
 	if len(all) != 1 || all[0].FirstName != "日" || !strings.Contains(err.Error(), "record 2: the text has a character that is not valid EUC-JP") {
@@ -171,5 +171,57 @@ func TestByteOrderMark(t *testing.T) {
 		if got, err := call(); err != nil || got.FirstName != "José" {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
+	}
+}
+
+// TestForgedLines: no text of a server begins another line of an error, or moves the cursor
+// of a terminal.
+func TestForgedLines(t *testing.T) {
+	t.Parallel()
+	const forged = "x\r\n2026-01-01 level=INFO msg=forged\u0085\u2028\x1b[2J"
+	quoted := strconv.Quote(forged)[1:]
+	quoted = strings.NewReplacer(`\x1b`, `\u001b`).Replace(quoted[:len(quoted)-1])
+	for name, res := range map[string]*testkit.Script{
+		"message":     responding(422, `{"message":"`+quoted+`","code":"`+quoted+`"}`),
+		"fields":      responding(422, `{"errors":{"`+quoted+`":["`+quoted+`"]}}`),
+		"text":        responding(500, forged),
+		"request id":  responding(400, `{}`, "X-Request-Id", forged),
+		"redirect":    responding(301, `{}`, "Location", "https://example.com\u2028"),
+		"field":       responding(200, `{"contact":{"id":7,"`+quoted+`":1}}`),
+		"envelope":    responding(200, `{"`+quoted+`":1,"contact":{"id":7}}`),
+		"other id":    responding(200, `{"contact":{"id":"`+quoted+`"}}`),
+		"broken JSON": responding(200, forged),
+		"charset":     responding(200, "\xe9", "Content-Type", "a/b; charset=\x1b[2J\u2028"),
+		"encoding":    responding(200, "x", "Content-Encoding", "\x1b[2J\u2028"),
+		"transport": {Respond: func(int, *http.Request) (*http.Response, error) {
+			return nil, errors.New(forged)
+		}},
+	} {
+		c := testkit.Scripted(t, res, growthgenius.WithStrictDecoding(), growthgenius.WithRetry(growthgenius.RetryPolicy{MaxAttempts: 1}))
+		_, err := c.Contacts.Get(t.Context(), "7")
+		if err == nil || strings.ContainsFunc(err.Error(), func(r rune) bool { return !unicode.IsPrint(r) }) {
+			t.Errorf("%s: %q", name, err)
+		}
+	}
+}
+
+// responding is a script that always responds the same.
+func responding(status int, body string, headers ...string) *testkit.Script {
+	return &testkit.Script{Respond: func(int, *http.Request) (*http.Response, error) {
+		return testkit.Reply(status, body, headers...), nil
+	}}
+}
+
+// TestKeyInResponseInfo: a server that echoes the request does not put the key where a
+// program may log it.
+func TestKeyInResponseInfo(t *testing.T) {
+	t.Parallel()
+	c := testkit.Scripted(t, responding(200, `{"contact":{"id":7}}`, "X-Echo", "Authorization: "+testkit.Secret, "X-Request-Id", testkit.Secret))
+	var info growthgenius.ResponseInfo
+	if _, err := c.Contacts.Get(t.Context(), "7", growthgenius.CaptureResponse(&info)); err != nil {
+		t.Fatal(err)
+	}
+	if info.Header.Get("X-Echo") != "Authorization: [redacted]" || info.RequestID != "[redacted]" {
+		t.Errorf("%+v", info)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -147,15 +148,51 @@ func (r Redactor) Quotes(b []byte) bool {
 	return end > 0
 }
 
-// Err returns err itself unless it quotes the key, or an error that it wraps does. In that
-// case Err returns a new error with the text of err, without the key. It wraps nothing, so
-// that nothing that quotes the key can be reached through it.
+// Header returns a header without the key, or h itself if no value quotes the key.
+func (r Redactor) Header(h map[string][]string) map[string][]string {
+	quotes := func(value string) bool { return r.Quotes([]byte(value)) }
+	clean, copied := h, false
+	for name, values := range h {
+		if !slices.ContainsFunc(values, quotes) {
+			continue
+		}
+		texts := slices.Clone(values)
+		for i := range texts {
+			texts[i] = r.Text(texts[i])
+		}
+		if !copied {
+			clean, copied = maps.Clone(h), true
+		}
+		clean[name] = texts
+	}
+	return clean
+}
+
+// Err returns err itself if it can be shown. If it quotes the key, or an error that it wraps
+// does, Err returns a new error with the text of err, without the key. That wraps nothing, so
+// that nothing that quotes the key can be reached through it. If only the text of err is not
+// one line of printable text, the new error wraps err.
 func (r Redactor) Err(err error) error {
-	if err == nil || !r.quotedBy(err) {
+	switch {
+	case err == nil:
+		return nil
+	case r.quotedBy(err):
+		return errors.New(Printable(r.Text(err.Error())))
+	case Printable(err.Error()) != err.Error():
+		return lineError{Printable(err.Error()), err}
+	default:
 		return err
 	}
-	return errors.New(r.Text(err.Error()))
 }
+
+// lineError is an error with the text of its cause as one line.
+type lineError struct {
+	text  string
+	cause error
+}
+
+func (e lineError) Error() string { return e.text }
+func (e lineError) Unwrap() error { return e.cause }
 
 // quotedBy reports whether err, or an error that it wraps, quotes the key.
 func (r Redactor) quotedBy(err error) bool {

@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"html"
+	"maps"
+	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -255,7 +258,7 @@ func TestErr(t *testing.T) {
 		if got == nil || r.Quotes(fmt.Appendf(nil, "%v %+v %#v", got, got, got)) {
 			t.Errorf("%s: %#v", name, got)
 		}
-		if want := r.Text(err.Error()); got.Error() != want {
+		if want := redact.Printable(r.Text(err.Error())); got.Error() != want {
 			t.Errorf("%s: the text is %q, want %q", name, got, want)
 		}
 		if errors.Unwrap(got) != nil || errors.Is(got, secret) {
@@ -277,6 +280,39 @@ func TestErr(t *testing.T) {
 	}
 	if got := short.Err(errors.New("the key test")); got.Error() != "the key [redacted]" {
 		t.Errorf("a short key: %v", got)
+	}
+}
+
+// TestErrIsOneLine: an error of a proxy or a transport cannot begin a line of a log, and stays
+// what it is.
+func TestErrIsOneLine(t *testing.T) {
+	t.Parallel()
+	cause := &secretive{"the cause"}
+	err := fmt.Errorf("proxy: no\r\nlevel=INFO msg=forged \x1b[31m\u2028: %w", cause)
+	got := redact.New(longKey).Err(err)
+	if want := "proxy: no  level=INFO msg=forged \ufffd[31m : no connection"; got.Error() != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if same, ok := errors.AsType[*secretive](got); !ok || same != cause {
+		t.Errorf("%#v lost its cause", got)
+	}
+}
+
+// TestHeader: only the values that quote the key are replaced, in a copy.
+func TestHeader(t *testing.T) {
+	t.Parallel()
+	r := redact.New(longKey)
+	h := http.Header{"A": {"x", "Bearer " + longKey, longKey}, "B": {longKey}, "C": {"y"}}
+	want := http.Header{"A": {"x", "Bearer [redacted]", "[redacted]"}, "B": {"[redacted]"}, "C": {"y"}}
+	if got := r.Header(h); !maps.EqualFunc(got, want, slices.Equal) {
+		t.Errorf("%v", got)
+	}
+	if h.Get("B") != longKey || len(h["A"]) != 3 || h["A"][2] != longKey {
+		t.Errorf("the header itself became %v", h)
+	}
+	plain := http.Header{"C": {"y"}}
+	if got := r.Header(plain); len(got) != 1 || &got["C"][0] != &plain["C"][0] {
+		t.Errorf("%v", got)
 	}
 }
 

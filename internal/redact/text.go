@@ -69,12 +69,12 @@ func Clip(s string, n int) string {
 	return s[:n] + "…"
 }
 
-// Printable replaces the characters of s that could garble a terminal or a log. Line feeds
-// and tabs stay.
+// Printable returns s as one line of text for people: a blank stands for each line break and
+// each other kind of space, U+FFFD for each character that could garble a terminal or a log.
 func Printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
-		case r == '\n' || r == '\t' || unicode.IsPrint(r):
+		case unicode.IsPrint(r):
 			return r
 		case unicode.IsSpace(r):
 			return ' '

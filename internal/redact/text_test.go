@@ -12,7 +12,7 @@ func TestPrintable(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		"":                   "",
-		"a\nb\tc":            "a\nb\tc",
+		"a\nb\tc\u0085d\v\f": "a b c d  ",
 		"a\r\u2028\u00a0b":   "a   b",
 		"\x00\x1b[31m\x7f":   "\ufffd\ufffd[31m\ufffd",
 		"\u202eevil\ufeff":   "\ufffdevil\ufffd",

@@ -31,9 +31,9 @@
 // pointer, and a time that is null is the zero time. An [ID] holds a number or text.
 //
 // The API's documentation contradicts itself on several shapes, and this package accepts
-// all of them; the README lists them. A value that fits no field is not an error: unknown
-// fields and values of unexpected types are kept in Extra, and encoding a record writes
-// them again.
+// all of them: docs/api-shapes.md lists them. A value that fits no field is not an error:
+// unknown fields and values of unexpected types are kept in Extra, and encoding a record
+// writes them again.
 //
 // Doc comments say how a fact is known. "Documented" means that it is in the API's
 // reference, "later" that it is in a later revision of the reference, and "inferred" that
@@ -108,5 +108,5 @@
 // # Testing
 //
 // Package growthgeniustest is the API as a server in memory, for tests. It can also be
-// told to fail: lost responses, status 429, malformed bodies, connections that hang.
+// made to fail: lost responses, status 429, malformed bodies, connections that hang.
 package growthgenius

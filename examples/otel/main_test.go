@@ -148,9 +148,9 @@ func TestSpans(t *testing.T) {
 	}
 }
 
-// TestSpansWithoutAnAnswer checks that each attempt without a response has a span with an
+// TestSpansWithoutAResponse checks that each attempt without a response has a span with an
 // error, but without the text of the error.
-func TestSpansWithoutAnAnswer(t *testing.T) {
+func TestSpansWithoutAResponse(t *testing.T) {
 	t.Parallel()
 	closed := httptest.NewServer(http.NotFoundHandler())
 	closed.Close()

@@ -162,7 +162,7 @@ func (c *Client) String() string {
 // create: it retries it only if the request provably never reached the API, or if the
 // response was 429. If the outcome is not known, the error is an [*OutcomeUnknownError].
 func (c *Client) Do(ctx context.Context, method, path string, query, body, out any, opts ...RequestOption) error {
-	e := endpoint{method: strings.ToUpper(method), route: path, query: query, body: body, anonymous: path == "/users", raw: true}
+	e := endpoint{method: strings.ToUpper(method), route: path, query: query, body: body, anonymous: path == "/users", raw: true, empty: out == nil}
 	if err := checkDo(e.method, path, out); err != nil {
 		return endpoint{route: "Client.Do"}.refuse(err) // the path may be anything, even a URL with a key
 	}

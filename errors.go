@@ -384,10 +384,14 @@ func newDecodeError(call about, res *engine.Response, reason error, r redact.Red
 	case wire.KindOf(res.Body) == wire.KindInvalid:
 		reason = errors.New("the body is not JSON")
 	}
+	text := redact.Printable(r.Text(reason.Error()))
+	if res.GaveUp != "" {
+		text += "; " + res.GaveUp
+	}
 	body := r.Bytes(res.Body)
 	call.id, call.attempts, call.took = r.Text(call.id), res.Sent, res.Took
 	return &DecodeError{
-		StatusCode: res.Status, Method: call.method, Route: call.route, Reason: redact.Printable(r.Text(reason.Error())),
+		StatusCode: res.Status, Method: call.method, Route: call.route, Reason: text,
 		call: call, RequestID: r.Text(res.RequestID()), Body: bytes.Clone(body[:min(len(body), redact.MaxBody)]),
 	}
 }

@@ -226,8 +226,8 @@ func bodyErrors(t *testing.T) []errorText {
 		large = err
 	}
 	return []errorText{
-		{"HTML", get(t, always(200, "<!DOCTYPE html><title>Log in</title>"))},
-		{"empty", get(t, always(200, ""))},
+		{"HTML", get(t, always(200, "<!DOCTYPE html><title>Log in</title>"), retrying)},
+		{"empty", get(t, always(200, ""), retrying)},
 		{"not JSON, after retries", get(t, busy)},
 		{"an error at 200", get(t, always(200, `{"error":"maintenance"}`))},
 		{"another record", get(t, always(200, `{"contact":{"id":5,"email":"x"}}`))},

@@ -28,6 +28,8 @@ type endpoint struct {
 	lookup    bool          // 202 means "try again later"
 	raw       bool          // from the caller: the route is a path, the body is for encoding/json
 
+	empty bool // a read whose response may be empty: the caller does not want it
+
 	maxBytes int64 // a tighter bound on the response than the client's; 0 for none
 	splits   bool  // if it is too much to ask for, the caller asks for less instead
 

@@ -222,7 +222,8 @@ func TestStreamReplay(t *testing.T) {
 		"cut in the second":     {first: cut(`{"contacts":[{"id":8},{"id":9,`), elements: 1, is: reset},
 		"cut behind the list":   {first: cut(`{"contacts":[{"id":8},{"id":9}]`), elements: 2, is: reset},
 		"cut behind the end":    {first: cut(`{"contacts":[{"id":8},{"id":9}]}`), elements: 2, is: reset},
-		"a page":                {first: text("<html>"), is: growthgenius.ErrDecode},
+		"a page":                {first: text("<html>"), again: true, is: growthgenius.ErrDecode},
+		"nothing":               {first: text(""), again: true, is: growthgenius.ErrDecode},
 		"an early end":          {first: text(`{"contacts":[{"id":8`), is: growthgenius.ErrDecode},
 		"404":                   {first: status(404), is: growthgenius.ErrNotFound},
 	} {

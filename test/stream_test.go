@@ -135,7 +135,7 @@ func TestStreamEnvelopes(t *testing.T) {
 		"broken strays behind":   {`{"contacts":[{"id":1}],"x":{"y":]}}`, "1", true},
 		"a control character":    {"{\"contacts\":[{\"id\":1},{\"name\":\"\x01\"}]}", "1", true},
 	} {
-		contacts, err := testkit.Scripted(t, testkit.Text(tt.body)).Contacts.List(t.Context(), testkit.Everything)
+		contacts, err := testkit.Scripted(t, testkit.Text(tt.body)).Contacts.List(t.Context(), testkit.Everything, growthgenius.NoRetry())
 		if (err != nil) != tt.bad || err == nil && ids(contacts) != tt.ids {
 			t.Errorf("%s: List gives %q, %v", name, ids(contacts), err)
 		}
@@ -145,7 +145,7 @@ func TestStreamEnvelopes(t *testing.T) {
 				continue
 			}
 			s := testkit.Bodies(func(int, *http.Request) io.Reader { return arrive(strings.NewReader(tt.body)) })
-			contacts, err := testkit.Drain(t, testkit.Scripted(t, s).Contacts.Stream(t.Context(), testkit.Everything))
+			contacts, err := testkit.Drain(t, testkit.Scripted(t, s).Contacts.Stream(t.Context(), testkit.Everything, growthgenius.NoRetry()))
 			if got := ids(contacts); got != tt.ids || s.Sent.Load() != 1 {
 				t.Errorf("%s, %s: %q of %d requests", name, way, got, s.Sent.Load())
 			}

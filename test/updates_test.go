@@ -294,7 +294,9 @@ func TestUpdateKeepsAColleaguesChange(t *testing.T) {
 }
 
 // TestUpdateWithoutARecordInTheResponse: status 204 means that the update was carried out.
-// Another success without a record may be a proxy's: the record must have what was sent.
+// Another success without a record may be a proxy's: the record must have what was sent. One
+// without JSON is as a 502: a message has nothing that shows that it was not changed since,
+// so the update is not sent again.
 func TestUpdateWithoutARecordInTheResponse(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -306,10 +308,11 @@ func TestUpdateWithoutARecordInTheResponse(t *testing.T) {
 		"204":                       {204, "", `{"message":{"id":7,"rendered_copy":"rewritten"}}`, nil},
 		"204, another record":       {204, "", `{"message":{"id":8}}`, growthgenius.ErrDecode},
 		"empty":                     {200, " ", `{"message":{"id":7,"rendered_copy":"x"}}`, nil},
-		"empty, not carried out":    {200, "", `{"message":{"id":7,"rendered_copy":"old"}}`, growthgenius.ErrDecode},
+		"empty, not carried out":    {200, "", `{"message":{"id":7,"rendered_copy":"old"}}`, growthgenius.ErrChangedSince},
 		"no record":                 {200, `{"success":true}`, `{"message":{"id":7,"rendered_copy":"x"}}`, nil},
 		"no record, not done":       {200, `{"success":true}`, `{"message":{"id":7,"rendered_copy":"old"}}`, growthgenius.ErrDecode},
-		"a page":                    {200, `<html>Please sign in`, `{"message":{"id":7,"rendered_copy":"old"}}`, growthgenius.ErrDecode},
+		"a page":                    {200, `<html>Please sign in`, `{"message":{"id":7,"rendered_copy":"old"}}`, growthgenius.ErrChangedSince},
+		"a page, carried out":       {200, `<html>Please sign in`, `{"message":{"id":7,"rendered_copy":"x"}}`, nil},
 		"the record of another one": {200, `{"message":{"id":8}}`, `{"message":{"id":7,"rendered_copy":"x"}}`, growthgenius.ErrDecode},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -17,15 +17,23 @@ type attempt struct {
 	// a connection and never got one. It proves nothing if the transport does not report
 	// that.
 	unsent bool
+	// hollow means that the response is a success without the JSON that the API would send.
+	hollow bool
 }
 
 // String is the status of the response, or the error.
 func (a attempt) String() string {
 	if a.res != nil {
-		return fmt.Sprintf("%d %s", a.res.Status, http.StatusText(a.res.Status))
+		text := fmt.Sprintf("%d %s", a.res.Status, http.StatusText(a.res.Status))
+		if a.hollow {
+			text += ", " + withoutJSON
+		}
+		return text
 	}
 	return a.err.Error()
 }
+
+const withoutJSON = "without JSON"
 
 // attempt makes one attempt. It sends the request and reads the whole body, so that an
 // attempt whose response is cut short has failed. Of an error response, the status counts,
@@ -66,6 +74,10 @@ func (c *call) attempt(req *http.Request) (*http.Response, error) {
 		}
 	}
 	if err == nil {
+		if c.last.hollow = c.isHollow(c.last.res); c.last.hollow && streaming {
+			_ = res.Body.Close()
+			streaming = false
+		}
 		res.Body = http.NoBody // it was read, or is read by the caller
 	} else {
 		if err = c.explain(wait, err); c.ctx.Err() == nil && left.stopped() {

@@ -163,7 +163,7 @@ func (c *call) outcome(err error) Outcome {
 		o.Err = errs.WithContext(c.last.err, c.ctx.Err())
 	default:
 		o.Response = c.last.res
-		if o.Response.Succeeded() {
+		if o.Response.Succeeded() && !c.last.hollow {
 			c.cfg.Budget.Succeeded(c.spent)
 		}
 		if c.Class.replayable(c.last) {
@@ -214,6 +214,9 @@ func (c *call) attrs() []slog.Attr {
 		return append(attrs, slog.String("error", c.last.err.Error()))
 	}
 	attrs = append(attrs, slog.Int("status", c.last.res.Status))
+	if c.last.hollow {
+		attrs = append(attrs, slog.String("error", withoutJSON))
+	}
 	if id := c.cfg.Redact.Text(c.last.res.RequestID()); id != "" {
 		attrs = append(attrs, slog.String("request_id", id))
 	}

@@ -51,6 +51,9 @@ type Call struct {
 	Sent     int   // how many requests of the call were sent before
 	MaxBytes int64 // a tighter bound than the engine's; 0 for that one
 	Split    bool  // it is not retried if the server is slow: its caller asks for less instead
+	// Content means that a success must have a body: an empty one is tried again, as a page
+	// is that a proxy has put in place of JSON.
+	Content bool
 	// Recheck is called before the request is sent again if an earlier attempt may have been
 	// carried out. The first of those began at since. An error ends the call, and is its Err.
 	Recheck func(since time.Time) error

@@ -22,10 +22,11 @@ type Response struct {
 	// early: it is not encoded as the header says. It is nil otherwise.
 	Unreadable error
 
-	// Sent and Took are how many requests the call sent, and how long it took. The caller of
-	// Do sets them if it needs them later.
-	Sent int
-	Took time.Duration
+	// Sent and Took are how many requests the call sent, and how long it took. GaveUp is that
+	// of the Outcome. The caller of Do sets them if it needs them later.
+	Sent   int
+	Took   time.Duration
+	GaveUp string
 
 	buffer *bodyBuffer // holds Body; nil if that is not pooled
 }
@@ -53,6 +54,19 @@ func (r *Response) Succeeded() bool { return 200 <= r.Status && r.Status < 300 }
 
 // IsPage reports whether the body is HTML or XML, such as a proxy's, rather than JSON.
 func (r *Response) IsPage() bool { return bytes.HasPrefix(bytes.TrimSpace(r.Body), []byte("<")) }
+
+// isHollow reports whether a response is a success without the JSON that the API would send
+// to a read or an update: a proxy has put a page in its place, or nothing at all. A create is
+// never sent again for that, and the API may respond to a delete as it likes.
+func (c *call) isHollow(res *Response) bool {
+	if res.Status != http.StatusOK || res.Unreadable != nil || c.Class != Safe || c.Method == http.MethodDelete || c.Method == http.MethodHead {
+		return false
+	}
+	if c.Stream != nil && len(res.Body) >= redact.MaxBody { // of blanks alone, it may go on with JSON
+		return res.IsPage()
+	}
+	return res.IsPage() || c.Content && len(bytes.TrimSpace(res.Body)) == 0
+}
 
 // RequestID returns the server's id of the request, from one of the usual headers, or "".
 func (r *Response) RequestID() string {

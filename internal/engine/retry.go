@@ -61,7 +61,7 @@ func (c Class) replayable(a attempt) bool {
 		if a.res.Status == http.StatusTooManyRequests {
 			return true // assumed to mean "not processed"
 		}
-		return c.throttled(a.res) || c == Safe && (a.res.Status == http.StatusRequestTimeout || a.res.Status >= 500)
+		return c.throttled(a.res) || c == Safe && (a.hollow || a.res.Status == http.StatusRequestTimeout || a.res.Status >= 500)
 	}
 	if isPermanent(a.err) {
 		return false
@@ -86,7 +86,7 @@ func (a attempt) ambiguous() bool {
 		return a.err != nil && !a.unsent
 	}
 	s := a.res.Status
-	return s == http.StatusRequestTimeout || s >= 500 || (300 <= s && s < 400) || s < 200
+	return a.hollow || s == http.StatusRequestTimeout || s >= 500 || (300 <= s && s < 400) || s < 200
 }
 
 // isSlow reports whether the response took too long, by a clock of this machine or of a

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"math"
 	"net/http"
 	"strings"
@@ -446,5 +447,92 @@ func TestThrottledByForbidden(t *testing.T) {
 			})
 		}
 		calls.Wait()
+	})
+}
+
+// TestWithoutJSON: a page at status 200, or nothing at all, is retried as a 502 is, except
+// after a create or a delete. The last response is returned, so that its caller can say what
+// it was.
+func TestWithoutJSON(t *testing.T) {
+	t.Parallel()
+	update, remove, stream := call, call, call
+	update.Method, remove.Method = http.MethodPatch, http.MethodDelete
+	var body *engine.Body
+	stream.Stream = func(b *engine.Body) error {
+		body = b
+		_, err := io.ReadFull(b, make([]byte, 10<<10))
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			err = nil
+		}
+		return err
+	}
+	for name, tt := range map[string]struct {
+		call    engine.Call
+		content bool // of Call
+		status  int
+		body    string
+		sent    int
+	}{
+		"a page":                        {call, false, 200, " <html>", 4},
+		"nothing":                       {call, true, 200, "", 4},
+		"blanks":                        {call, true, 200, " \n", 4},
+		"nothing, which will do":        {call, false, 200, "", 1},
+		"JSON":                          {call, true, 200, "null", 1},
+		"nothing at 204":                {call, true, 204, "", 1},
+		"nothing at 202":                {call, true, 202, "", 1},
+		"a page to an update":           {update, false, 200, "<html>", 4},
+		"a page to a delete":            {remove, true, 200, "<html>", 1},
+		"a page to a create":            {post, true, 200, "<html>", 1},
+		"a stream of a page":            {stream, false, 200, "<html>", 4},
+		"a stream of nothing":           {stream, true, 200, "", 4},
+		"a stream that begins blank":    {stream, true, 200, strings.Repeat(" ", 9<<10) + "[]", 1},
+		"a page to what is sent once":   {engine.Call{Method: http.MethodGet, URL: address, Once: true}, true, 200, "<html>", 1},
+		"nothing in response to a HEAD": {engine.Call{Method: http.MethodHead, URL: address}, true, 200, "", 1},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := always(func(*http.Request) (*http.Response, error) { return reply(tt.status, tt.body), nil })
+			tt.call.Content = tt.content
+			out := newEngine(t, s).Do(t.Context(), tt.call)
+			if out.Err != nil || out.Response.Status != tt.status || out.Sent != tt.sent || out.Ambiguous != (tt.sent > 1 || tt.call.Once) {
+				t.Errorf("%s: %+v", name, out)
+			}
+			if tt.call.Stream != nil {
+				body.Close()
+			}
+			if begins := string(out.Response.Body); len(begins) < 10 && begins != tt.body {
+				t.Errorf("%s: the body is %q", name, begins)
+			}
+		})
+	}
+}
+
+// TestWithoutJSONInBetween: a retry that gets what the API would send is a success, and the
+// end of the wait for one names what it came after.
+func TestWithoutJSONInBetween(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{respond: func(n int, _ *http.Request) (*http.Response, error) {
+			return reply(200, []string{"<html>", `{"id":1}`}[n-1]), nil
+		}}
+		if out := newEngine(t, s).Do(t.Context(), call); out.Err != nil || string(out.Response.Body) != `{"id":1}` || out.Sent != 2 {
+			t.Errorf("%+v", out)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var log strings.Builder
+		s = always(func(*http.Request) (*http.Response, error) { return reply(200, "<html>"), nil })
+		limited := 0
+		out := newEngine(t, s, withLogger(slog.New(slog.NewTextHandler(&log, nil))), withLimiter(waiter(func(ctx context.Context) error {
+			if limited++; limited == 1 {
+				return nil
+			}
+			cancel()
+			return ctx.Err()
+		}))).Do(ctx, call)
+		if out.Err == nil || !strings.HasPrefix(out.Err.Error(), "waiting to try again after 200 OK, without JSON: ") {
+			t.Errorf("%+v", out)
+		}
+		if !strings.Contains(log.String(), `status=200 error="without JSON"`) {
+			t.Errorf("the log is %s", log.String())
+		}
 	})
 }

@@ -119,7 +119,7 @@ func TestStreamEnvelopes(t *testing.T) {
 		"blanks alone":           {" \n ", "", true},
 		"a page":                 {"<!DOCTYPE html><html><body>{\"contacts\":[]}</body></html>", "", true},
 		"an error":               {`{"error":{"message":"no luck"}}`, "", true},
-		"a byte order mark":      {"\ufeff{\"contacts\":[]}", "", true},
+		"a byte order mark":      {"\ufeff{\"contacts\":[]}", "", false},
 		"a null list":            {`{"contacts":null}`, "", true},
 		"a text list":            {`{"contacts":"[]"}`, "", true},
 		"a number as an element": {`{"contacts":[{"id":1},5,{"id":2}]}`, "1", true},

@@ -139,7 +139,7 @@ func (r *Response) fill(res *http.Response, limit int64) (int64, error) {
 	r.Body, r.buffer = buf.Bytes(), buf
 	if r.Unreadable = unreadable(err); r.Unreadable != nil {
 		r.Release()
-		return n, nil
+		return n, nil //nolint:nilerr // it is in Unreadable
 	}
 	return n, err
 }

@@ -522,7 +522,8 @@ func TestWithoutJSONInBetween(t *testing.T) {
 		s = always(func(*http.Request) (*http.Response, error) { return reply(200, "<html>"), nil })
 		limited := 0
 		out := newEngine(t, s, withLogger(slog.New(slog.NewTextHandler(&log, nil))), withLimiter(waiter(func(ctx context.Context) error {
-			if limited++; limited == 1 {
+			limited++
+			if limited == 1 {
 				return nil
 			}
 			cancel()

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"net/url"
 	"os"
 	"reflect"
@@ -100,8 +99,8 @@ func (c *core) begin(cfg *config, apiKey string) {
 		Budget:        c.budget,
 		Redact:        c.redact,
 		Logger:        c.logger,
-		Date: func(sent, received time.Time, date string) {
-			if at, err := http.ParseTime(date); err == nil {
+		Date: func(sent, received time.Time, res *engine.Response) {
+			if at, ok := res.Date(); ok {
 				c.readBack.Clock().Observe(sent, received, at)
 			}
 		},

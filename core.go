@@ -92,7 +92,7 @@ func (c caller) exchange(ctx context.Context, e endpoint, o *callOptions, before
 		Class: e.class, Once: o.noRetry, Sent: before,
 		Free:     e.method == http.MethodGet && !e.lookup, // a lookup costs money
 		MaxBytes: e.maxBytes, Split: e.splits, Stream: e.open, Recheck: e.recheck,
-		Content: !e.empty && (e.method == http.MethodGet || e.class == engine.Safe || e.recheck != nil),
+		Content: !e.empty && (e.method == http.MethodGet || e.class == engine.Safe || e.recheck != nil), Leave: e.leave,
 	})
 	call := e.about()
 	call.id, call.attempts, call.took = c.core.redact.Text(call.id), outcome.Sent, time.Since(o.began)

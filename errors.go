@@ -224,10 +224,12 @@ func (e *DecodeError) Is(target error) bool { return target == ErrDecode }
 type OutcomeUnknownError struct {
 	// Token is the token of the create, for Resolve. It is empty for a [Client.Do].
 	Token CreateToken
-	// Last is why the outcome is not known, for people to read.
+	// Last is why the outcome is not known, for people to read: why the create had no usable
+	// response or, of a Resolve, why the lists did not settle it.
 	Last error
 
 	call   about
+	lists  error // why the lists did not settle a create; nil if Last says it
 	ctxErr error
 }
 
@@ -255,7 +257,11 @@ func (e *OutcomeUnknownError) reason() string {
 		last = errs.WithContext(last, e.ctxErr)
 	}
 	text := strings.ReplaceAll(fmt.Sprint(last), "growthgenius: ", "")
-	return strings.TrimPrefix(text, e.call.String()+": ")
+	text = strings.TrimPrefix(text, e.call.String()+": ")
+	if e.lists != nil {
+		text += "; looking for it: " + strings.ReplaceAll(e.lists.Error(), "growthgenius: ", "")
+	}
+	return text
 }
 
 // Unwrap returns [ErrOutcomeUnknown], and the error of the caller's context if that ended

@@ -42,8 +42,9 @@ func createOne[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint
 			refused = err != nil
 			return err
 		},
-		Send: func(ctx context.Context, sent int) readback.Answer {
+		Send: func(ctx context.Context, sent int, leave func() error) readback.Answer {
 			var answer readback.Answer
+			e.leave = leave
 			created, answer = sendCreate[T, P](ctx, c, e, &o, sent)
 			return answer
 		},
@@ -55,7 +56,7 @@ func createOne[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint
 	case refused:
 		return nil, e.refuse(err)
 	case ok:
-		return nil, e.unknown(ctx, unknown.Token, unknown.Last)
+		return nil, e.unknown(ctx, unknown.Token, unknown.Last, c.core.named(unknown.Lists))
 	case err != nil:
 		return nil, err
 	case row != nil:
@@ -98,16 +99,16 @@ func resolveOne[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoin
 			method: http.MethodGet, route: e.route + "/{id}", id: (*ID)(&id), envelope: e.envelope,
 		}, []RequestOption{withHeaders(headersText(o.header))})
 		if err != nil { // including a 404: it does not mean that the record may be created again
-			return nil, e.unknown(ctx, token.t, fmt.Errorf("it was created with a known id, which cannot be read now: %w", err))
+			return nil, e.unknown(ctx, token.t, fmt.Errorf("it was created with a known id, which cannot be read now: %w", err), nil)
 		}
 		return v, nil
 	}
 	row, err := c.core.readBack.Resolve(ctx, token.t, e.listed(o.header))
 	switch unknown, ok := errors.AsType[*readback.UnknownError](err); {
 	case ok:
-		return nil, e.unknown(ctx, unknown.Token, c.core.named(unknown.Last))
+		return nil, e.unknown(ctx, unknown.Token, c.core.named(unknown.Last), nil)
 	case errors.Is(err, readback.ErrUnderWay):
-		return nil, e.unknown(ctx, token.t, err)
+		return nil, e.unknown(ctx, token.t, err, nil)
 	case errors.Is(err, readback.ErrAbsent):
 		return nil, refuse(fmt.Errorf("%w: %w", ErrNotFound, err))
 	case err != nil:
@@ -152,10 +153,10 @@ func (e endpoint) checkToken(token CreateToken, o *callOptions) error {
 }
 
 // unknown is the error of a create whose outcome is not known. e lists its records, or
-// creates one.
-func (e endpoint) unknown(ctx context.Context, token readback.Token, last error) error {
+// creates one. lists is why the lists did not settle it, unless last is that.
+func (e endpoint) unknown(ctx context.Context, token readback.Token, last, lists error) error {
 	return &OutcomeUnknownError{
-		Token: CreateToken{token}, Last: last,
+		Token: CreateToken{token}, Last: last, lists: lists,
 		call: about{method: http.MethodPost, route: e.route}, ctxErr: ctx.Err(),
 	}
 }
@@ -220,7 +221,7 @@ func (l lists) Read(ctx context.Context, list readback.List, from, to time.Time,
 	}
 	var row *match.Row
 	nameless := 0 // rows without an id, which cannot be told from others
-	_, err := caller{l.core, ID(list.User)}.each(ctx, e, []RequestOption{withHeaders(list.Headers)},
+	res, err := caller{l.core, ID(list.User)}.each(ctx, e, []RequestOption{withHeaders(list.Headers)},
 		func() any { row = new(match.Row); return row },
 		func(*engine.Response) bool {
 			if row.ID() == "" {
@@ -234,7 +235,10 @@ func (l lists) Read(ctx context.Context, list readback.List, from, to time.Time,
 	if err == nil && nameless > 0 { // the list is not the API's own, or not as documented
 		err = e.refuse(fmt.Errorf("%d records of the list have no id", nameless))
 	}
-	if err == nil {
+	switch {
+	case err == nil && res.IsCached():
+		return errors.New("the list is from a cache, so it may be old")
+	case err == nil:
 		return nil
 	}
 	api, ok := errors.AsType[*APIError](err)

@@ -36,7 +36,8 @@ type endpoint struct {
 	// recheck is called before an update that may have been carried out is sent again.
 	recheck func(since time.Time) error
 
-	open func(*engine.Body) error // reads a streamed response as far as its first element
+	open  func(*engine.Body) error // reads a streamed response as far as its first element
+	leave func() error             // called right before each request
 }
 
 // about describes the call for errors.

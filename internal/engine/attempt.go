@@ -39,6 +39,9 @@ const withoutJSON = "without JSON"
 // attempt whose response is cut short has failed. Of an error response, the status counts,
 // whatever becomes of the body.
 func (c *call) attempt(req *http.Request) (*http.Response, error) {
+	if err := c.leave(); err != nil {
+		return nil, err
+	}
 	c.attempts++
 	begun, outer := time.Now(), req.Context()
 	c.begun = begun
@@ -59,12 +62,13 @@ func (c *call) attempt(req *http.Request) (*http.Response, error) {
 	req.Host = req.URL.Host // set this late: otherwise net/http's client clones the URL
 	res, err := c.cfg.roundTrip(c.transport(), req)
 	if err == nil {
-		c.received(res, begun)
+		received := c.received(res, begun)
 		streams := c.Stream != nil && c.last.res.Succeeded()
 		res.Body = plain(res, streams)
 		switch {
 		case !c.last.res.Succeeded():
 			c.last.res.readError(res, maxErrorBody+int64(c.cfg.Redact.Room()))
+			c.cfg.Date(begun, received, c.last.res)
 			c.timedOut = c.timedOut || wait.over()
 		case streams:
 			err = c.stream(wait, res)
@@ -91,15 +95,30 @@ func (c *call) attempt(req *http.Request) (*http.Response, error) {
 	return res, err
 }
 
+// leave reports that a request is about to leave. It returns an error if none may.
+func (c *call) leave() error {
+	if c.Leave == nil {
+		return nil
+	}
+	if err := c.Leave(); err != nil {
+		return err
+	}
+	return c.ctx.Err() //nolint:wrapcheck // the caller's own error
+}
+
 // received notes the head of a response to a request that was sent then, and reports it to
-// all that learn from it.
-func (c *call) received(res *http.Response, sent time.Time) {
+// all that learn from it. It returns the time.
+func (c *call) received(res *http.Response, sent time.Time) time.Time {
+	now := time.Now()
 	c.last = attempt{res: &Response{Status: res.StatusCode, Header: res.Header}}
-	c.cfg.Date(sent, time.Now(), res.Header.Get("Date"))
-	asked, _ := c.last.res.RetryAfter(time.Now())
+	if c.last.res.Succeeded() {
+		c.cfg.Date(sent, now, c.last.res)
+	}
+	asked, _ := c.last.res.RetryAfter(now)
 	throttled := c.Class.throttled(c.last.res)
 	busy := res.StatusCode == http.StatusServiceUnavailable
 	c.cfg.Gate.Answered(sent, throttled, busy, asked)
+	return now
 }
 
 // newHeader makes the header of one attempt.

@@ -34,7 +34,7 @@ func BenchmarkDo(b *testing.B) {
 		Gate:          pace.NewGate(pace.NewAdaptive(), time.Minute),
 		Budget:        pace.NewBudget(),
 		Redact:        redact.New("SECRET"),
-		Date:          func(_, _ time.Time, _ string) {},
+		Date:          func(_, _ time.Time, _ *engine.Response) {},
 	})
 	call := engine.Call{Method: http.MethodGet, Route: "/contacts/{id}", URL: address, Free: true}
 	b.ReportAllocs()

@@ -33,9 +33,9 @@ type Config struct {
 	Budget        *pace.Budget
 	Redact        redact.Redactor
 	Logger        *slog.Logger // nil for none
-	// Date is called for each response with its Date header, and with the times when the
-	// request was sent and the response's head was received.
-	Date func(sent, received time.Time, date string)
+	// Date is called for each response, and with the times when the request was sent and the
+	// response's head was received. A success has no body yet, since that may be streamed.
+	Date func(sent, received time.Time, res *Response)
 }
 
 // Call is what is particular to one call.
@@ -57,6 +57,9 @@ type Call struct {
 	// Recheck is called before the request is sent again if an earlier attempt may have been
 	// carried out. The first of those began at since. An error ends the call, and is its Err.
 	Recheck func(since time.Time) error
+	// Leave is called right before each request, after all waits; nil for none. If it returns
+	// an error, nothing is sent, and the call fails with that.
+	Leave func() error
 	// Stream makes the body of a success a streamed one. It reads the body as
 	// far as the first element, as a part of the attempt: if it fails, the attempt has
 	// failed. The body must be closed if Do returns the response.

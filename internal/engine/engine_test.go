@@ -215,14 +215,49 @@ func TestPauseIsReported(t *testing.T) {
 		}}
 		e := newEngine(t, s, withLimiter(aware(func(d time.Duration) { order = append(order, "throttled "+d.String()) })),
 			func(c *engine.Config) {
-				c.Date = func(sent, received time.Time, date string) {
-					order = append(order, fmt.Sprintf("date %q %s %s", date, sent.Sub(begun), received.Sub(begun)))
+				c.Date = func(sent, received time.Time, res *engine.Response) {
+					order = append(order, fmt.Sprintf("date %q %s %s", res.Header.Get("Date"), sent.Sub(begun), received.Sub(begun)))
 				}
 			})
 		e.Do(t.Context(), call)
-		want := []string{`date "today" 0s 1s`, "throttled 7s", `date "" 8s 9s`}
+		want := []string{"throttled 7s", `date "today" 0s 1s`, `date "" 8s 9s`}
 		if !slices.Equal(order, want) {
 			t.Errorf("%q, want %q", order, want)
+		}
+	})
+}
+
+// TestLeave: Leave is called right before each request, after the waits for the limiter and
+// for a retry. If it fails, or the context has ended by then, nothing is sent.
+func TestLeave(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		begun := time.Now()
+		var left []time.Duration
+		s := statuses(429, 200)
+		e := newEngine(t, s, withLimiter(rate.NewLimiter(rate.Every(10*time.Second), 1)))
+		e.Do(t.Context(), call) // uses up the burst
+		post := engine.Call{Method: http.MethodPost, URL: call.URL, Leave: func() error {
+			left = append(left, time.Since(begun))
+			return nil
+		}}
+		s.n.Store(0)
+		if out := e.Do(t.Context(), post); out.Err != nil || out.Sent != 2 {
+			t.Errorf("%+v", out)
+		}
+		if len(left) != 2 || left[0] < 10*time.Second || left[1] < left[0]+9*time.Second {
+			t.Errorf("left at %v", left)
+		}
+		s.n.Store(0)
+		refused := errors.New("refused")
+		post.Leave = func() error { return refused }
+		if out := e.Do(t.Context(), post); !errors.Is(out.Err, refused) || out.Sent != 0 || out.Ambiguous || s.n.Load() != 0 {
+			t.Errorf("%+v, %d requests", out, s.n.Load())
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		post.Leave = func() error { cancel(); return nil }
+		if out := e.Do(ctx, post); !errors.Is(out.Err, context.Canceled) || out.Sent != 0 || out.Ambiguous || s.n.Load() != 0 {
+			t.Errorf("%+v, %d requests", out, s.n.Load())
 		}
 	})
 }

@@ -134,7 +134,7 @@ func newEngine(t testing.TB, s *script, options ...func(*engine.Config)) *engine
 		Gate:     pace.NewGate(waiter(unlimited), policy.MaxRetryAfter),
 		Budget:   pace.NewBudget(),
 		Redact:   redact.New(secretKey),
-		Date:     func(time.Time, time.Time, string) {},
+		Date:     func(time.Time, time.Time, *engine.Response) {},
 	}
 	for _, option := range options {
 		option(&cfg)

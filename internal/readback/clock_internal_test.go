@@ -6,7 +6,7 @@ import (
 )
 
 // TestClock: responses narrow what is known of the server's clock, and one that contradicts
-// the others replaces it.
+// the others widens it.
 func TestClock(t *testing.T) {
 	t.Parallel()
 	var c Clock
@@ -22,8 +22,9 @@ func TestClock(t *testing.T) {
 		{900 * time.Millisecond, 1100 * time.Millisecond, 61 * time.Second, 59900 * time.Millisecond, 61 * time.Second},
 		{1900 * time.Millisecond, 2000 * time.Millisecond, 62 * time.Second, 60 * time.Second, 61 * time.Second},
 		{2700 * time.Millisecond, 2800 * time.Millisecond, 62 * time.Second, 60 * time.Second, 60300 * time.Millisecond},
-		{3 * time.Second, 9 * time.Second, 65 * time.Second, 60 * time.Second, 60300 * time.Millisecond}, // a slow one changes nothing
-		{10 * time.Second, 10 * time.Second, 5 * time.Second, -5 * time.Second, -4 * time.Second},        // a clock was set
+		{3 * time.Second, 9 * time.Second, 65 * time.Second, 60 * time.Second, 60300 * time.Millisecond},  // a slow one changes nothing
+		{10 * time.Second, 10 * time.Second, 5 * time.Second, -5 * time.Second, 60300 * time.Millisecond}, // another clock
+		{11 * time.Second, 11 * time.Second, 71 * time.Second, -5 * time.Second, 60300 * time.Millisecond},
 	} {
 		c.Observe(start.Add(step.sent), start.Add(step.received), start.Add(step.date))
 		if b := c.bounds(); !b.known || b.low != step.low || b.high != step.high {

@@ -34,7 +34,11 @@ var (
 // UnknownError is the error of a create whose outcome could not be determined.
 type UnknownError struct {
 	Token Token // resolves it later
-	Last  error // why it is not known
+	// Last is why the create had no usable response or, if Resolve returns the error, why
+	// the lists did not settle it.
+	Last error
+	// Lists is why the lists did not settle a create that Create looked for; else nil.
+	Lists error
 }
 
 // Error returns why the outcome is not known.
@@ -44,11 +48,12 @@ func (e *UnknownError) Error() string { return fmt.Sprintf("outcome unknown: %v"
 type Creation struct {
 	Token Token
 	List  List // to look for it in
-	// HandOver is called with the token before anything is sent; nil for none. If it fails
-	// or panics, nothing is sent.
+	// HandOver is called with the token when the first request is about to leave; nil for
+	// none. If it fails or panics, nothing is sent.
 	HandOver func(Token) error
-	// Send sends the create. Earlier calls sent so many requests.
-	Send func(ctx context.Context, sent int) Answer
+	// Send sends the create. Earlier calls sent so many requests. It calls leave right before
+	// each request, after all waits, and sends nothing if that returns an error.
+	Send func(ctx context.Context, sent int, leave func() error) Answer
 	// MayRepeat reports whether an absent create may be sent again, by the number of
 	// requests so far. It is called last, and may take from a budget.
 	MayRepeat func(sent int) bool
@@ -75,16 +80,23 @@ func (t *Tracker) Create(ctx context.Context, c Creation) (match.Row, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := t.handOver(p, c); err != nil {
-		return nil, err
-	}
 	defer t.abandon(p)
+	var refusal error
+	leave := func() error {
+		refusal = t.leave(p, c)
+		return refusal
+	}
 	for sent, ambiguous := 0, false; ; {
-		answer := c.Send(ctx, sent)
+		began := time.Now()
+		answer := c.Send(ctx, sent, leave)
 		sent = answer.Sent
-		err := t.accept(p, answer)
+		if refusal != nil {
+			return nil, refusal
+		}
+		t.returned(p, began)
+		row, err := t.accept(ctx, p, answer)
 		if err == nil {
-			return nil, nil //nolint:nilnil // the caller has the record already
+			return row, nil
 		}
 		unclear := answer.Ambiguous || answer.Err == nil // or it names another record
 		if ambiguous = ambiguous || unclear; !ambiguous {
@@ -108,14 +120,16 @@ func (t *Tracker) Create(ctx context.Context, c Creation) (match.Row, error) {
 				slog.String("error", t.text(err)))
 			t.sending(p)
 		default:
-			return nil, t.unknown(ctx, p, since, v.seen, err)
+			return nil, t.unknown(ctx, p, since, v.seen, &UnknownError{Last: err, Lists: v.last})
 		}
 	}
 }
 
-// handOver passes the token to the caller, if it wants to have it.
-func (t *Tracker) handOver(p *pending, c Creation) error {
-	if c.HandOver == nil {
+// leave notes that a request of a create is about to leave. If it is the first one, it passes
+// the token to the caller, if it wants to have it.
+func (t *Tracker) leave(p *pending, c Creation) error {
+	token, first := t.left(p)
+	if !first || c.HandOver == nil {
 		return nil
 	}
 	accepted := false
@@ -124,7 +138,7 @@ func (t *Tracker) handOver(p *pending, c Creation) error {
 			t.drop(p)
 		}
 	}()
-	if err := c.HandOver(c.Token); err != nil {
+	if err := c.HandOver(token); err != nil {
 		return fmt.Errorf("BeforeCreate refused: %w", err)
 	}
 	accepted = true
@@ -132,15 +146,23 @@ func (t *Tracker) handOver(p *pending, c Creation) error {
 }
 
 // accept settles a create by the record in its response. It returns an error if there is
-// none, or if the record is another one.
-func (t *Tracker) accept(p *pending, answer Answer) error {
+// none, or if the record is another one. If the record seems to have existed before, the
+// list may show another one, whose row accept returns.
+func (t *Tracker) accept(ctx context.Context, p *pending, answer Answer) (match.Row, error) {
 	if answer.Err != nil {
-		return answer.Err
+		return nil, answer.Err
 	}
-	if !t.answered(p, answer) {
-		return answer.Other()
+	received := time.Now()
+	if t.doubtful(p, answer) && ctx.Err() == nil && !t.policy.Disabled {
+		t.sent(p)
+		if v := t.look(ctx, p, false); v.finding == found {
+			return v.row, nil
+		}
 	}
-	return nil
+	if !t.answered(p, answer, received) {
+		return nil, answer.Other()
+	}
+	return nil, nil //nolint:nilnil // the caller has the record already
 }
 
 // Resolve finds out what became of an earlier create. It waits out what is left of the
@@ -164,17 +186,22 @@ func (t *Tracker) Resolve(ctx context.Context, token Token, l List) (match.Row, 
 		t.drop(p)
 		return nil, ErrAbsent
 	default:
-		return nil, t.unknown(ctx, p, since, v.seen, v.last)
+		return nil, t.unknown(ctx, p, since, v.seen, &UnknownError{Last: v.last})
 	}
 }
 
 const outcomeUnknown = "outcome unknown"
 
-// unknown parks a create about which nothing could be found out.
-func (t *Tracker) unknown(ctx context.Context, p *pending, since time.Time, seen []wire.ID, last error) error {
-	t.log(ctx, slog.LevelWarn, outcomeUnknown, methodPost, t.listOf(p),
-		slog.String("reason", t.text(last)), duration(since))
-	return &UnknownError{Token: t.park(p, seen), Last: last}
+// unknown parks a create about which nothing could be found out, and returns the error with
+// its token.
+func (t *Tracker) unknown(ctx context.Context, p *pending, since time.Time, seen []wire.ID, e *UnknownError) error {
+	attrs := []slog.Attr{slog.String("reason", t.text(e.Last))}
+	if e.Lists != nil {
+		attrs = append(attrs, slog.String("lists", t.text(e.Lists)))
+	}
+	t.log(ctx, slog.LevelWarn, outcomeUnknown, methodPost, t.listOf(p), append(attrs, duration(since))...)
+	e.Token = t.park(p, seen)
+	return e
 }
 
 // logFound logs that the record of a create was found.

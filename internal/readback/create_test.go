@@ -33,7 +33,7 @@ func TestCreateByItsResponse(t *testing.T) {
 		if id, ok := d.Outcome(c.Token); ok {
 			t.Errorf("known as %q before it is sent", id)
 		}
-		c.Send = func(_ context.Context, sent int) readback.Answer {
+		c.Send = func(_ context.Context, sent int, _ func() error) readback.Answer {
 			return readback.Answer{ID: "7", Row: d.lists.show(t, "7"), Sent: sent + 1}
 		}
 		if row, err := d.Create(t.Context(), c); row != nil || err != nil {
@@ -52,7 +52,9 @@ func TestCreateThatFails(t *testing.T) {
 	t.Parallel()
 	inBubble(t, settle, func(t *testing.T, d *desk) {
 		c := d.creation()
-		c.Send = func(context.Context, int) readback.Answer { return readback.Answer{Err: errRefused, Sent: 1} }
+		c.Send = func(context.Context, int, func() error) readback.Answer {
+			return readback.Answer{Err: errRefused, Sent: 1}
+		}
 		if row, err := d.Create(t.Context(), c); row != nil || err != errRefused {
 			t.Errorf("%v, %v", row, err)
 		}
@@ -80,11 +82,11 @@ func TestNotLookedFor(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
 				c := d.creation()
-				c.Send = func(ctx context.Context, sent int) readback.Answer {
+				c.Send = func(ctx context.Context, sent int, _ func() error) readback.Answer {
 					if test.cancel {
 						cancel()
 					}
-					answer := lost(ctx, sent)
+					answer := lost(ctx, sent, nil)
 					answer.Settled = test.settled
 					return answer
 				}
@@ -107,7 +109,7 @@ func TestRepeat(t *testing.T) {
 	inBubble(t, readback.Policy{Settle: time.Second, ReplayAfter: time.Second}, func(t *testing.T, d *desk) {
 		var asked, sends []int
 		c := d.creation()
-		c.Send = func(_ context.Context, sent int) readback.Answer {
+		c.Send = func(_ context.Context, sent int, _ func() error) readback.Answer {
 			sends = append(sends, sent)
 			if sent >= 6 {
 				return readback.Answer{Err: errRefused, Sent: sent + 1}
@@ -173,7 +175,7 @@ func TestHandOver(t *testing.T) {
 					}
 					return fail()
 				}
-				c.Send = func(context.Context, int) readback.Answer {
+				c.Send = func(context.Context, int, func() error) readback.Answer {
 					t.Error("it was sent")
 					return readback.Answer{}
 				}
@@ -207,7 +209,7 @@ func TestSendEnds(t *testing.T) {
 			t.Parallel()
 			inBubble(t, settle, func(t *testing.T, d *desk) {
 				c := d.creation()
-				c.Send = func(context.Context, int) readback.Answer {
+				c.Send = func(context.Context, int, func() error) readback.Answer {
 					end()
 					return readback.Answer{}
 				}
@@ -219,10 +221,10 @@ func TestSendEnds(t *testing.T) {
 				})
 				wg.Wait()
 				other := d.creation()
-				other.Send = func(ctx context.Context, sent int) readback.Answer {
+				other.Send = func(ctx context.Context, sent int, _ func() error) readback.Answer {
 					d.lists.show(t, "7")
 					d.lists.show(t, "8")
-					return lost(ctx, sent)
+					return lost(ctx, sent, nil)
 				}
 				if row, err := d.Create(t.Context(), other); err != nil || row.ID() != "7" {
 					t.Errorf("one of two records, of two creates: %v, %v", row, err)
@@ -272,7 +274,7 @@ func TestUnderWay(t *testing.T) {
 	t.Parallel()
 	inBubble(t, settle, func(t *testing.T, d *desk) {
 		c := d.creation()
-		c.Send = func(ctx context.Context, sent int) readback.Answer {
+		c.Send = func(ctx context.Context, sent int, _ func() error) readback.Answer {
 			time.Sleep(time.Second)
 			return readback.Answer{ID: "7", Row: d.lists.show(t, "7"), Sent: sent + 1}
 		}
@@ -344,7 +346,7 @@ func TestLog(t *testing.T) {
 		e := unknown(t, err)
 		logged(looking, read,
 			`level=WARN msg="growthgenius: a complete list does not have the record, creating it again" method=POST route=/contacts error="connection reset"`,
-			`level=WARN msg="growthgenius: outcome unknown" method=POST route=/contacts reason="connection reset" duration=some`)
+			`level=WARN msg="growthgenius: outcome unknown" method=POST route=/contacts reason="connection reset" lists="the list does not have it yet" duration=some`)
 		if _, err := d.Resolve(t.Context(), e.Token, c.List); !errors.Is(err, readback.ErrAbsent) {
 			t.Errorf("%v", err)
 		}
@@ -356,7 +358,7 @@ func TestLog(t *testing.T) {
 		}
 		logged(looking, `level=INFO msg="growthgenius: found the record of a create" method=POST route=/contacts error="connection reset" duration=some`)
 		c = d.creation()
-		c.Send = func(_ context.Context, sent int) readback.Answer {
+		c.Send = func(_ context.Context, sent int, _ func() error) readback.Answer {
 			if _, err := d.Resolve(t.Context(), c.Token, c.List); err == nil { //nolint:contextcheck // another call's context
 				t.Error("resolved while it is sent")
 			}

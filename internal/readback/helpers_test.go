@@ -43,6 +43,18 @@ func newDesk(policy readback.Policy, logger *slog.Logger) *desk {
 	return d
 }
 
+// Create is that of the Tracker, for a Send that does not say when its request leaves.
+func (d *desk) Create(ctx context.Context, c readback.Creation) (match.Row, error) {
+	send := c.Send
+	c.Send = func(ctx context.Context, sent int, leave func() error) readback.Answer {
+		if err := leave(); err != nil {
+			return readback.Answer{Err: err, Sent: sent}
+		}
+		return send(ctx, sent, leave)
+	}
+	return d.Tracker.Create(ctx, c)
+}
+
 func (l *lists) Read(ctx context.Context, list readback.List, from, to time.Time, use func(match.Row)) error {
 	l.mu.Lock()
 	l.times, l.lists = append(l.times, time.Since(l.began)), append(l.lists, list)
@@ -108,16 +120,16 @@ func (d *desk) creation() readback.Creation {
 	}
 }
 
-func lost(_ context.Context, sent int) readback.Answer {
+func lost(_ context.Context, sent int, _ func() error) readback.Answer {
 	return readback.Answer{Err: errLost, Ambiguous: true, Sent: sent + 1}
 }
 
 // carriedOut is lost, but carries the create out first.
-func (d *desk) carriedOut(t *testing.T, id string) func(context.Context, int) readback.Answer {
+func (d *desk) carriedOut(t *testing.T, id string) func(context.Context, int, func() error) readback.Answer {
 	t.Helper()
-	return func(ctx context.Context, sent int) readback.Answer {
+	return func(ctx context.Context, sent int, _ func() error) readback.Answer {
 		d.lists.show(t, id)
-		return lost(ctx, sent)
+		return lost(ctx, sent, nil)
 	}
 }
 

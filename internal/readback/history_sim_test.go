@@ -31,13 +31,12 @@ const (
 	strict                 // carried out, and strict decoding refuses the response
 	misnamed               // carried out, and answered with another record
 	unmade                 // answered with another record, and not carried out
-	outdated               // answered with an equal record of long before
 )
 
 // carriedOut reports whether a request makes a record.
 func (f fate) carriedOut() bool {
 	switch f {
-	case lostUndone, hungUndone, failed, refused, unmade, outdated:
+	case lostUndone, hungUndone, failed, refused, unmade:
 		return false
 	}
 	return true
@@ -234,8 +233,13 @@ func shifted(token readback.Token, by time.Duration) readback.Token {
 	if !token.Ended.IsZero() {
 		token.Ended = token.Ended.Add(by)
 	}
-	if token.Ahead != nil {
-		token.Ahead = &[2]time.Duration{token.Ahead[0] - by, token.Ahead[1] - by}
+	if !token.Since.IsZero() {
+		token.Since = token.Since.Add(by)
+	}
+	for _, at := range []**[2]time.Duration{&token.Ahead, &token.Stamps} {
+		if was := *at; was != nil {
+			*at = &[2]time.Duration{was[0] - by, was[1] - by}
+		}
 	}
 	return token
 }
@@ -259,8 +263,11 @@ func (c *call) create(p *process) {
 	var answer readback.Answer
 	creation := readback.Creation{
 		Token: token, List: readback.List{Route: "/records"},
-		Send: func(ctx context.Context, requests int) readback.Answer {
-			answer = c.send(ctx, p, sent, requests)
+		Send: func(ctx context.Context, requests int, leave func() error) readback.Answer {
+			answer = readback.Answer{Sent: requests}
+			if answer.Err = leave(); answer.Err == nil {
+				answer = c.send(ctx, p, sent, requests)
+			}
 			return answer
 		},
 		MayRepeat: func(requests int) bool { return requests < p.attempts },
@@ -336,11 +343,9 @@ func (c *call) send(ctx context.Context, p *process, sent content, requests int)
 	case answered:
 		r := made.Load()
 		return readback.Answer{ID: r.id, Row: p.api.rowOf(r), Other: other, Sent: requests + 1}
-	case outdated, misnamed, unmade:
+	case misnamed, unmade:
 		shown := sent // the commit reads sent later
-		if what != outdated {
-			shown.who = 99
-		}
+		shown.who = 99
 		made := p.api.now().Add(-time.Minute)
 		return readback.Answer{ID: "7", Row: p.api.row(shown, "7", made, made), Other: other, Sent: requests + 1}
 	default:

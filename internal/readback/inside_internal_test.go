@@ -38,7 +38,7 @@ func TestNothingIsKept(t *testing.T) {
 		}
 		for i, answer := range answers {
 			_, _ = tracker.Create(t.Context(), Creation{
-				Token: tokenOf(i), Send: func(context.Context, int) Answer { return answer },
+				Token: tokenOf(i), Send: func(context.Context, int, func() error) Answer { return answer },
 			})
 		}
 		if len(tracker.groups) != 1 || len(tracker.parked) != 1 || len(tracker.claims.newer.of) != 1 {
@@ -113,7 +113,9 @@ func TestIdleReaders(t *testing.T) {
 		look := func(headers string) {
 			_, _ = tracker.Create(t.Context(), Creation{
 				Token: tokenOf(0), List: List{Headers: headers},
-				Send: func(context.Context, int) Answer { return Answer{Err: errors.New("lost"), Ambiguous: true, Sent: 1} },
+				Send: func(context.Context, int, func() error) Answer {
+					return Answer{Err: errors.New("lost"), Ambiguous: true, Sent: 1}
+				},
 			})
 		}
 		for i := range 5 {
@@ -131,42 +133,4 @@ func TestIdleReaders(t *testing.T) {
 			t.Errorf("%d readers after a minute", n)
 		}
 	})
-}
-
-// TestProvenByHalves: a list is halved until no part has as many rows as fit, and not without
-// end.
-func TestProvenByHalves(t *testing.T) {
-	t.Parallel()
-	from := time.Unix(1000, 0)
-	until := from.Add(8 * time.Second)
-	for name, test := range map[string]struct {
-		rows  func(from, to time.Time) (int, bool)
-		want  bool
-		reads int // at most
-	}{
-		"half of it fits":          {func(_, _ time.Time) (int, bool) { return 4, true }, true, 2},
-		"a row that was not there": {func(_, _ time.Time) (int, bool) { return 0, false }, false, 1},
-		"all at one time": {func(a, b time.Time) (int, bool) {
-			if at := from.Add(3 * time.Second); !a.After(at) && !b.Before(at) {
-				return 9, true
-			}
-			return 0, true
-		}, true, 50},
-		"always as many": {func(_, _ time.Time) (int, bool) { return 9, true }, false, maxProofReads},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			reads := 0
-			got := provenByHalves(func(a, b time.Time) (int, bool) {
-				reads++
-				if a.Before(from) || b.After(until) || !a.Before(b) {
-					t.Errorf("read from %s to %s", a.Sub(from), b.Sub(from))
-				}
-				return test.rows(a, b)
-			}, from, until, 5)
-			if got != test.want || reads > test.reads {
-				t.Errorf("%t after %d reads, want %t", got, reads, test.want)
-			}
-		})
-	}
 }

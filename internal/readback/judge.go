@@ -15,43 +15,50 @@ const (
 	longAgo = 24 * time.Hour
 )
 
-// answered settles a create by its response. It reports false if the record is known to be
+// answered settles a create by its response, received then. It reports false if the record is known to be
 // the outcome of another create, or looks like another one. If it only looks like one, it may
 // be this one all the same, and the absence of an equal record proves nothing.
-func (t *Tracker) answered(p *pending, answer Answer) bool {
+func (t *Tracker) answered(p *pending, answer Answer, received time.Time) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	other := match.Contradicts(p.token.Resource, p.content, answer.Row) || t.predates(p, answer.Row)
 	if t.claims.taken(p, answer.ID) {
 		return false
 	}
-	if other {
+	if match.Contradicts(p.token.Resource, p.content, answer.Row) {
 		p.token.Named = true
 		return false
 	}
-	t.claim(p, answer.ID, p.began, time.Now())
+	t.learnStamps(p, answer.Row, received)
+	if p.dated || p.scoped { // no list need have it
+		t.claim(p, answer.ID, time.Time{}, time.Time{})
+	} else {
+		t.claim(p, answer.ID, p.began, received)
+	}
 	return true
 }
 
-// predates reports whether a record existed before the create began. A much older one is not
-// a mistaken twin: it is the fixed response of a test, or the server's clock means nothing.
-// It needs mu.
-func (t *Tracker) predates(p *pending, row match.Row) bool {
-	made := row.Time("created_at")
-	if made.IsZero() || !t.clock.bounds().known {
+// doubtful reports whether a response names a record that may be the one that was created,
+// but seems to have existed before. Its time may be by a clock that no response has shown
+// yet. A record that is much older is the fixed response of a test.
+func (t *Tracker) doubtful(p *pending, answer Answer) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	made := answer.Row.Time("created_at")
+	if made.IsZero() || p.dated || !t.stamps(&p.target).known || t.claims.taken(p, answer.ID) ||
+		match.Contradicts(p.token.Resource, p.content, answer.Row) {
 		return false
 	}
-	age := p.serverStart(&t.clock).Sub(made)
+	age := t.start(&p.target).Sub(made.Add(t.likely(made)))
 	return age > skewMargin+time.Second && age < longAgo
 }
 
 // examine adds a row to a sighting if it may be the outcome of the create.
-func (t *Tracker) examine(x *target, row match.Row, s *sighting) {
+func (t *Tracker) examine(x *target, row match.Row, r *reading, s *sighting) {
 	like := match.Compare(x.token.Resource, x.content, row)
 	if x.token.Marker != "" {
-		like = t.likeMarked(x, row, like)
+		like = t.likeMarked(x, row, r, like)
 	} else if x.isContact() && like != match.Unlike {
-		like = t.likeThen(x, row, like)
+		like = t.likeThen(x, row, r, like)
 	}
 	if row.ID() == "" { // not a record, but perhaps what a part of the list says of one
 		s.complete = s.complete && like == match.Unlike
@@ -68,14 +75,14 @@ func (t *Tracker) examine(x *target, row match.Row, s *sighting) {
 
 // likeMarked is the likeness of a row to a create with a marker: only the marker tells,
 // except that the API may not keep the field, or rewrite it.
-func (t *Tracker) likeMarked(x *target, row match.Row, like match.Likeness) match.Likeness {
-	marker, made := row.Text(x.token.MarkerField), row.Time("created_at")
+func (t *Tracker) likeMarked(x *target, row match.Row, r *reading, like match.Likeness) match.Likeness {
+	marker := row.Text(x.token.MarkerField)
 	switch {
 	case marker == x.token.Marker:
 		return match.Exact
 	case marker != "" && !match.Rewritten(x.token.Marker, marker), like == match.Unlike:
 		return match.Unlike
-	case !made.IsZero() && made.Before(x.serverStart(&t.clock).Add(-x.skew())):
+	case t.likeThen(x, row, r, match.Near) == match.Unlike:
 		return match.Unlike
 	default:
 		return match.Near
@@ -84,30 +91,52 @@ func (t *Tracker) likeMarked(x *target, row match.Row, like match.Likeness) matc
 
 // likeThen corrects the likeness of a contact by when it was made. For messages, which do
 // not say it, the window of the list has to do.
-func (t *Tracker) likeThen(x *target, row match.Row, like match.Likeness) match.Likeness {
-	start, made := x.serverStart(&t.clock), row.Time("created_at")
-	precision := time.Millisecond
-	if made.Nanosecond() == 0 {
-		precision = time.Second
+func (t *Tracker) likeThen(x *target, row match.Row, r *reading, like match.Likeness) match.Likeness {
+	made := row.Time("created_at")
+	if x.dated { // by the caller's word; it was updated when it was made
+		made = row.Time("updated_at")
 	}
-	end := made.Add(precision)
-	took := x.ended.Sub(x.began)
-	if x.ended.IsZero() {
-		took = t.timeout
-	}
-	tooLate := made.After(start.Add(took + latestCommit))
-	switch {
-	case made.IsZero():
+	if made.IsZero() {
 		return match.Near
-	case end.Before(start.Add(-x.skew())): // it existed before
+	}
+	clock, precision := t.stamps(x), t.likely(made)
+	start, margin := t.start(x), time.Duration(0)
+	if !clock.learned {
+		margin = unlearnedMargin
+	}
+	ended := x.ended
+	if ended.IsZero() {
+		ended = x.began.Add(t.timeout)
+	}
+	tooLate := made.Add(-precision / 2).After(ended.Round(0).Add(clock.high + latestCommit))
+	switch {
+	case t.existedBefore(x, made.Add(t.precision(made)), r):
 		return match.Unlike
-	case like == match.Near && tooLate:
+	case made.Add(precision).Before(start.Add(-margin)):
+		return match.Near
+	case tooLate && like == match.Near && clock.learned && !x.ended.IsZero():
 		return match.Unlike
-	case end.Before(start), tooLate:
+	case tooLate:
 		return match.Near
 	default:
 		return like
 	}
+}
+
+// existedBefore reports whether a record that was made by a time existed before a create,
+// whatever its clock may be.
+func (t *Tracker) existedBefore(x *target, made time.Time, r *reading) bool {
+	clock, off := t.stamps(x), time.Duration(0)
+	if !clock.known {
+		return false
+	}
+	if !clock.learned {
+		off = -unlearnedSkew
+		if shown := r.lag(t.clock.bounds()); shown.known {
+			off = max(off, shown.low)
+		}
+	}
+	return made.Before(t.start(x).Add(off - x.skew()))
 }
 
 // decide returns what a read of the list means for a create, given all others of equal
@@ -120,6 +149,9 @@ func (t *Tracker) decide(p *pending, s *sighting, final bool) (finding, match.Ro
 		if ok && known.nonce == p.token.Nonce {
 			return found, row // another call resolved the same create
 		}
+	}
+	if _, ok := t.claims.outcome(p.token); ok {
+		return inconclusive, nil // the same, and this list does not show it
 	}
 	marked := p.token.Marker != ""
 	if (s.err != nil || !s.trusted) && (!marked || len(s.exact) == 0) {
@@ -135,15 +167,28 @@ func (t *Tracker) decide(p *pending, s *sighting, final bool) (finding, match.Ro
 		return t.claims.taken(p, id)
 	})
 	switch {
-	case len(rows) == 0 && s.complete && len(near) == 0 && p.waiting && !p.token.Named:
+	case len(rows) == 0 && len(near) == 0 && t.provesAbsence(p, s):
 		return absent, nil
 	case len(rows) == 0, marked && len(rows) > 1:
 		return inconclusive, nil
-	case !marked && !t.mayGive(p, s, rows, final):
+	case !marked && !t.mayGive(p, s, rows):
 		return inconclusive, nil
+	case !marked && !s.narrow && !(final && s.wide <= wideEnough):
+		return blurred, nil
+	}
+	for other := range t.groups[p.key] {
+		if other != p && !other.began.IsZero() && p.since().Before(other.since()) {
+			other.token.Since = p.since().Round(0) // it may be the record of that one
+		}
 	}
 	t.claim(p, rows[0].ID(), time.Time{}, time.Time{})
 	return found, rows[0]
+}
+
+// provesAbsence reports whether a create is absent if a list shows no record that may be
+// its own. It needs mu.
+func (t *Tracker) provesAbsence(p *pending, s *sighting) bool {
+	return s.complete && p.waiting && !p.token.Named && !p.dated && !p.scoped
 }
 
 // showsReused reports whether a sighting has a record whose id was that of a deleted one. It
@@ -155,22 +200,18 @@ func (t *Tracker) showsReused(p *pending, s *sighting) bool {
 }
 
 // mayGive reports whether the first of some equal rows may be given to a create.
-func (t *Tracker) mayGive(p *pending, s *sighting, rows []match.Row, final bool) bool {
+func (t *Tracker) mayGive(p *pending, s *sighting, rows []match.Row) bool {
 	owners := 0
 	for other := range t.groups[p.key] {
 		switch {
 		case other.waiting:
 			owners++
-		case other.began.Before(s.began):
+		case other.canBeIn(s.ended):
 			return false // its response may still name one of the rows
 		}
 	}
-	if t.alsoOf(p, rows[0], s.began) {
-		return false
-	}
-	// If there are more rows than creates, another process made some of them. And a row that
-	// may have existed before the create is not given while the clock can become narrower.
-	return len(rows) <= owners && (s.narrow || final)
+	// If there are more rows than creates, another process made some of them.
+	return len(rows) <= owners && !t.alsoOf(p, rows[0], s.ended)
 }
 
 // alsoOf reports whether a row may as well be the outcome of another create, whose content
@@ -186,7 +227,7 @@ func (t *Tracker) alsoOf(p *pending, row match.Row, read time.Time) bool {
 				continue // the row says that it was made before
 			}
 			if other.token.Resource == p.token.Resource &&
-				(other.mark == "" || mark == "" || other.mark == mark) && other.began.Before(read) &&
+				(other.mark == "" || mark == "" || other.mark == mark) && other.canBeIn(read) &&
 				match.Agree(p.content, other.content) &&
 				match.Compare(p.token.Resource, other.content, row) != match.Unlike {
 				return true

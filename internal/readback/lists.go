@@ -62,9 +62,9 @@ func cause(err error) error {
 
 // listed is what one read of a list showed.
 type listed struct {
-	rows        []match.Row // those that may be the outcome of a create
-	ids         map[wire.ID]bool
-	first, last time.Time // the earliest and the latest update that the rows name
+	rows  []match.Row // those that may be the outcome of a create
+	ids   map[wire.ID]bool
+	times []time.Time // when the rows were updated, as far as they say so
 }
 
 func (l *listed) add(row match.Row, want func(match.Row) bool) {
@@ -76,15 +76,8 @@ func (l *listed) add(row match.Row, want func(match.Row) bool) {
 		return // not a record that this list can be known by
 	}
 	l.ids[id] = true
-	updated := row.Time("updated_at")
-	if updated.IsZero() {
-		return
-	}
-	if l.first.IsZero() || updated.Before(l.first) {
-		l.first = updated
-	}
-	if updated.After(l.last) {
-		l.last = updated
+	if updated := row.Time("updated_at"); !updated.IsZero() {
+		l.times = append(l.times, updated)
 	}
 }
 
@@ -95,6 +88,9 @@ func (t *Tracker) readRows(ctx context.Context, l List, from, to time.Time,
 ) (listed, error) {
 	result := listed{ids: map[wire.ID]bool{}}
 	err := t.lists.Read(ctx, l, from, to, func(row match.Row) { result.add(row, want) })
+	for _, at := range result.times {
+		t.sawTime(at)
+	}
 	return result, err //nolint:wrapcheck // the adapter's own words
 }
 

@@ -70,7 +70,7 @@ func (h *history) count(to *counters) {
 			to.resolved.add(c.status == created)
 		case commits > 0 && last.other.warm && len(last.other.reads) == 0:
 			to.across.add(c.status == created)
-		case commits == 0 && h.clear(n) && !last.elsewhere && c.fates[0] != unmade && c.fates[0] != outdated:
+		case commits == 0 && h.clear(n) && !last.elsewhere && c.fates[0] != unmade:
 			to.absent.add(c.status == absent)
 		}
 	}

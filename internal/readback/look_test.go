@@ -25,7 +25,7 @@ func TestReadTimes(t *testing.T) {
 		"no time at all":     {readback.Policy{}, []time.Duration{0}},
 		"a second":           {readback.Policy{Settle: sec}, []time.Duration{0, sec}},
 		"five seconds":       {settle, []time.Duration{0, 750 * ms, 2250 * ms, 3750 * ms, 5 * sec}},
-		"replay after eight": {readback.Policy{Settle: 5 * sec, ReplayAfter: 8 * sec}, []time.Duration{0, 750 * ms, 2250 * ms, 3750 * ms, 5250 * ms, 6750 * ms, 8 * sec}},
+		"replay after eight": {readback.Policy{Settle: 5 * sec, ReplayAfter: 8 * sec}, []time.Duration{0, 750 * ms, 2250 * ms, 3750 * ms, 5250 * ms, 6750 * ms, 8 * sec, 8 * sec}}, // also before the window
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -137,7 +137,7 @@ func TestReasons(t *testing.T) {
 			func(t *testing.T, d *desk) { // it does not have what was created just now
 				c := d.creation()
 				c.Token.Content = json.RawMessage(`{"email":"bob@example.com"}`)
-				c.Send = func(_ context.Context, sent int) readback.Answer {
+				c.Send = func(_ context.Context, sent int, _ func() error) readback.Answer {
 					return readback.Answer{ID: "9", Row: rowOf(t, `{"id":9,"email":"bob@example.com"}`), Sent: sent + 1}
 				}
 				if _, err := d.Create(t.Context(), c); err != nil {
@@ -334,9 +334,9 @@ func TestResolveAtOnce(t *testing.T) {
 	t.Parallel()
 	inBubble(t, settle, func(t *testing.T, d *desk) {
 		c := d.creation()
-		c.Send = func(ctx context.Context, sent int) readback.Answer {
+		c.Send = func(ctx context.Context, sent int, _ func() error) readback.Answer {
 			d.lists.show(t, "7")
-			answer := lost(ctx, sent)
+			answer := lost(ctx, sent, nil)
 			answer.Settled = true
 			return answer
 		}

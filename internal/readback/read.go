@@ -16,6 +16,13 @@ const (
 	// narrowEnough is the width of the bounds on the server's clock that allows to tell a
 	// record from one that existed before.
 	narrowEnough = 300 * time.Millisecond
+	// wideEnough is the same for the last read: other programs' equal records of so long
+	// before cannot be told apart.
+	wideEnough = 3 * time.Second
+	// farAhead is how far in the future the end of a window is that has none.
+	farAhead = 366 * 24 * time.Hour
+	// maxWindows is how often the window is corrected.
+	maxWindows = 3
 )
 
 // reading is one read of a list, which several creates share.
@@ -23,67 +30,100 @@ type reading struct {
 	list    List
 	targets []target
 	wanted  wanted
-	prove   bool // whether the list is complete
 	listed
-	from     time.Time // the start of the window, by the server's clock
-	until    time.Time // what was made later need not be in the list
-	began    time.Time
-	older    []match.Row // of just before the window, for messages
-	trusted  bool        // the server's clock is known
-	complete bool        // nothing indicates that the list was cut short
+	from     time.Time     // the start of the window, by the server's clock
+	began    time.Time     // of the first request
+	ended    time.Time     // of the last response: the list may show what was made until then
+	took     time.Duration // of the last read of the window
+	older    []match.Row   // that only the reads of a proof showed
+	last     time.Time     // the latest update that a row names
+	complete bool          // nothing indicates that the list was cut short
 	err      error
 }
 
-// read reads a list once, and returns what it shows of each create that waits.
+// read reads a list once, and returns what it shows of each create that waits. prove asks
+// whether the list is complete.
 func (t *Tracker) read(ctx context.Context, l List, waiters []*pending, prove bool) []*sighting {
-	r := reading{list: l, targets: t.targets(waiters), prove: prove}
+	r := reading{list: l, targets: t.targets(waiters)}
 	r.wanted = wantedBy(l.Resource, r.targets)
-	t.readWindow(ctx, &r)
-	b := t.clock.bounds()
-	r.trusted = b.known
-	r.until = r.began.Round(0).Add(b.low - listMargin)
-	r.complete = r.err == nil && b.known && t.hasOwn(&r)
-	if r.complete && prove {
-		r.complete = t.provenComplete(ctx, &r)
-	}
+	sound := t.readWindow(ctx, &r)
+	r.noteLast(r.times)
+	t.showed(l.Resource, len(r.ids))
+	r.complete = sound && r.err == nil && t.hasOwn(&r)
 	t.log(ctx, slog.LevelDebug, "read the list to find creates", methodGet, l,
 		slog.Int("creates", len(waiters)), slog.Int("rows", len(r.ids)))
-	if r.complete && prove && l.Resource == match.Message {
-		t.readOlder(ctx, &r)
+	seen := t.weigh(&r)
+	if r.complete && prove && t.absenceMatters(waiters, seen) {
+		r.complete = t.provenWhole(ctx, &r)
+		return t.weigh(&r)
 	}
-	return t.weigh(&r)
+	return seen
+}
+
+// absenceMatters reports whether a create would be absent if the list were complete.
+func (t *Tracker) absenceMatters(waiters []*pending, seen []*sighting) bool {
+	for i, p := range waiters {
+		if s := seen[i]; s.complete && len(t.alike(p, s)) == 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // readWindow reads the list from before the earliest create on. An edited record has a later
-// updated_at, so the window has no end.
-func (t *Tracker) readWindow(ctx context.Context, r *reading) {
-	r.from = t.windowStart(r.targets)
+// updated_at, so the window has no end. It reports whether the window is the right one.
+func (t *Tracker) readWindow(ctx context.Context, r *reading) bool {
 	// The first response may be the one that shows the server's clock. Then the window was
 	// a guess.
-	for range maxUnusable {
+	for range maxWindows {
+		r.from = t.windowStart(r.targets)
 		r.began = time.Now()
-		r.listed, r.err = t.readRows(ctx, r.list, r.from, r.began.AddDate(1, 0, 0), r.wanted.row)
-		if isUnusable(r.err) {
-			continue
+		for range maxUnusable {
+			began := time.Now()
+			r.listed, r.err = t.readRows(ctx, r.list, r.from, began.Add(farAhead), r.wanted.row)
+			r.ended = time.Now()
+			r.took = r.ended.Sub(began)
+			if !isUnusable(r.err) {
+				break
+			}
 		}
 		if r.err != nil {
-			return
+			return false
 		}
 		better := t.windowStart(r.targets)
-		if !better.Before(r.from) {
-			return
+		known := r.list.Resource == match.Contact || better.Sub(r.from) < listMargin // or the rows say it
+		if known && !better.Before(r.from) {
+			return true
 		}
-		r.from = better
 	}
+	return false
+}
+
+// noteLast notes the latest of some times of rows.
+func (r *reading) noteLast(times []time.Time) {
+	for _, at := range times {
+		if at.After(r.last) {
+			r.last = at
+		}
+	}
+}
+
+// lag returns how far the clock of the records is ahead of the one of the Date header at
+// least, as far as the rows show it: their times have passed.
+func (r *reading) lag(date bounds) bounds {
+	if r.last.IsZero() || !date.known {
+		return bounds{}
+	}
+	return bounds{known: true, low: min(0, r.last.Sub(r.ended)-date.high)}
 }
 
 // windowStart is the earliest time at which the record of a create can have been made.
 func (t *Tracker) windowStart(targets []target) (earliest time.Time) {
 	for i := range targets {
 		x := &targets[i]
-		start := x.serverStart(&t.clock)
-		if x.isContact() { // created_at may be by another clock than the Date header
-			start = start.Add(-x.skew())
+		start := t.start(x)
+		if x.isContact() { // their times may be by another clock than the Date header
+			start = start.Add(-x.skew() - t.precision(time.Time{}))
 		}
 		if earliest.IsZero() || start.Before(earliest) {
 			earliest = start
@@ -92,48 +132,43 @@ func (t *Tracker) windowStart(targets []target) (earliest time.Time) {
 	return earliest.Add(-listMargin)
 }
 
-// readOlder reads the messages of just before the window. Messages do not say when they were
-// made, so these may be by a clock that is behind the one of the Date header.
-func (t *Tracker) readOlder(ctx context.Context, r *reading) {
-	skew := time.Duration(0)
-	for i := range r.targets {
-		skew = max(skew, r.targets[i].skew())
-	}
-	older, err := t.readAgain(ctx, r.list, r.from.Add(-skew), r.from, r.wanted.row)
-	r.older, r.err = older.rows, err
-	r.complete = err == nil
-}
-
 // weigh returns what the rows of a list say about each create.
 func (t *Tracker) weigh(r *reading) []*sighting {
 	seen := make([]*sighting, len(r.targets))
 	byMark := r.wanted.index(r.rows)
 	for i := range r.targets {
 		x := &r.targets[i]
-		s := &sighting{began: r.began, err: r.err, trusted: r.trusted}
-		s.narrow = x.ahead(&t.clock).width() <= narrowEnough
-		s.complete = r.complete && t.covers(r, x)
+		clock := t.stamps(x)
+		s := &sighting{
+			began: r.began, ended: r.ended, took: r.took, err: r.err,
+			trusted: clock.known, wide: clock.width(), narrow: clock.width() <= narrowEnough,
+		}
+		// Nothing is known of a clock that is fast before it shows a time that has passed.
+		s.complete = r.complete && !(x.clockless() && x.began.After(r.began))
 		candidates := r.rows
 		if x.mark != "" && x.token.Marker == "" {
 			candidates = slices.Concat(byMark[x.mark], byMark[""])
 		}
 		for _, row := range candidates {
-			t.examine(x, row, s)
+			t.examine(x, row, r, s)
 		}
-		for _, row := range r.older {
-			if !r.ids[row.ID()] && match.Compare(x.token.Resource, x.content, row) != match.Unlike {
-				s.near = append(s.near, row.ID())
-			}
-		}
+		t.examineOlder(x, r, s)
 		seen[i] = s
 	}
 	return seen
 }
 
-// covers reports whether a complete list must have the record of a create, if there is one.
-func (t *Tracker) covers(r *reading, x *target) bool {
-	if x.clockless() && x.began.After(r.began) {
-		return false // its clock is fast, and it is not known by how much
+// examineOlder adds the rows to a sighting that only the reads of a proof showed. If they
+// may be the record, they are not known to be.
+func (t *Tracker) examineOlder(x *target, r *reading, s *sighting) {
+	var older sighting
+	for _, row := range r.older {
+		if !r.ids[row.ID()] {
+			t.examine(x, row, r, &older)
+		}
 	}
-	return !r.prove || len(r.ids) == 0 || !r.until.Before(x.serverEnd(&t.clock))
+	s.near = append(s.near, older.near...)
+	for _, row := range older.exact {
+		s.near = append(s.near, row.ID())
+	}
 }

@@ -19,6 +19,10 @@ const (
 	// busyInterval is the same while many creates wait: then more of them share each read.
 	busyInterval = 1500 * time.Millisecond
 	manyWaiters  = 4
+	// soonInterval is the same for reads that show the server's clock, and gather is how long
+	// such a read is held back for the other creates that wait for the same moment.
+	soonInterval = 200 * time.Millisecond
+	gather       = 2 * time.Millisecond
 )
 
 // sighting is what one read of a list showed of one create.
@@ -26,9 +30,12 @@ type sighting struct {
 	exact    []match.Row
 	near     []wire.ID
 	began    time.Time // when the read began
-	trusted  bool      // the server's clock is known
-	narrow   bool      // well enough to recognize what existed before the create
-	complete bool      // nothing indicates that the list was cut short
+	ended    time.Time // until when a record may have been made that it showed
+	took     time.Duration
+	trusted  bool          // the clock of the records is known
+	wide     time.Duration // the width of its bounds
+	narrow   bool          // it is known well enough to recognize what existed before the create
+	complete bool          // nothing indicates that the list was cut short
 	err      error
 }
 
@@ -37,6 +44,7 @@ type finding int
 
 const (
 	inconclusive finding = iota
+	blurred              // it may be there: the clocks are not known well enough
 	absent               // from a complete list
 	found
 )
@@ -46,8 +54,7 @@ const (
 type rounds struct {
 	read func(ctx context.Context, l List, waiters []*pending, prove bool) []*sighting
 
-	// mu guards readers, the fields of each reader, and waiters, alive and prove of each
-	// round.
+	// mu guards readers, the fields of each reader, and waiters, alive and wish of each round.
 	mu      sync.Mutex
 	readers map[List]*reader
 }
@@ -59,11 +66,18 @@ type reader struct {
 	gap  time.Duration // from last to the next read, at least
 }
 
+// wish is what a create needs of a read.
+type wish struct {
+	prove bool // to know whether the list is complete
+	soon  bool // that it comes at once: the moment matters
+}
+
 // round is one read. It is canceled when no create waits for it any more.
 type round struct {
 	waiters []*pending
-	alive   int  // how many still wait
-	prove   bool // one of them needs to know whether the list is complete
+	alive   int // how many still wait
+	wish    wish
+	hurry   chan struct{} // closed when one of them needs it soon
 	cancel  context.CancelFunc
 
 	done     chan struct{} // closed when the fields below have been set
@@ -78,8 +92,8 @@ func newRounds(
 }
 
 // wait returns what the next read of a list, which begins after this call, shows of p.
-func (rs *rounds) wait(ctx context.Context, l List, p *pending, prove bool) (*sighting, error) {
-	list, r, n := rs.join(ctx, l, p, prove)
+func (rs *rounds) wait(ctx context.Context, l List, p *pending, w wish) (*sighting, error) {
+	list, r, n := rs.join(ctx, l, p, w)
 	select {
 	case <-r.done:
 		if r.panicked != nil { // as if the caller had read the list itself
@@ -96,7 +110,7 @@ func (rs *rounds) wait(ctx context.Context, l List, p *pending, prove bool) (*si
 }
 
 // join adds p to the next round of a list, and returns its number in the round.
-func (rs *rounds) join(ctx context.Context, l List, p *pending, prove bool) (*reader, *round, int) {
+func (rs *rounds) join(ctx context.Context, l List, p *pending, w wish) (*reader, *round, int) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	list := rs.readers[l]
@@ -111,13 +125,17 @@ func (rs *rounds) join(ctx context.Context, l List, p *pending, prove bool) (*re
 	}
 	if list.next == nil {
 		shared, cancel := context.WithCancel(context.WithoutCancel(ctx))
-		list.next = &round{cancel: cancel, done: make(chan struct{})}
+		list.next = &round{cancel: cancel, done: make(chan struct{}), hurry: make(chan struct{})}
 		go rs.run(shared, l, list, list.next)
 	}
 	r := list.next
 	r.waiters = append(r.waiters, p)
 	r.alive++
-	r.prove = r.prove || prove
+	r.wish.prove = r.wish.prove || w.prove
+	if w.soon && !r.wish.soon {
+		r.wish.soon = true
+		close(r.hurry)
+	}
 	return list, r, len(r.waiters) - 1
 }
 
@@ -140,14 +158,28 @@ func (rs *rounds) run(ctx context.Context, l List, list *reader, r *round) {
 	defer r.cancel()
 	defer close(r.done)
 	defer func() { r.panicked = recover() }()
-	rs.mu.Lock()
-	wait := time.Until(list.last.Add(list.gap))
-	rs.mu.Unlock()
-	if wait > 0 && pace.Sleep(ctx, wait) != nil {
+	if rs.hold(ctx, list, r) != nil {
 		return
 	}
 	waiters, prove := rs.begin(list, r)
 	r.seen = rs.read(ctx, l, waiters, prove)
+}
+
+// hold waits until the list may be read again.
+func (rs *rounds) hold(ctx context.Context, list *reader, r *round) error {
+	rs.mu.Lock()
+	last, gap := list.last, list.gap
+	rs.mu.Unlock()
+	timer := time.NewTimer(time.Until(last.Add(gap)))
+	defer timer.Stop()
+	select {
+	case <-r.hurry:
+		return pace.Sleep(ctx, max(gather, time.Until(last.Add(min(gap, soonInterval))))) //nolint:wrapcheck // its caller drops it
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err() //nolint:wrapcheck // the same
+	}
 }
 
 // begin closes a round to further creates.
@@ -161,5 +193,5 @@ func (rs *rounds) begin(list *reader, r *round) (waiters []*pending, prove bool)
 	if len(r.waiters) >= manyWaiters {
 		list.gap = busyInterval
 	}
-	return r.waiters, r.prove
+	return r.waiters, r.wish.prove
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/growthgenius/growthgenius-go/internal/wire"
@@ -39,13 +40,16 @@ type Tracker struct {
 	lists   Lists
 	logger  *slog.Logger
 	text    func(error) string // of an error, for the log
-	clock   Clock
+	clock   Clock              // of the Date headers
+	records Clock              // that the records have their times from
+	grain   atomic.Int64       // the least precision that times of records have shown; 0 for none
 	rounds  *rounds
 
 	// mu guards the fields below and what can change in each pending. It is not held while
 	// a function of the caller runs.
 	mu     sync.Mutex
 	groups map[string]map[*pending]struct{} // creates of equal content, by their key
+	most   map[string]int                   // records that one list has had, by resource
 	parked []*pending                       // those of unknown outcome, oldest first
 	claims claims
 }
@@ -58,7 +62,7 @@ func New(config Config) *Tracker {
 	t := &Tracker{
 		policy: config.Policy, timeout: config.AttemptTimeout,
 		lists: config.Lists, logger: config.Logger, text: config.Describe,
-		groups: map[string]map[*pending]struct{}{}, claims: newClaims(),
+		groups: map[string]map[*pending]struct{}{}, most: map[string]int{}, claims: newClaims(),
 	}
 	t.rounds = newRounds(t.read)
 	return t
@@ -88,7 +92,7 @@ func (t *Tracker) begin(token Token, l List) (*pending, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.began, p.calling = time.Now(), true
+	p.began, p.calling = time.Time{}, true
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.add(p)
@@ -155,6 +159,34 @@ func (t *Tracker) sent(p *pending) {
 	p.waiting, p.ended = true, time.Now()
 }
 
+// returned is called when a Send has returned that was called at a time: then its request
+// left, if it did, without telling.
+func (t *Tracker) returned(p *pending, began time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if p.began.IsZero() {
+		p.setBegan(began)
+	}
+	if p.left.Before(began) {
+		p.left = began
+	}
+}
+
+// left notes that a request of a create is about to leave. It returns the token to hand
+// over, and reports whether it is the first request.
+func (t *Tracker) left(p *pending) (token Token, first bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p.left = time.Now()
+	if !p.began.IsZero() {
+		return p.token, false
+	}
+	p.setBegan(p.left)
+	p.token.Ahead, p.token.Stamps = nil, nil
+	t.setClocks(&p.token)
+	return p.token, true
+}
+
 // claim stores that a record is the outcome of a create, which settles it. began and at are
 // zero if a list showed the record.
 func (t *Tracker) claim(p *pending, id wire.ID, began, at time.Time) {
@@ -165,12 +197,11 @@ func (t *Tracker) claim(p *pending, id wire.ID, began, at time.Time) {
 // park keeps a create of unknown outcome, so that its record is not given to an equal
 // create, and returns its token. seen are the ids of equal records that lists showed.
 func (t *Tracker) park(p *pending, seen []wire.ID) Token {
-	b := t.clock.bounds()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	token := t.keep(p, seen)
-	if token.Ahead == nil && !p.foreign && b.known {
-		token.Ahead = &[2]time.Duration{b.low, b.high}
+	if !p.foreign {
+		t.setClocks(&token)
 	}
 	return token
 }
@@ -179,7 +210,10 @@ func (t *Tracker) park(p *pending, seen []wire.ID) Token {
 func (t *Tracker) abandon(p *pending) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if p.calling {
+	switch {
+	case p.calling && p.began.IsZero(): // it never left
+		t.remove(p)
+	case p.calling:
 		p.ended = time.Now()
 		t.keep(p, nil)
 	}

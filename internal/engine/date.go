@@ -1,0 +1,48 @@
+package engine
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// maxDated is the largest error body that is checked.
+const maxDated = 64 << 10
+
+// cacheHeaders are those in which proxies say that a response was in their cache: "HIT".
+var cacheHeaders = []string{"X-Cache", "X-Cache-Status", "Cf-Cache-Status", "Cache-Status"}
+
+// IsCached reports whether the response says that a cache stored it, so that it may be old.
+func (r *Response) IsCached() bool {
+	if age, err := strconv.Atoi(r.Header.Get("Age")); err == nil && age > 0 {
+		return true
+	}
+	for _, name := range cacheHeaders {
+		if strings.Contains(strings.ToLower(r.Header.Get(name)), "hit") {
+			return true
+		}
+	}
+	return r.Status == http.StatusNotModified
+}
+
+// Date returns the time of the Date header, and whether it is the server's own. It is not
+// if the response is from a cache, or from a gateway or a proxy. Each has another clock.
+func (r *Response) Date() (time.Time, bool) {
+	at, err := http.ParseTime(r.Header.Get("Date"))
+	if err != nil || r.IsCached() {
+		return time.Time{}, false
+	}
+	if media := r.Header.Get("Content-Type"); media != "" && !strings.Contains(strings.ToLower(media), "json") {
+		return time.Time{}, false
+	}
+	switch {
+	case r.Succeeded():
+		return at, true
+	case r.Status < 400, r.Status == http.StatusBadGateway, r.Status >= http.StatusGatewayTimeout,
+		r.Status == http.StatusProxyAuthRequired:
+		return time.Time{}, false
+	}
+	return at, len(r.Body) <= maxDated && json.Valid(r.Body)
+}

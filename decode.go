@@ -86,11 +86,9 @@ func decodeOne[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint
 	if e.id != nil {
 		want = *e.id
 	}
-	if want == "" && len(found) == 1 && P(&found[0]).identity() != "" {
-		return &found[0], nil
-	}
 	for i := range found {
-		if want != "" && sameID(P(&found[i]).identity(), want) {
+		id := P(&found[i]).identity()
+		if want != "" && sameID(id, want) || len(found) == 1 && id != "" && (want == "" || e.moved || isNumberOf(id, want)) {
 			return &found[i], nil
 		}
 	}

@@ -54,8 +54,8 @@ var (
 	// ErrResponseTooLarge means that the response is over the bound of
 	// [WithMaxResponseBytes], or would take many times its size in memory.
 	ErrResponseTooLarge = errs.ErrResponseTooLarge
-	// ErrMultipleMatches means that an upsert matched several contacts. See
-	// [*MultipleMatchesError].
+	// ErrMultipleMatches means that an upsert matched several contacts, or one whose e-mail
+	// address only looks like the given one. See [*MultipleMatchesError].
 	ErrMultipleMatches = errors.New("multiple matches")
 	// ErrPartialResults means that the API stopped a search short (see
 	// [*PartialResultsError]), or that a list says that it is not complete.

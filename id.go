@@ -51,6 +51,13 @@ func sameID(a, b ID) bool {
 	return a == b || isUUID(string(a)) && strings.EqualFold(string(a), string(b))
 }
 
+// isNumberOf reports whether a record with a number may be the one that was asked for by a
+// UUID: searches have UUIDs for contacts that have numbers elsewhere.
+func isNumberOf(id, asked ID) bool {
+	_, err := id.Int64()
+	return err == nil && isUUID(string(asked))
+}
+
 func isUUID(s string) bool {
 	const shape = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"
 	for i := range min(len(s), len(shape)) {

@@ -26,6 +26,7 @@ type endpoint struct {
 	class     engine.Class  // what may be sent again; by default the method decides
 	anonymous bool          // no user_id
 	lookup    bool          // 202 means "try again later"
+	moved     bool          // the record may have another id than the one that was asked for
 	raw       bool          // from the caller: the route is a path, the body is for encoding/json
 
 	empty bool // a read whose response may be empty: the caller does not want it

@@ -1,12 +1,13 @@
 package growthgenius
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/growthgenius/growthgenius-go/internal/match"
 	"github.com/growthgenius/growthgenius-go/internal/wire"
@@ -28,30 +29,15 @@ type UpsertResult struct {
 	Action  Action
 }
 
-// MultipleMatchesError means that several contacts match an upsert, so that none was
-// updated. It matches [ErrMultipleMatches]. With [MatchOldest], an upsert updates the
-// contact that was created first instead.
-type MultipleMatchesError struct {
-	IDs []ID // of the contacts that match, oldest first
-}
-
-// Error returns the number of the contacts and their ids.
-func (e *MultipleMatchesError) Error() string {
-	ids := make([]string, len(e.IDs))
-	for i, id := range e.IDs {
-		ids[i] = shownID(string(id))
-	}
-	return fmt.Sprintf("%d contacts match: %s (oldest first; MatchOldest updates the first)",
-		len(ids), strings.Join(ids, ", "))
-}
-
-// Is reports whether target is [ErrMultipleMatches].
-func (e *MultipleMatchesError) Is(target error) bool { return target == ErrMultipleMatches }
-
 // Upsert updates the contact that has the e-mail address of the input, or creates one if
 // there is none. If the contact already has all values of the input, nothing is written.
 //
-// E-mail addresses are compared without regard to case and surrounding spaces. A text that
+// E-mail addresses are the same if they differ only in case, in surrounding spaces, in HTML
+// escaping, or in whether the domain is in punycode. If a contact has an address that the API
+// may have made of that of the input, such as one without its +tag, the error is a
+// [*MultipleMatchesError] with Near set: nothing is created beside it. The contact that an
+// earlier upsert of this client created for the address matches whatever the API has made
+// of the address, until it is deleted or merged into one with another address. A text that
 // cannot be an address is an [ErrInvalidInput]: a placeholder such as "n/a", an address with
 // a name ("Tony <tony@example.com>") or with a character that cannot be seen. With
 // [MatchNameAndCompany], an input can also match by name and company.
@@ -63,19 +49,24 @@ func (e *MultipleMatchesError) Is(target error) bool { return target == ErrMulti
 // If in doubt, Upsert does not create a contact. If several contacts match, the error is
 // a [*MultipleMatchesError], unless [MatchOldest] is set. If the search is not complete,
 // the error matches [ErrPartialResults]. If a candidate cannot be read, the error is that
-// of the read.
+// of the read. If other calls do not know the id that the search has for it, it is looked for
+// in the list of all contacts.
 //
 // [ErrOutcomeUnknown] means that a contact may have been created, by this call or by an
 // earlier upsert with the same e-mail address. Call Upsert again with the same client,
 // which resolves that create first, or call [ContactsService.Resolve] with the error's
-// Token. Any other error means that this call created nothing. If an update failed, it
-// may have been carried out all the same. [ErrChangedSince] means that another program may
-// have changed the contact meanwhile: call Upsert again if the input is to overwrite that.
+// Token. Without Date headers a create cannot be resolved. Then the next upserts look for a
+// contact with the address in the search and in the list of all contacts, and after a minute
+// without one, they create it.
 //
-// A contact that was found has the id that it has in search results. Those ids are of
-// another kind (documented) and other calls accept them (inferred), but Stream and
-// Changes may show another id for the same contact. To join the two, compare another
-// field, such as Email.
+// Any other error means that this call created nothing. If an update failed, it may have
+// been carried out all the same. [ErrChangedSince] means that another program may have
+// changed the contact meanwhile: call Upsert again if the input is to overwrite that.
+//
+// Search results have ids of another kind (documented). The contact in the result, and a
+// [*MultipleMatchesError], have the id that the lists of contacts show: it takes one more
+// request, for the contacts that were updated at the same time. If the list does not show the
+// contact, the id is the one that a Get has returned.
 //
 // Within one client and its ForUser copies, upserts with the same e-mail address, or that
 // match by the same name and company, wait for each other, in no particular order. Each
@@ -84,7 +75,7 @@ func (e *MultipleMatchesError) Is(target error) bool { return target == ErrMulti
 // to prevent that. Use one process, or partition the addresses.
 func (s *ContactsService) Upsert(ctx context.Context, in ContactInput, opts ...RequestOption) (*UpsertResult, error) {
 	u := &upsert{
-		contacts: s, in: in, opts: opts, o: applyOptions(opts),
+		finder: finder{contacts: s, opts: opts}, in: in, o: applyOptions(opts),
 		endpoint: endpoint{route: "Contacts.Upsert"},
 	}
 	result, err := u.run(ctx)
@@ -108,16 +99,12 @@ func namesCall(err error) bool {
 
 // upsert is one call of Upsert.
 type upsert struct {
-	contacts *ContactsService
+	finder
 	in       ContactInput
-	opts     []RequestOption
 	o        callOptions
 	endpoint endpoint
 
 	content match.Row // of in
-	email   string    // folded; "" for none
-	name    string    // folded; "" if names are not compared
-	company string    // the same
 	keys    []upsertKey
 	user    ID // the acting user
 }
@@ -134,19 +121,24 @@ func (u *upsert) run(ctx context.Context) (*UpsertResult, error) {
 	}
 	defer unlock()
 
-	found, keys, err := u.match(ctx, upserts)
+	found, known, err := u.match(ctx, upserts)
 	if err != nil {
 		return nil, err
 	}
 	if found == nil {
 		return u.create(ctx, upserts)
 	}
-	upserts.remember(upserted{id: found.ID, user: u.user}, keys)
+	upserts.remember(upserted{id: found.ID, user: u.user, made: known.made}, known.keys)
 	before, err := rowOf(found)
 	if err != nil {
 		return nil, err
 	}
-	if _, unchanged := differing(u.content, before); unchanged {
+	content := u.content
+	if match.Addresses(u.address, found.Email) == match.Near { // the API would rewrite it again
+		content = maps.Clone(content)
+		delete(content, "email")
+	}
+	if _, unchanged := differing(content, before); unchanged {
 		return &UpsertResult{found, Unchanged}, nil
 	}
 	updated, err := u.contacts.update(ctx, found.ID, u.in, before, u.opts)
@@ -169,15 +161,15 @@ func (u *upsert) create(ctx context.Context, upserts *upserts) (*UpsertResult, e
 				return err
 			}
 		}
-		upserts.remember(upserted{token: &token, user: u.user}, u.keys)
+		upserts.remember(upserted{token: &token, user: u.user, made: true, at: time.Now()}, u.keys)
 		return nil
 	}))...)
 	if err == nil {
-		upserts.remember(upserted{id: created.ID, user: u.user}, u.keys)
+		upserts.remember(upserted{id: created.ID, user: u.user, made: true}, u.keys)
 		return &UpsertResult{created, Created}, nil
 	}
 	if unknown, ok := errors.AsType[*OutcomeUnknownError](err); ok {
-		upserts.remember(upserted{token: &unknown.Token, user: u.user}, u.keys)
+		upserts.remember(upserted{token: &unknown.Token, user: u.user, made: true, at: time.Now()}, u.keys)
 	} else {
 		for i, key := range u.keys {
 			upserts.restore(key, before[i])
@@ -202,7 +194,8 @@ func (u *upsert) prepare() error {
 	if err := wire.Unmarshal(raw, &u.content); err != nil {
 		return err
 	}
-	u.email = match.Fold(u.content.Text("email"))
+	u.address, u.oldest = u.content.Text("email"), u.o.matchOldest
+	u.email = match.Fold(u.address)
 	if u.o.matchCompany {
 		u.name, u.company = match.FullName(u.content), match.Fold(u.content.Text("company_name"))
 	}
@@ -214,7 +207,7 @@ func (u *upsert) prepare() error {
 	}
 	u.user = user
 	if u.email != "" {
-		if err := checkAddress(strings.TrimSpace(u.content.Text("email"))); err != nil {
+		if err := checkAddress(strings.TrimSpace(u.address)); err != nil {
 			return fmt.Errorf("%w; if the contact has none, leave Email out: use Create, or MatchNameAndCompany", err)
 		}
 		u.addKey("email", u.email, u.email)
@@ -230,9 +223,15 @@ func (u *upsert) addKey(by, keywords, text string) {
 	u.keys = append(u.keys, upsertKey{by, keywords, string(u.user) + "\x00" + shared, shared})
 }
 
-// match returns the contact to update, or nil if there is none, and the keys under which it
-// is to be remembered.
-func (u *upsert) match(ctx context.Context, upserts *upserts) (*Contact, []upsertKey, error) {
+// matched is how a contact was found: the keys under which it is to be remembered, and
+// whether an upsert of this client created it.
+type matched struct {
+	keys []upsertKey
+	made bool
+}
+
+// match returns the contact to update, or nil if there is none.
+func (u *upsert) match(ctx context.Context, upserts *upserts) (*Contact, matched, error) {
 	var tried []upserted
 	for i, key := range u.keys {
 		for _, stored := range []string{key.own, key.shared} {
@@ -241,86 +240,48 @@ func (u *upsert) match(ctx context.Context, upserts *upserts) (*Contact, []upser
 				continue
 			}
 			tried = append(tried, known)
-			c, err := u.recalled(ctx, known)
+			c, err := u.recalled(ctx, known, key, i == 0)
 			switch {
-			case err == nil && (known.token != nil && i == 0 || u.matchedBy(c) != ""):
-				return c, u.keys[:i+1], nil
-			case err != nil && !errors.Is(err, ErrNotFound) && (known.user == u.user || !errors.Is(err, ErrForbidden)):
-				return nil, nil, err
+			case err == nil && c != nil:
+				return c, matched{u.keys[:i+1], known.made}, nil
+			case err != nil && !isGone(err) && (known.user == u.user || !errors.Is(err, ErrForbidden)):
+				return nil, matched{}, err
 			}
 		}
-		if c, err := u.search(ctx, key.keywords, key.by); c != nil || err != nil {
-			return c, u.keys[:i+1], err
+		if c, err := u.find(ctx, key); c != nil || err != nil {
+			return c, matched{keys: u.keys[:i+1]}, err
 		}
 	}
-	return nil, nil, nil
+	return nil, matched{}, nil
 }
 
-// recalled returns the contact of an earlier upsert of the key, as the acting user sees
-// it.
-func (u *upsert) recalled(ctx context.Context, known upserted) (*Contact, error) {
+// recalled returns the contact of an earlier upsert of the key, as the acting user sees it,
+// or nil if it is not the contact of the key anymore. first means that it is the key that
+// identifies the contact.
+func (u *upsert) recalled(ctx context.Context, known upserted, key upsertKey, first bool) (*Contact, error) {
 	id := known.id
 	if known.token != nil {
 		outcome, ok := u.contacts.caller.core.readBack.Outcome(known.token.t)
 		if id = ID(outcome); !ok {
 			c, err := u.contacts.Resolve(ctx, *known.token, u.opts...)
-			if err != nil || known.user == u.user {
+			if errors.Is(err, ErrOutcomeUnknown) && !u.contacts.caller.core.readBack.Dated() {
+				return u.unresolved(ctx, known, key, err)
+			}
+			if err != nil || known.user == u.user && (first || u.matchedBy(c) != "") {
 				return c, err
 			}
 			id = c.ID
 		}
 	}
-	return u.contacts.Get(ctx, id, u.opts...)
-}
-
-// matchedBy reports how c matches: by "email", by "name", or "" if it does not.
-func (u *upsert) matchedBy(c *Contact) string {
-	name := match.Fold(cmp.Or(c.FullName, c.FirstName+" "+c.LastName))
-	switch {
-	case u.email != "" && match.Fold(c.Email) == u.email:
-		return "email"
-	case u.name != "" && u.company != "" && name == u.name && match.Fold(c.CompanyName) == u.company:
-		return "name"
+	c, err := u.get(ctx, id)
+	switch merged := err == nil && !sameID(c.ID, id); {
+	case err != nil, u.matchedBy(c) != "", first && known.made && !merged:
+		return c, err
+	case first && known.made && match.Addresses(u.address, c.Email) == match.Near:
+		return c, nil // it was merged into one that the API has rewritten as well
 	default:
-		return ""
+		return nil, nil //nolint:nilnil // it is another one
 	}
-}
-
-// search returns the contact that matches by "email" or by "name", or nil if there is
-// none.
-func (u *upsert) search(ctx context.Context, keywords, by string) (*Contact, error) {
-	var matches []*Contact
-	for hit, err := range u.contacts.SearchAll(ctx, SearchOptions{Keywords: keywords, Prefetch: -1}, u.opts...) {
-		if err != nil {
-			return nil, err
-		}
-		// A search result with another e-mail address need not be read.
-		if by == "email" && hit.Email != "" && match.Fold(hit.Email) != u.email {
-			continue
-		}
-		whole, err := u.contacts.Get(ctx, hit.ID, u.opts...)
-		if errors.Is(err, ErrNotFound) {
-			return nil, fmt.Errorf("search shows a contact under an id that Get does not know, so it cannot be compared: %w", err)
-		}
-		if err != nil {
-			return nil, err
-		}
-		if u.matchedBy(whole) == by {
-			matches = append(matches, whole)
-		}
-	}
-	slices.SortStableFunc(matches, func(a, b *Contact) int { return a.CreatedAt.Compare(b.CreatedAt) })
-	switch {
-	case len(matches) == 0:
-		return nil, nil //nolint:nilnil // no match is not an error
-	case len(matches) > 1 && !u.o.matchOldest:
-		multiple := &MultipleMatchesError{}
-		for _, c := range matches {
-			multiple.IDs = append(multiple.IDs, c.ID)
-		}
-		return nil, multiple
-	}
-	return matches[0], nil
 }
 
 // rowOf returns a contact as the fields that the API sent.

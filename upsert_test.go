@@ -148,7 +148,7 @@ func TestUpsertInDoubtCreatesNothing(t *testing.T) {
 		seed   int
 		want   error
 	}{
-		"a match that Get refuses": {[]growthgeniustest.ServerOption{growthgeniustest.WithUnresolvableSearchIDs()}, in, 1, growthgenius.ErrNotFound},
+		"a match that Get refuses": {[]growthgeniustest.ServerOption{growthgeniustest.WithUnresolvableSearchIDs(), growthgeniustest.WithListLag(time.Hour)}, in, 1, growthgenius.ErrNotFound},
 		"a search cut short":       {[]growthgeniustest.ServerOption{growthgeniustest.WithPartialResultsLimit(2)}, in, 3, growthgenius.ErrPartialResults},
 		"nothing to match by":      {nil, noEmail, 0, growthgenius.ErrInvalidInput},
 		"nothing at all":           {nil, growthgenius.ContactInput{}, 0, growthgenius.ErrInvalidInput},

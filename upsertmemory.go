@@ -3,6 +3,7 @@ package growthgenius
 import (
 	"context"
 	"sync"
+	"time"
 )
 
 // upserts makes upserts with the same key wait for each other, and remembers their
@@ -24,7 +25,9 @@ type upsertLock struct {
 type upserted struct {
 	id    ID
 	token *CreateToken
-	user  ID // the acting user
+	user  ID        // the acting user
+	made  bool      // an upsert created the contact, or may have
+	at    time.Time // when the token was remembered
 }
 
 // upsertKey is what an upsert matches by. By e-mail comes first, then, if asked for, by name

@@ -2,7 +2,9 @@ package match
 
 import (
 	"errors"
+	"html"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -91,6 +93,42 @@ func rewritesAddress(sent, row string) bool {
 	}
 	tagless, _, _ := strings.Cut(local, "+")
 	return tagless == rowLocal
+}
+
+// Spellings returns what addresses servers may have made of one, to search for. It leaves out
+// the address itself. For most addresses there are none.
+func Spellings(address string) []string {
+	address = strings.ToLower(strings.TrimSpace(address))
+	local, domain, _ := strings.Cut(address, "@")
+	domains := []string{domain, ASCIIDomain(domain)}
+	if shown, err := idna.ToUnicode(domain); err == nil {
+		domains = append(domains, shown, withoutForeign(shown, '?'), withoutForeign(shown, -1))
+	}
+	tagless, _, _ := strings.Cut(local, "+")
+	locals := []string{local, tagless}
+	special := func(r rune) bool { return isForeign(r) && r != '.' && r != '+' }
+	if parts := strings.FieldsFunc(tagless, special); strings.ContainsFunc(tagless, special) && len(parts) > 0 {
+		locals = append(locals, html.EscapeString(local), html.EscapeString(tagless), strings.Join(parts, ""), parts[len(parts)-1])
+	}
+	var all []string
+	for _, l := range locals {
+		for _, d := range domains {
+			if text := l + "@" + d; text != address && !slices.Contains(all, text) {
+				all = append(all, text)
+			}
+		}
+	}
+	return all
+}
+
+// withoutForeign replaces the characters that are not ASCII.
+func withoutForeign(s string, by rune) string {
+	return strings.Map(func(r rune) rune {
+		if r > unicode.MaxASCII {
+			return by
+		}
+		return r
+	}, s)
 }
 
 // addressAlone returns the address in "Name <address>" and "mailto:address". It decodes

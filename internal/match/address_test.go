@@ -1,6 +1,7 @@
 package match_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -38,6 +39,22 @@ func TestVisible(t *testing.T) {
 	} {
 		if got := match.Visible(in); got != want {
 			t.Errorf("%q becomes %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestSpellings(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string][]string{
+		"ada@example.com": nil, "j.doe-x_y@example.com": nil, " Ada@Example.com": nil,
+		"ada+news@example.com":      {"ada@example.com"},
+		"o'brien@example.com":       {"o&#39;brien@example.com", "obrien@example.com", "brien@example.com"},
+		"ada@bücher.example":        {"ada@xn--bcher-kva.example", "ada@b?cher.example", "ada@bcher.example"},
+		"ada@xn--bcher-kva.example": {"ada@bücher.example", "ada@b?cher.example", "ada@bcher.example"},
+		"'@example.com":             nil,
+	} {
+		if got := match.Spellings(address); !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", address, got, want)
 		}
 	}
 }

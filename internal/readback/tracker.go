@@ -71,6 +71,10 @@ func New(config Config) *Tracker {
 // Clock returns what is known of the server's clock. Each response should be observed.
 func (t *Tracker) Clock() *Clock { return &t.clock }
 
+// Dated reports whether responses have shown the server's clock. Without it, no list settles
+// a create.
+func (t *Tracker) Dated() bool { return t.clock.bounds().known }
+
 // Outcome returns the record of a create that this Tracker knows to have happened.
 func (t *Tracker) Outcome(token Token) (wire.ID, bool) {
 	t.mu.Lock()

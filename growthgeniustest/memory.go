@@ -135,11 +135,22 @@ func (c *memoryConn) SetLinger(seconds int) error {
 
 func (c *memoryConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	if errors.Is(err, io.EOF) && c.reset.Load() {
-		err = &net.OpError{
-			Op: "read", Net: "tcp", Source: c.local, Addr: c.remote,
-			Err: os.NewSyscallError("read", syscall.ECONNRESET),
-		}
+	return n, c.explain("read", err, io.EOF)
+}
+
+func (c *memoryConn) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	return n, c.explain("write", err, io.ErrClosedPipe)
+}
+
+// explain returns the error of a connection that was reset, in place of the one of a pipe
+// that was closed.
+func (c *memoryConn) explain(op string, err, closed error) error {
+	if !errors.Is(err, closed) || !c.reset.Load() {
+		return err
 	}
-	return n, err
+	return &net.OpError{
+		Op: op, Net: "tcp", Source: c.local, Addr: c.remote,
+		Err: os.NewSyscallError(op, syscall.ECONNRESET),
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -20,14 +21,22 @@ import (
 )
 
 // resets starts an HTTP/2 server that reads each request to its end, counts it, and resets
-// its stream.
-func resets(t *testing.T, code http2.ErrCode) (base string, requests *atomic.Int64, transport *http.Transport) {
+// its stream. It speaks HTTP/2 over TLS, or unencrypted.
+func resets(t *testing.T, code http2.ErrCode, scheme string) (base string, requests *atomic.Int64, transport *http.Transport) {
 	t.Helper()
 	cert := httptest.NewUnstartedServer(nil)
 	cert.StartTLS()
-	ln, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: cert.TLS.Certificates, NextProtos: []string{"h2"}})
+	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
+	}
+	transport = cert.Client().Transport.(*http.Transport).Clone()
+	transport.ForceAttemptHTTP2 = true
+	if scheme == "https" {
+		ln = tls.NewListener(ln, &tls.Config{Certificates: cert.TLS.Certificates, NextProtos: []string{"h2"}})
+	} else {
+		transport.Protocols = new(http.Protocols)
+		transport.Protocols.SetUnencryptedHTTP2(true)
 	}
 	requests = new(atomic.Int64)
 	var (
@@ -47,15 +56,13 @@ func resets(t *testing.T, code http2.ErrCode) (base string, requests *atomic.Int
 			_ = conn.Close()
 		}
 	})
-	transport = cert.Client().Transport.(*http.Transport).Clone()
-	transport.ForceAttemptHTTP2 = true
 	t.Cleanup(func() {
 		transport.CloseIdleConnections()
 		_ = ln.Close()
 		all.Wait()
 		cert.Close()
 	})
-	return "https://" + ln.Addr().String(), requests, transport
+	return scheme + "://" + ln.Addr().String(), requests, transport
 }
 
 func resetEach(conn net.Conn, code http2.ErrCode, requests *atomic.Int64) {
@@ -92,14 +99,15 @@ func resetEach(conn net.Conn, code http2.ErrCode, requests *atomic.Int64) {
 func TestHTTP2Reset(t *testing.T) {
 	t.Parallel()
 	for _, code := range []http2.ErrCode{http2.ErrCodeProtocol, http2.ErrCodeRefusedStream, http2.ErrCodeInternal} {
-		for _, k := range kinds {
+		for i, k := range slices.Concat(kinds, kinds) {
 			switch k.name {
 			case "get", "list", "raw GET":
 				continue // harmless, and stopped by the attempt timeout
 			}
-			t.Run(code.String()+" "+k.name, func(t *testing.T) {
+			scheme := []string{"https", "http"}[i/len(kinds)]
+			t.Run(code.String()+" "+k.name+" "+scheme, func(t *testing.T) {
 				t.Parallel()
-				base, requests, transport := resets(t, code)
+				base, requests, transport := resets(t, code, scheme)
 				c := testkit.NewClient(t, testkit.Secret,
 					growthgenius.WithUserID("1"), growthgenius.WithBaseURL(base), growthgenius.WithHTTPClient(&http.Client{Transport: transport}),
 					growthgenius.WithAttemptTimeout(5*time.Second), growthgenius.WithRetry(growthgenius.RetryPolicy{MaxAttempts: 1}),

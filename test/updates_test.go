@@ -190,53 +190,76 @@ func TestUpdateOfAMessage(t *testing.T) {
 }
 
 // TestStampsAreLearned: the responses to creates and updates show how far the times in records
-// are behind, and that they are not.
+// are behind, so that an update can be told from one that was made since.
 func TestStampsAreLearned(t *testing.T) {
 	t.Parallel()
+	const zone, minutes = 5 * time.Hour, "2006-01-02T15:04:00Z07:00"
+	type sample struct {
+		behind, took time.Duration
+		format       string
+	}
+	normal := sample{0, 0, fine}
 	for name, tt := range map[string]struct {
-		behind  time.Duration // the clock of updated_at
-		updated time.Duration // when the record was updated, before the update is sent
-		want    error
+		samples []sample
+		wait    time.Duration // before the update that is lost
+		updated time.Duration // when the record was updated last, after the wait
+		behind  time.Duration // its updated_at
+		format  string        // of that
+		changed bool
 	}{
-		"in another time zone, changed since":    {5 * time.Hour, -time.Second, growthgenius.ErrChangedSince},
-		"in another time zone, not changed":      {5 * time.Hour, 5 * time.Second, nil},
-		"by the clock of Date, updated just now": {0, 5 * time.Second, nil},
+		"a second before":                 {[]sample{normal}, time.Minute, -time.Second, 0, fine, false},
+		"another zone, since":             {[]sample{{zone, 0, fine}}, time.Minute, time.Second, zone, fine, true},
+		"another zone, before":            {[]sample{{zone, 0, fine}}, time.Minute, -time.Second, zone, fine, false},
+		"two clocks":                      {[]sample{{zone, 0, fine}, normal}, time.Minute, time.Second, zone, fine, true},
+		"whole seconds, since":            {[]sample{{0, 0, coarse}}, 61400 * time.Millisecond, 500 * time.Millisecond, 0, coarse, true},
+		"whole seconds, before":           {[]sample{{0, 0, coarse}}, 60400 * time.Millisecond, -2 * time.Second, 0, coarse, false},
+		"whole minutes, since":            {[]sample{{0, 0, minutes}}, 90 * time.Second, time.Second, 0, minutes, true},
+		"a response that came late":       {[]sample{{0, 2 * time.Minute, fine}}, time.Hour, -90 * time.Second, 0, fine, false},
+		"a time that the caller has sent": {[]sample{{9999 * time.Hour, 0, fine}}, time.Hour, -90 * time.Second, 0, fine, false},
 	} {
 		for _, first := range []string{"create", "update"} {
 			t.Run(name+", after a "+first, func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
 					var updated time.Time
-					record := func(title string, at time.Time) (*http.Response, error) {
-						return testkit.Reply(200, fmt.Sprintf(`{"contact":{"id":7,"title":%q,"updated_at":%q}}`, title, at.Add(-tt.behind).UTC().Format(fine))), nil
+					record := func(id int, title string, at time.Time, format string) (*http.Response, error) {
+						return testkit.Reply(200, fmt.Sprintf(`{"contact":{"id":%d,"title":%q,"updated_at":%q}}`, id, title, at.UTC().Format(format))), nil
 					}
 					c := testkit.Scripted(t, &testkit.Script{Respond: func(n int, r *http.Request) (*http.Response, error) {
 						switch {
-						case n == 1:
-							return record("CEO", time.Now())
-						case n == 2:
+						case n <= len(tt.samples):
+							s, now := tt.samples[n-1], time.Now()
+							time.Sleep(s.took)
+							id := 7
+							if r.Method == http.MethodPost {
+								id = 100 + n
+							}
+							return record(id, "CEO", now.Add(-s.behind), s.format)
+						case n == len(tt.samples)+1:
 							time.Sleep(3 * time.Second)
 							return nil, io.ErrUnexpectedEOF
 						case r.Method == http.MethodGet:
-							return record("Do not contact", updated)
+							return record(7, "Do not contact", updated.Add(-tt.behind), tt.format)
 						default:
-							return record("CTO", time.Now())
+							return record(7, "CTO", time.Now(), fine)
 						}
-					}})
+					}}, growthgenius.WithAttemptTimeout(time.Hour))
 					in := growthgenius.ContactInput{Title: growthgenius.Set("CEO")}
 					var err error
-					if first == "create" {
-						_, err = c.Contacts.Create(t.Context(), in)
-					} else {
-						_, err = c.Contacts.Update(t.Context(), "7", in)
+					for range tt.samples {
+						if first == "create" {
+							_, err = c.Contacts.Create(t.Context(), in)
+						} else {
+							_, err = c.Contacts.Update(t.Context(), "7", in)
+						}
+						if err != nil {
+							t.Error(err)
+						}
 					}
-					if err != nil {
-						t.Error(err)
-					}
-					time.Sleep(time.Minute)
-					updated = time.Now().Add(-tt.updated)
+					time.Sleep(tt.wait)
+					updated = time.Now().Add(tt.updated)
 					_, err = c.Contacts.Update(t.Context(), "7", growthgenius.ContactInput{Title: growthgenius.Set("CTO")})
-					if !errors.Is(err, tt.want) || (tt.want == nil) != (err == nil) {
+					if errors.Is(err, growthgenius.ErrChangedSince) != tt.changed || (err != nil) != tt.changed {
 						t.Error(err)
 					}
 				})

@@ -13,9 +13,8 @@ import (
 type attempt struct {
 	res *Response
 	err error
-	// unsent means that the request provably never left this machine: net/http looked for
-	// a connection and never got one. It proves nothing if the transport does not report
-	// that.
+	// unsent means that the request provably never left this machine. A transport that does
+	// not report that it looks for a connection proves nothing.
 	unsent bool
 	// hollow means that the response is a success without the JSON that the API would send.
 	hollow bool
@@ -54,14 +53,16 @@ func (c *call) attempt(req *http.Request) (*http.Response, error) {
 	}()
 	var left *departure
 	if !c.Free {
-		ctx, left = watchDeparture(ctx, wait.cancel)
+		ctx, left = c.watchDeparture(ctx, wait.cancel)
 	}
 	req = req.WithContext(ctx)
+	left.prepare(req)
 	// Each attempt has a header of its own: a transport may change it, though it should not.
 	req.Header = c.newHeader(req.ContentLength > 0)
 	req.Host = req.URL.Host // set this late: otherwise net/http's client clones the URL
 	res, err := c.cfg.roundTrip(c.transport(), req)
-	if err == nil {
+	arrived := err == nil
+	if arrived {
 		received := c.received(res, begun)
 		streams := c.Stream != nil && c.last.res.Succeeded()
 		res.Body = plain(res, streams)
@@ -87,7 +88,7 @@ func (c *call) attempt(req *http.Request) (*http.Response, error) {
 		if err = c.explain(wait, err); c.ctx.Err() == nil && left.stopped() {
 			err = errNotSentAgain
 		}
-		c.last = attempt{err: err, unsent: left.refuted()}
+		c.last = attempt{err: err, unsent: !arrived && left.refuted()}
 		c.timedOut = c.timedOut || isAnyTimeout(err)
 		res = nil
 	}

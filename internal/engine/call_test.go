@@ -188,7 +188,7 @@ func TestRecheck(t *testing.T) {
 				}
 				limiter := waiter(func(ctx context.Context) error { turns++; return pace.Sleep(ctx, time.Second) })
 				out := newEngine(t, s, withLimiter(limiter)).Do(t.Context(), c)
-				if calls != tt.calls || len(began) != len(tt.endings) || tt.err != nil && !errors.Is(out.Err, tt.err) || out.Ambiguous != (tt.first > 0) {
+				if calls != tt.calls || len(began) != len(tt.endings) || !errors.Is(out.Err, tt.err) || tt.err != nil && out.Err.Error() != tt.err.Error() || out.Ambiguous != (tt.first > 0) {
 					t.Errorf("%d calls, %d attempts: %+v", calls, len(began), out)
 				}
 			})

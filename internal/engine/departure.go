@@ -1,33 +1,58 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"net"
+	"net/http"
 	"net/http/httptrace"
 	"net/textproto"
+	"net/url"
+	"strings"
+	"sync"
 	"sync/atomic"
 )
 
-// departure is what net/http reports of a request's way to a connection.
+// departure observes how far the request of an attempt gets: whether it can have left this
+// machine, and whether it is about to be sent twice.
+//
+// What net/http reports may be about another request: a transport of the program may make
+// some of its own in the same context, for example for a token, or send this one without
+// any report. What is known for sure is whether the body was read.
 type departure struct {
-	trace                     httptrace.ClientTrace
-	stop                      context.CancelFunc
-	sought, got, wrote, again atomic.Bool
+	trace  httptrace.ClientTrace
+	stop   context.CancelFunc
+	target *url.URL
+	body   []byte // nil for none
+	own    bool   // the transport is one of net/http: it sends this request and no other
+
+	got, wrote, again atomic.Bool
+	http2             atomic.Bool  // the connection is known to be one of HTTP/2
+	sought, elsewhere atomic.Int32 // connections that were looked for, and those to other hosts
+
+	mu     sync.Mutex // guards read and sealed
+	read   bool       // some of the body
+	sealed bool       // no more of the body is handed out
 }
 
-// errNotSentAgain is the error of an attempt that net/http was about to send twice.
-var errNotSentAgain = errors.New("the server reset the request, and it is not known whether it was carried out")
+var (
+	// errNotSentAgain is the error of an attempt whose request was about to be sent twice.
+	errNotSentAgain = errors.New("the transport was about to send the request twice, and it is not known whether it was carried out")
+	errSealed       = errors.New("the attempt has ended: its body may not be sent any more")
+)
 
-// watchDeparture observes whether a request leaves, and calls stop if net/http is about to
-// send it twice. Over HTTP/2 it would send any request that the server resets with
+// watchDeparture observes whether a request leaves, and calls stop if it is about to be sent
+// twice. Over HTTP/2, net/http would send any request that the server resets with
 // PROTOCOL_ERROR again and again, and once more after a GOAWAY, even if all of the request
 // had been sent.
-func watchDeparture(ctx context.Context, stop context.CancelFunc) (context.Context, *departure) {
-	d := &departure{stop: stop}
+func (c *call) watchDeparture(ctx context.Context, stop context.CancelFunc) (context.Context, *departure) {
+	_, own := c.cfg.Transport.(*http.Transport)
+	d := &departure{stop: stop, target: c.URL, body: c.Body, own: own}
 	d.trace = httptrace.ClientTrace{
-		GetConn:      func(string) { d.sought.Store(true) },
+		GetConn:      d.getConn,
 		GotConn:      d.gotConn,
 		WroteHeaders: func() { d.wrote.Store(true) },
 		// After a response, only the transport itself sends a request again, and it has
@@ -35,26 +60,111 @@ func watchDeparture(ctx context.Context, stop context.CancelFunc) (context.Conte
 		GotFirstResponseByte: func() { d.wrote.Store(false) },
 		Got1xxResponse:       func(int, textproto.MIMEHeader) error { d.wrote.Store(true); return nil },
 	}
+	if !d.knowsProtocol() {
+		d.trace.WroteHeaderField = d.wroteField // takes an allocation per header
+	}
 	return httptrace.WithClientTrace(ctx, &d.trace), d
 }
 
-// gotConn is called when the request gets a connection.
-func (d *departure) gotConn(info httptrace.GotConnInfo) {
-	d.got.Store(true)
-	// Over HTTP/1, net/http sends a request again only if none of it was flushed.
-	if d.wrote.Load() && isHTTP2(info.Conn) {
-		d.again.Store(true)
-		d.stop()
+// knowsProtocol reports whether the connection alone shows its protocol. Over TLS net/http
+// uses HTTP/2 only if that was negotiated. Without TLS, and with another transport, any
+// connection may be one of HTTP/2.
+func (d *departure) knowsProtocol() bool { return d.own && d.target.Scheme == "https" }
+
+// getConn is called when a connection is looked for.
+func (d *departure) getConn(hostPort string) {
+	d.sought.Add(1)
+	port := d.target.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[d.target.Scheme]
+	}
+	if !strings.EqualFold(hostPort, net.JoinHostPort(d.target.Hostname(), port)) {
+		d.elsewhere.Add(1)
 	}
 }
 
-func isHTTP2(conn net.Conn) bool {
-	c, ok := conn.(interface{ ConnectionState() tls.ConnectionState })
-	return ok && c.ConnectionState().NegotiatedProtocol == "h2"
+// gotConn is called when there is a connection.
+func (d *departure) gotConn(info httptrace.GotConnInfo) {
+	d.got.Store(true)
+	c, ok := info.Conn.(interface{ ConnectionState() tls.ConnectionState })
+	negotiated := ok && c.ConnectionState().NegotiatedProtocol == "h2"
+	// Over HTTP/1, net/http sends a request again only if none of it was flushed.
+	if d.wrote.Load() && (negotiated || d.http2.Load()) {
+		d.again.Store(true)
+		d.stop()
+	}
+	d.http2.Store(negotiated)
 }
 
-// refuted reports whether the request provably never left. A nil departure proves nothing.
-func (d *departure) refuted() bool { return d != nil && d.sought.Load() && !d.got.Load() }
+// wroteField is called for each header. Only HTTP/2 has pseudo-headers, such as ":path".
+func (d *departure) wroteField(name string, _ []string) {
+	if strings.HasPrefix(name, ":") {
+		d.http2.Store(true)
+	}
+}
+
+// prepare gives the request of the attempt a body that is observed. A transport of net/http
+// reports all that it does, and can send another body in one piece with the head.
+func (d *departure) prepare(req *http.Request) {
+	if d != nil && d.body != nil && !d.own {
+		req.Body, req.GetBody = &content{of: d, from: bytes.NewReader(d.body)}, d.reopen
+	}
+}
+
+// reopen returns the body once more, to a transport that is about to send the request again.
+// It refuses if the request may have left without a response. Over HTTP/1, net/http sends a
+// request again only if none of it was flushed, and it flushes the head before it reads such
+// a body.
+func (d *departure) reopen() (io.ReadCloser, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	unreported := d.sought.Load() == 0 && !d.got.Load()
+	if d.sealed || d.read && (unreported || d.wrote.Load()) {
+		d.again.Store(true)
+		d.stop()
+		return nil, errNotSentAgain
+	}
+	return &content{of: d, from: bytes.NewReader(d.body)}, nil
+}
+
+// content is the body of a request.
+type content struct {
+	of   *departure
+	from *bytes.Reader
+}
+
+// Read implements [io.Reader].
+func (c *content) Read(p []byte) (int, error) {
+	c.of.mu.Lock()
+	defer c.of.mu.Unlock()
+	if c.of.sealed {
+		return 0, errSealed
+	}
+	c.of.read = true
+	return c.from.Read(p)
+}
+
+// Close implements [io.Closer].
+func (c *content) Close() error { return nil }
+
+// refuted reports whether the request provably never left: a connection was looked for, and
+// there was none. A transport of the program must not have read a byte of the body either, or
+// have looked for any connection but that of a request without one. A nil departure proves
+// nothing.
+func (d *departure) refuted() bool {
+	switch {
+	case d == nil || d.sought.Load() == 0 || d.got.Load():
+		return false
+	case d.own:
+		return true
+	case d.body == nil:
+		return d.sought.Load() == 1 && d.elsewhere.Load() == 0
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.sealed = true
+	return !d.read
+}
 
 // stopped reports whether the request was about to be sent again.
 func (d *departure) stopped() bool { return d != nil && d.again.Load() }

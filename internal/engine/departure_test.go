@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"golang.org/x/net/http2"
@@ -51,6 +53,23 @@ func TestDeparture(t *testing.T) {
 		"written twice, no TLS":      {func(e events) { e.got(&net.TCPConn{}); e.WroteHeaders(); e.got(&net.TCPConn{}) }, false, false},
 		"written, to be over HTTP/2": {func(e events) { e.got(over1); e.WroteHeaders(); e.got(over2) }, false, true},
 		"written twice over HTTP/2":  {func(e events) { e.got(over2); e.WroteHeaders(); e.got(over2) }, false, true},
+		"written twice, no TLS, over HTTP/1": {
+			func(e events) {
+				e.got(&net.TCPConn{})
+				e.WroteHeaderField("Host", nil)
+				e.WroteHeaders()
+				e.got(&net.TCPConn{})
+			}, false, false,
+		},
+		"written twice, no TLS, over HTTP/2": {
+			func(e events) {
+				e.got(&net.TCPConn{})
+				e.WroteHeaderField(":authority", nil)
+				e.WroteHeaderField("accept", nil)
+				e.WroteHeaders()
+				e.got(&net.TCPConn{})
+			}, false, true,
+		},
 		"after a response": {
 			func(e events) { e.got(over2); e.WroteHeaders(); e.GotFirstResponseByte(); e.got(over2) }, false, false,
 		},
@@ -76,7 +95,7 @@ func TestDeparture(t *testing.T) {
 		out := newEngine(t, s, withRetry(p)).Do(t.Context(), post)
 		text := "connection reset"
 		if tt.stopped {
-			text = "the server reset the request, and it is not known whether it was carried out"
+			text = "the transport was about to send the request twice, and it is not known whether it was carried out"
 		}
 		if (out.Sent == 4) != tt.unsent || out.Ambiguous == tt.unsent || out.Err == nil || out.Err.Error() != text {
 			t.Errorf("%s: %+v", name, out)
@@ -148,30 +167,235 @@ func resetEach(c net.Conn, code http2.ErrCode, requests *atomic.Int64) {
 	}
 }
 
+// resetsPlain is resets without TLS. It returns the server's address.
+func resetsPlain(t *testing.T, code http2.ErrCode) (string, *atomic.Int64) {
+	t.Helper()
+	requests := new(atomic.Int64)
+	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = ln.Close() })
+	go func() {
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			go resetEach(conn, code, requests)
+		}
+	}()
+	return ln.Addr().String(), requests
+}
+
+// unencrypted returns a transport that speaks HTTP/2 without TLS.
+func unencrypted(t *testing.T) *http.Transport {
+	t.Helper()
+	transport := &http.Transport{Protocols: new(http.Protocols)}
+	transport.Protocols.SetUnencryptedHTTP2(true)
+	t.Cleanup(transport.CloseIdleConnections)
+	return transport
+}
+
+// detached is a transport that sends its requests in a context of their own, so that nothing
+// is reported of them.
+type detached struct{ http.RoundTripper }
+
+func (d detached) RoundTrip(r *http.Request) (*http.Response, error) {
+	return d.RoundTripper.RoundTrip(r.WithContext(context.WithoutCancel(context.Background())))
+}
+
+// wrapped is a transport around another one.
+type wrapped struct{ http.RoundTripper }
+
 // TestHTTP2Reset: net/http does not send a request again that was sent whole, which it does
 // without end after PROTOCOL_ERROR and a few times after REFUSED_STREAM. It may do so for a
-// call that is free.
+// call that is free. It makes no difference how HTTP/2 was switched on.
 func TestHTTP2Reset(t *testing.T) {
 	t.Parallel()
-	for _, code := range []http2.ErrCode{http2.ErrCodeProtocol, http2.ErrCodeRefusedStream, http2.ErrCodeInternal} {
-		for _, c := range []engine.Call{post, call, {Method: http.MethodGet, Free: true}} {
-			t.Run(code.String()+" "+c.Method, func(t *testing.T) {
-				t.Parallel()
-				srv, requests := resets(t, code)
-				target := *address
-				target.Host = strings.TrimPrefix(srv.URL, "https://")
-				c.URL, c.Once = &target, true
-				transport := srv.Client().Transport.(*http.Transport)
-				t.Cleanup(transport.CloseIdleConnections)
-				out := newEngine(t, new(script), withTimeout(time.Second), func(cfg *engine.Config) { cfg.Transport = transport }).
-					Do(t.Context(), c)
-				if out.Err == nil || !out.Ambiguous || out.Sent != 1 {
-					t.Errorf("%+v", out)
+	const plain, overTLS = "http", "https"
+	for _, way := range []struct {
+		name, scheme string
+		transport    func(*testing.T, *httptest.Server) http.RoundTripper
+	}{
+		{"over TLS", overTLS, func(t *testing.T, srv *httptest.Server) http.RoundTripper {
+			t.Helper()
+			t.Cleanup(srv.Client().Transport.(*http.Transport).CloseIdleConnections)
+			return srv.Client().Transport
+		}},
+		{"unencrypted", plain, func(t *testing.T, _ *httptest.Server) http.RoundTripper { t.Helper(); return unencrypted(t) }},
+		{"unencrypted, in a transport", plain, func(t *testing.T, _ *httptest.Server) http.RoundTripper {
+			t.Helper()
+			return wrapped{unencrypted(t)}
+		}},
+		{"x/net/http2", plain, func(t *testing.T, _ *httptest.Server) http.RoundTripper {
+			t.Helper()
+			transport := new(http2.Transport)                                                                             //nolint:staticcheck // programs still use it
+			transport.AllowHTTP = true                                                                                    //nolint:staticcheck // the same
+			transport.DialTLSContext = func(ctx context.Context, network, addr string, _ *tls.Config) (net.Conn, error) { //nolint:staticcheck // the same
+				return new(net.Dialer).DialContext(ctx, network, addr)
+			}
+			t.Cleanup(transport.CloseIdleConnections) //nolint:staticcheck // the same
+			return transport
+		}},
+		{"detached", plain, func(t *testing.T, _ *httptest.Server) http.RoundTripper { t.Helper(); return detached{unencrypted(t)} }},
+	} {
+		for _, code := range []http2.ErrCode{http2.ErrCodeProtocol, http2.ErrCodeRefusedStream, http2.ErrCodeInternal} {
+			for _, c := range []engine.Call{post, call, {Method: http.MethodGet, Free: true}} {
+				if way.name == "detached" && c.Body == nil {
+					continue // nothing can be known of these
 				}
-				if n := requests.Load(); (n == 1) != (!c.Free || code == http2.ErrCodeInternal) {
-					t.Errorf("sent %d times: %v", n, out.Err)
-				}
-			})
+				t.Run(way.name+" "+code.String()+" "+c.Method, func(t *testing.T) {
+					t.Parallel()
+					target := *address
+					target.Scheme = way.scheme
+					var (
+						srv      *httptest.Server
+						requests *atomic.Int64
+					)
+					if way.scheme == overTLS {
+						srv, requests = resets(t, code)
+						target.Host = strings.TrimPrefix(srv.URL, "https://")
+					} else {
+						target.Host, requests = resetsPlain(t, code)
+					}
+					c.URL, c.Once = &target, true
+					out := newEngine(t, new(script), withTimeout(time.Second), func(cfg *engine.Config) { cfg.Transport = way.transport(t, srv) }).
+						Do(t.Context(), c)
+					if out.Err == nil || !out.Ambiguous || out.Sent != 1 {
+						t.Errorf("%+v", out)
+					}
+					again := c.Free && way.scheme == overTLS && code != http2.ErrCodeInternal
+					if n := requests.Load(); !c.Free && n != 1 || again && n < 2 {
+						t.Errorf("sent %d times: %v", n, out.Err)
+					}
+				})
+			}
 		}
+	}
+}
+
+// TestBodyOnceRead: a request whose body was read may have left, whatever connections a
+// transport did not get. A body that was not read is not handed out after the attempt.
+func TestBodyOnceRead(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		read   func(*http.Request)
+		unsent bool
+	}{
+		"not read": {func(*http.Request) {}, true},
+		"closed":   {func(r *http.Request) { _ = r.Body.Close() }, true},
+		"read":     {func(r *http.Request) { _, _ = io.ReadAll(r.Body) }, false},
+		"opened":   {func(r *http.Request) { _, _ = r.GetBody() }, true},
+		"opened and read": {func(r *http.Request) {
+			body, err := r.GetBody()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			_, _ = io.ReadAll(body)
+		}, false},
+	} {
+		var last *http.Request
+		s := always(func(r *http.Request) (*http.Response, error) {
+			tt.read(r)
+			last = r
+			return refuse(r)
+		})
+		p := policy
+		p.MinBackoff, p.MaxBackoff = 0, 0
+		out := newEngine(t, s, withRetry(p)).Do(t.Context(), post)
+		if (out.Sent == 4) != tt.unsent || out.Ambiguous == tt.unsent {
+			t.Errorf("%s: %+v", name, out)
+		}
+		if data, err := io.ReadAll(last.Body); tt.unsent && (err == nil || len(data) > 0) {
+			t.Errorf("%s: %q can be sent later", name, data)
+		}
+		if _, err := last.GetBody(); tt.unsent && err == nil {
+			t.Errorf("%s: the body can be opened later", name)
+		}
+	}
+}
+
+// TestBodyAgain: a transport may have the body once more before anything was sent, and after a
+// response.
+func TestBodyAgain(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		report func(events)
+		again  bool
+	}{
+		"nothing reported":    {func(events) {}, false},
+		"no connection":       {func(e events) { e.sought() }, true},
+		"not written":         {func(e events) { e.sought(); e.got(conn{protocol: "h2"}) }, true},
+		"written over HTTP/2": {func(e events) { e.sought(); e.got(conn{protocol: "h2"}); e.WroteHeaders() }, false},
+		"written over HTTP/1": {func(e events) { e.sought(); e.got(&net.TCPConn{}); e.WroteHeaders() }, false},
+		"after a response": {func(e events) {
+			e.sought()
+			e.got(conn{protocol: "h2"})
+			e.WroteHeaders()
+			e.GotFirstResponseByte()
+		}, true},
+	} {
+		s := always(func(r *http.Request) (*http.Response, error) {
+			if body, _ := io.ReadAll(r.Body); !bytes.Equal(body, post.Body) {
+				t.Errorf("%s: the body is %q", name, body)
+			}
+			tt.report(traced(r))
+			body, err := r.GetBody()
+			if (err == nil) != tt.again || (r.Context().Err() == nil) != tt.again {
+				t.Errorf("%s: %v", name, err)
+			}
+			if err != nil {
+				return nil, err
+			}
+			if again, _ := io.ReadAll(body); !bytes.Equal(again, post.Body) {
+				t.Errorf("%s: the body is %q the second time", name, again)
+			}
+			return reply(200, "{}"), nil
+		})
+		out := newEngine(t, s).Do(t.Context(), post)
+		if (out.Response != nil) != tt.again || out.Ambiguous == tt.again || out.Sent != 1 {
+			t.Errorf("%s: %+v", name, out)
+		}
+	}
+}
+
+// TestWithoutABody: a request without a body is known not to have left only if its own
+// connection was looked for, and no other.
+func TestWithoutABody(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		report func(events)
+		unsent bool
+	}{
+		"its own":         {func(e events) { e.GetConn("api.example.com:443") }, true},
+		"another host":    {func(e events) { e.GetConn("auth.example.com:443") }, false},
+		"another port":    {func(e events) { e.GetConn("api.example.com:80") }, false},
+		"two of its own":  {func(e events) { e.sought(); e.sought() }, false},
+		"another one too": {func(e events) { e.GetConn("auth.example.com:443"); e.sought() }, false},
+	} {
+		s := always(func(r *http.Request) (*http.Response, error) {
+			tt.report(traced(r))
+			return nil, errReset
+		})
+		c := call
+		c.Class, c.Once = engine.Unsent, true
+		if out := newEngine(t, s).Do(t.Context(), c); out.Ambiguous == tt.unsent {
+			t.Errorf("%s: %+v", name, out)
+		}
+	}
+}
+
+// TestUnsentWithAResponse: a response shows that the request has left, whatever a side request
+// of the transport did.
+func TestUnsentWithAResponse(t *testing.T) {
+	t.Parallel()
+	s := always(func(r *http.Request) (*http.Response, error) {
+		traced(r).sought()
+		return streaming(iotest.ErrReader(errReset)), nil
+	})
+	if out := newEngine(t, s).Do(t.Context(), post); out.Sent != 1 || !out.Ambiguous {
+		t.Errorf("%+v", out)
 	}
 }

@@ -49,6 +49,19 @@ func (o Optional[T]) IsNull() bool { return o.state == optionalNull }
 // `json:",omitzero"`. Null and Set("") are not zero.
 func (o Optional[T]) IsZero() bool { return o.state == optionalUnset }
 
+// String returns the value as fmt prints it, "null" or "unset", so that an input can be
+// printed with %+v.
+func (o Optional[T]) String() string {
+	switch o.state {
+	case optionalSet:
+		return fmt.Sprint(o.value)
+	case optionalNull:
+		return "null"
+	default:
+		return "unset"
+	}
+}
+
 // MarshalJSON encodes the value, or null if the Optional is null or unset. Text that is
 // not valid UTF-8 is an error.
 func (o Optional[T]) MarshalJSON() ([]byte, error) {

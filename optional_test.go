@@ -2,6 +2,8 @@ package growthgenius_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/growthgenius/growthgenius-go"
@@ -28,5 +30,22 @@ func TestOptional(t *testing.T) {
 	var n growthgenius.Optional[int]
 	if err := json.Unmarshal([]byte(`"x"`), &n); err == nil || !n.IsZero() {
 		t.Errorf("%v %v", err, n)
+	}
+}
+
+// TestOptionalIsPrinted: as its value, or with a word for what it is without one.
+func TestOptionalIsPrinted(t *testing.T) {
+	t.Parallel()
+	in := growthgenius.MessageInput{
+		RenderedCopy: growthgenius.Set("Hi"), ContactID: growthgenius.Set(growthgenius.ID("7")), MessageType: growthgenius.Null[string](),
+	}
+	text := fmt.Sprintf("%+v", in)
+	for _, want := range []string{"RenderedCopy:Hi ", "ContactID:7 ", "MessageType:null ", "UserID:unset ", "Extra:map[]"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%s does not have %s", text, want)
+		}
+	}
+	if text := fmt.Sprintf("%v %q %s", growthgenius.Set(5), growthgenius.Set("a"), growthgenius.Set("")); text != `5 "a" ` {
+		t.Errorf("got %s", text)
 	}
 }

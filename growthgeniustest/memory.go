@@ -22,7 +22,8 @@ import (
 //		// ...
 //	})
 //
-// In a bubble, time starts on 2000-01-01. A client with [growthgenius.WithHTTPClient]
+// In a bubble, a server without this option does not start, and one that was started outside
+// the bubble makes no clients: a test with it would hang. Time starts on 2000-01-01. A client with [growthgenius.WithHTTPClient]
 // must use a transport from [Server.Transport]. Default: a port on loopback.
 func WithInMemoryNetwork() ServerOption { return func(c *config) { c.inMemory = true } }
 

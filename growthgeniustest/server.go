@@ -31,6 +31,7 @@ type TB interface {
 type Server struct {
 	cfg       config
 	network   network
+	bubble    bool           // it was started in a bubble
 	handlers  sync.WaitGroup // of the requests, the late commits and the listener
 	closed    chan struct{}
 	closeOnce sync.Once
@@ -92,6 +93,10 @@ func Start(opts ...ServerOption) (*Server, error) {
 	}
 	if cfg.inMemory {
 		s.network = new(memory)
+	}
+	s.bubble = inBubble()
+	if err := s.checkBubble(); err != nil {
+		return nil, err
 	}
 	s.lateDone = sync.NewCond(&s.mu)
 	if !cfg.noSeeds {
@@ -183,8 +188,12 @@ func (s *Server) APIKey() string { return s.cfg.apiKey }
 
 // Client returns an SDK client for this server. The API key, the base URL and the acting
 // user (the first user of the server) are set; opts are applied after these and override
-// them. Client panics if [growthgenius.NewClient] returns an error.
+// them. Client panics if [growthgenius.NewClient] returns an error, or in a bubble in which
+// the server cannot be used (see [WithInMemoryNetwork]).
 func (s *Server) Client(opts ...growthgenius.Option) *growthgenius.Client {
+	if err := s.checkBubble(); err != nil {
+		panic(fmt.Sprintf("growthgeniustest: %v", err))
+	}
 	preset := []growthgenius.Option{growthgenius.WithBaseURL(s.URL())}
 	if users := s.Users(); len(users) > 0 {
 		preset = append(preset, growthgenius.WithUserID(users[0].ID))

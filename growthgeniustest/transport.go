@@ -2,6 +2,7 @@ package growthgeniustest
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -16,8 +17,12 @@ import (
 //	client := srv.Client(growthgenius.WithHTTPClient(hc))
 //
 // Each call returns a new transport, which keeps up to 100 idle connections. They are
-// closed when the server closes.
+// closed when the server closes. Transport panics in a bubble in which the server cannot be
+// used (see [WithInMemoryNetwork]).
 func (s *Server) Transport() http.RoundTripper {
+	if err := s.checkBubble(); err != nil {
+		panic(fmt.Sprintf("growthgeniustest: %v", err))
+	}
 	return &transport{
 		server: s,
 		open: &http.Transport{

@@ -36,7 +36,7 @@ const withoutJSON = "without JSON"
 
 // attempt makes one attempt. It sends the request and reads the whole body, so that an
 // attempt whose response is cut short has failed. Of an error response, the status counts,
-// whatever becomes of the body.
+// whatever becomes of the body, unless the caller's context has ended.
 func (c *call) attempt(req *http.Request) (*http.Response, error) {
 	if err := c.leave(); err != nil {
 		return nil, err
@@ -68,7 +68,9 @@ func (c *call) attempt(req *http.Request) (*http.Response, error) {
 		res.Body = plain(res, streams)
 		switch {
 		case !c.last.res.Succeeded():
-			c.last.res.readError(res, maxErrorBody+int64(c.cfg.Redact.Room()))
+			if err = c.last.res.readError(res, maxErrorBody+int64(c.cfg.Redact.Room())); c.ctx.Err() == nil {
+				err = nil
+			}
 			c.cfg.Date(begun, received, c.last.res)
 			c.timedOut = c.timedOut || wait.over()
 		case streams:

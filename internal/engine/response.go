@@ -109,16 +109,19 @@ func (r *Response) read(res *http.Response, limit int64) error {
 	return nil
 }
 
-// readError reads the beginning of the body of an error response, and closes it. A body that
-// breaks off is dropped: it could end within the API key, which would not be recognized.
-func (r *Response) readError(res *http.Response, limit int64) {
+// readError reads the beginning of the body of an error response, and closes it. It returns
+// why a body breaks off, and drops that: it could end within the API key, which would not be
+// recognized.
+func (r *Response) readError(res *http.Response, limit int64) error {
 	defer func() { _ = res.Body.Close() }()
 	if res.StatusCode < 200 {
-		return // the rest of the connection is in another protocol
+		return nil // the rest of the connection is in another protocol
 	}
-	if _, err := r.fill(res, limit); err != nil {
+	_, err := r.fill(res, limit)
+	if err != nil {
 		r.Release()
 	}
+	return err
 }
 
 // fill reads the body of res up to a limit, and returns how much that was. It sets Unreadable

@@ -1,6 +1,8 @@
 package engine_test
 
 import (
+	"context"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -8,6 +10,7 @@ import (
 	"testing"
 	"testing/iotest"
 	"testing/synctest"
+	"time"
 
 	"github.com/growthgenius/growthgenius-go/internal/engine"
 	"github.com/growthgenius/growthgenius-go/internal/redact"
@@ -99,6 +102,23 @@ func TestErrorBody(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestErrorBodyCanceled: the end of the caller's context is the error, as it is of every wait.
+func TestErrorBodyCanceled(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		s := always(func(r *http.Request) (*http.Response, error) {
+			res := streaming(stuck(r, "{"))
+			res.StatusCode = 404
+			return res, nil
+		})
+		if out := newEngine(t, s).Do(ctx, call); !errors.Is(out.Err, context.DeadlineExceeded) {
+			t.Errorf("%+v", out)
+		}
+	})
 }
 
 // TestErrorBodyIsBounded: not by the bound on successes, and not if all of it fits.

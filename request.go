@@ -113,13 +113,20 @@ func actingUser(user ID, o *callOptions) (ID, error) {
 	return user, nil
 }
 
-// escapeID returns an id as one segment of a path.
+// escapeID returns an id as one segment of a path. It refuses an id that a proxy could take
+// for more than that: some unescape a path before they pass it on.
 func escapeID(id ID) (string, error) {
-	switch id {
-	case "":
+	if id == "" {
 		return "", fmt.Errorf("%w: the id is empty", ErrInvalidInput)
-	case ".", "..":
-		return "", fmt.Errorf("%w: the id %q would change the path", ErrInvalidInput, string(id))
+	}
+	plain, err := url.PathUnescape(string(id))
+	if err != nil { // it has a % that escapes nothing
+		plain = string(id)
+	}
+	for _, text := range []string{string(id), plain} {
+		if text == "." || text == ".." || strings.ContainsAny(text, `/\`) {
+			return "", fmt.Errorf("%w: the id %q would change the path", ErrInvalidInput, string(id))
+		}
 	}
 	return url.PathEscape(string(id)), nil
 }

@@ -74,17 +74,31 @@ func sendCreate[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoin
 		return nil, answer
 	}
 	v, err := decodeOne[T, P](ctx, c, e, ex.res)
+	row := rowIn(ex.res, e)
+	if err == nil && !isNewID(P(v).identity(), row["id"]) {
+		err = e.undecodable(c.core, ex.res, fmt.Errorf("the record has the id %s, which is not a valid one", shownID(string(P(v).identity()))))
+	}
 	if err != nil {
 		decode, ok := errors.AsType[*DecodeError](err)
 		answer.Err, answer.Ambiguous, answer.Settled = err, true, ok && decode.strict
 		return nil, answer
 	}
-	answer.ID, answer.Row = wire.ID(P(v).identity()), rowIn(ex.res, e)
+	answer.ID, answer.Row = wire.ID(P(v).identity()), row
 	c.core.stamps.learn(v, ex.res)
 	answer.Other = func() error {
 		return e.undecodable(c.core, ex.res, errors.New("the response describes another record than the one created"))
 	}
 	return v, answer
+}
+
+// isNewID reports whether a record that was just created can have an id. Servers and proxies
+// respond with 0, -1 or a number that is not an integer if they have none. raw is the id as
+// the response has it.
+func isNewID(id ID, raw json.RawMessage) bool {
+	if n, ok := wire.ID(id).Number(); ok {
+		return n > 0
+	}
+	return wire.KindOf(raw) == wire.KindText && !strings.HasPrefix(string(id), "-")
 }
 
 // resolveOne determines the outcome of an earlier create.

@@ -435,6 +435,7 @@ func TestCreateIsReadBack(t *testing.T) {
 		"reset": {Effect: growthgeniustest.Reset}, "truncated": {Effect: growthgeniustest.Truncate}, "HTML": {Effect: growthgeniustest.HTMLPage},
 		"wrong record": {Effect: growthgeniustest.WrongRecord}, "408": {Status: 408}, "500": {Status: 500}, "502": {Status: 502}, "503": {Status: 503}, "504": {Status: 504},
 		"302": {Status: 302}, "307": {Status: 307}, "empty object": {Status: 200, Body: "{}"}, "no id": {Status: 201, Body: `{"contact":{"email":"sjobs@apple.com"}}`},
+		"id 0": {Status: 200, Body: `{"contact":{"id":0},"message":{"id":0}}`}, "id -1": {Status: 200, Body: `{"contact":{"id":-1}}`}, "id 1e30": {Status: 200, Body: `{"contact":{"id":1e30}}`}, "id as text": {Status: 200, Body: `{"contact":{"id":"-1"}}`},
 		"an error at 200": {Status: 200, Body: `{"error":"try later"}`}, "null": {Status: 200, Body: `null`}, "half a body": {Status: 200, Body: `{"contact":{"id":`},
 		"204": {Status: 204}, "202": {Status: 202, Body: `{}`},
 	} {

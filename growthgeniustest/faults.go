@@ -33,11 +33,18 @@ const (
 	// contact or message with another record of that resource. Other responses stay
 	// genuine.
 	WrongRecord
+	// EmptyBody sends the fault's Status, or 200, without a body, as a proxy may do. The
+	// request is carried out only with Commit.
+	EmptyBody
+	// EndlessBody sends the fault's Status, or 200, and a body that ends only when the client
+	// gives up. The request is carried out only with Commit.
+	EndlessBody
 )
 
 var effectNames = map[Effect]string{
 	Respond: "Respond", Refuse: "Refuse", Reset: "Reset", Hang: "Hang",
 	Truncate: "Truncate", HTMLPage: "HTMLPage", WrongRecord: "WrongRecord",
+	EmptyBody: "EmptyBody", EndlessBody: "EndlessBody",
 }
 
 // String returns the name of the constant.
@@ -72,7 +79,8 @@ type Fault struct {
 
 	// Effect is what the server does.
 	Effect Effect
-	// Status is the status to send, with Effect Respond. 0 means the genuine response.
+	// Status is the status to send, with Effect Respond, EmptyBody or EndlessBody. 0 means the
+	// genuine response or, with the latter two, 200.
 	Status int
 	// Header is added to the response.
 	Header http.Header

@@ -2,6 +2,7 @@ package growthgeniustest
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"io"
 	"maps"
@@ -45,6 +46,9 @@ func (s *Server) misbehave(
 	case HTMLPage:
 		header := http.Header{"Content-Type": {"text/html; charset=utf-8"}}
 		res = response{http.StatusOK, header, [][]byte{[]byte(htmlPage)}}
+	case EmptyBody, EndlessBody:
+		res = response{status: cmp.Or(f.Status, http.StatusOK), header: http.Header{}}
+		s.setRetryAfter(res.header, f.RetryAfter, f.RetryAsDate)
 	case Respond:
 		if f.Status != 0 {
 			res = s.statusResponse(f)
@@ -64,6 +68,8 @@ func (s *Server) misbehave(
 	switch {
 	case f.Effect == Truncate:
 		s.truncate(w, res)
+	case f.Effect == EndlessBody:
+		s.endless(w, res)
 	case f.Drip > 0:
 		s.drip(w, r, res, f.Drip)
 	default:
@@ -139,6 +145,17 @@ func (s *Server) truncate(w http.ResponseWriter, res response) {
 	_, _ = w.Write(body[:len(body)/2])
 	_ = http.NewResponseController(w).Flush()
 	panic(http.ErrAbortHandler) // closes the connection
+}
+
+// endless writes a body until the client has given up or the server closes.
+func (s *Server) endless(w http.ResponseWriter, res response) {
+	maps.Copy(w.Header(), res.header)
+	w.WriteHeader(res.status)
+	for piece := bytes.Repeat([]byte(" "), 4<<10); ; {
+		if _, err := w.Write(piece); err != nil {
+			panic(http.ErrAbortHandler)
+		}
+	}
 }
 
 // drip writes the body byte by byte, with a pause before each.

@@ -297,7 +297,7 @@ func (o *overlap[T]) drop(items []T, to time.Time) []*T {
 		updated := o.feed.updated(v)
 		near := updated.IsZero() || !updated.Before(to.Add(-2*changeMargin)) // the API may round times
 		if id != "" && (again || near) {
-			if content, err := wire.Marshal(v); err == nil {
+			if content, err := wire.MarshalVerbatim(v); err == nil {
 				hash := maphash.Bytes(o.seed, content)
 				o.hashes[id] = hash
 				if again && hash == old {

@@ -107,7 +107,7 @@ func (c *Company) settle() error {
 	if c.Contact != nil || !c.isContact() {
 		return nil
 	}
-	data, err := wire.Marshal(c)
+	data, err := wire.MarshalVerbatim(c)
 	if err != nil {
 		return err
 	}

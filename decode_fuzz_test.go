@@ -70,6 +70,8 @@ func fuzzRecord(t *testing.T, data []byte, v json.Unmarshaler) {
 			t.Fatalf("%s is taken for a record", data)
 		}
 		return
+	case err != nil && garbled(data) && strings.Contains(err.Error(), "name of a field"):
+		return
 	case err != nil:
 		t.Fatalf("%q: %v", data, err)
 	}
@@ -104,7 +106,7 @@ func sameAsLibrary(t *testing.T, data []byte, object map[string]any, record refl
 	}
 	want := reflect.New(reflect.StructOf(fields)) // a type without methods
 	lenient := jsonv2.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-	if jsonv2.Unmarshal(data, want.Interface(), lenient) != nil || repeats(data) {
+	if jsonv2.Unmarshal(data, want.Interface(), lenient) != nil || repeats(data) || garbled(data) {
 		return
 	}
 	want = want.Elem()
@@ -122,6 +124,11 @@ func sameAsLibrary(t *testing.T, data []byte, object map[string]any, record refl
 // wraps reports whether the data may have a wrapper: decoding removes one each time.
 func wraps(typ reflect.Type, data []byte) bool {
 	return strings.Contains(string(data), strings.ToLower(typ.Name())) || strings.Contains(string(data), "contact") || strings.Contains(string(data), `\`)
+}
+
+// garbled reports whether the data has text that is not valid UTF-8, in a value or a name.
+func garbled(data []byte) bool {
+	return !utf8.Valid(data) || strings.Contains(strings.ToLower(string(data)), `\ud`)
 }
 
 // repeats reports whether some object in the data has a name twice.

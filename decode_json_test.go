@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math/big"
 	"reflect"
 	"strings"
 	"testing"
@@ -170,6 +171,11 @@ func normal(v any, typ reflect.Type) any {
 				out[name] = value
 			}
 		}
+		for name, field := range recordFields[typ] {
+			if _, ok := out[name]; !ok && field.Tag.Get("wire") == "always" {
+				out[name] = false // flags are always written
+			}
+		}
 		return out
 	case []any:
 		if typ.Kind() != reflect.Slice || !fits(v, typ) {
@@ -181,7 +187,7 @@ func normal(v any, typ reflect.Type) any {
 			if out[i] == nil && typ.Elem().Kind() == reflect.String {
 				out[i] = ""
 			} else if out[i] == nil && isRecord(typ.Elem()) {
-				out[i] = map[string]any{}
+				out[i] = normal(map[string]any{}, typ.Elem())
 			}
 		}
 		return out
@@ -199,6 +205,10 @@ func normal(v any, typ reflect.Type) any {
 		}
 		return v
 	case json.Number:
+		if r, ok := new(big.Rat).SetString(v.String()); ok && typ == reflect.TypeFor[growthgenius.ID]() && r.IsInt() && r.Num().IsInt64() &&
+			(r.Sign() != 0 || v[0] != '-') && strings.ContainsAny(v.String(), ".eE") {
+			v = json.Number(r.Num().String())
+		}
 		if typ == reflect.TypeFor[growthgenius.ID]() {
 			if _, err := growthgenius.ID(v).Int64(); err != nil {
 				return string(v)

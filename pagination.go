@@ -208,7 +208,7 @@ func (t *tally) add(p *ContactPage) {
 	p.Contacts = slices.DeleteFunc(p.Contacts, func(c Contact) bool {
 		key := c.ID
 		if key == "" {
-			content, _ := wire.Marshal(&c)
+			content, _ := wire.MarshalVerbatim(&c)
 			key = ID(content)
 		}
 		last, known := t.seen[key]

@@ -131,7 +131,7 @@ type Experience struct {
 	EndDate       string             `json:"end_date,omitzero"` // "" if the person still has the job.
 	StartDate     string             `json:"start_date,omitzero"`
 	Title         *JobTitle          `json:"title,omitzero"`
-	IsPrimary     bool               `json:"is_primary,omitzero"` // Whether it is the current main job.
+	IsPrimary     bool               `json:"is_primary,omitzero" wire:"always"` // Whether it is the current main job.
 	Summary       string             `json:"summary,omitzero"`
 
 	// Extra holds unknown keys and values of unexpected types, as [Contact].Extra does.
@@ -155,7 +155,7 @@ type ExperienceCompany struct {
 	Ticker      string          `json:"ticker,omitzero"`
 	Type        string          `json:"type,omitzero"`
 	// FuzzyMatch reports whether the company was matched by similarity only.
-	FuzzyMatch bool `json:"fuzzy_match,omitzero"`
+	FuzzyMatch bool `json:"fuzzy_match,omitzero" wire:"always"`
 
 	// Extra holds unknown keys and values of unexpected types, as [Contact].Extra does.
 	Extra map[string]json.RawMessage `json:",embed,unknown"`

@@ -177,7 +177,7 @@ func (e endpoint) unknown(ctx context.Context, token readback.Token, last, lists
 
 // fromRow decodes a record that a list showed.
 func fromRow[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint, row match.Row) (*T, error) {
-	raw, err := wire.Marshal(map[string]json.RawMessage(row))
+	raw, err := wire.MarshalVerbatim(map[string]json.RawMessage(row))
 	v := new(T)
 	if err == nil {
 		err = wire.UnmarshalRecord(raw, P(v))
@@ -234,7 +234,8 @@ func (l lists) Read(ctx context.Context, list readback.List, from, to time.Time,
 		query:    listQuery{From: from.UTC().Format(listTime), To: to.UTC().Format(listTime)},
 	}
 	var row *match.Row
-	nameless := 0 // rows without an id, which cannot be told from others
+	nameless := 0       // rows without an id, which cannot be told from others
+	var garbled wire.ID // of a row with text that cannot be compared
 	res, err := caller{l.core, ID(list.User)}.each(ctx, e, []RequestOption{withHeaders(list.Headers)},
 		func() any { row = new(match.Row); return row },
 		func(*engine.Response) bool {
@@ -243,11 +244,17 @@ func (l lists) Read(ctx context.Context, list readback.List, from, to time.Time,
 			} else {
 				use(*row)
 			}
+			if garbled == "" && row.Garbled() {
+				garbled = row.ID()
+			}
 			return true
 		},
 		func(string, wire.Kind) {})
 	if err == nil && nameless > 0 { // the list is not the API's own, or not as documented
 		err = e.refuse(fmt.Errorf("%d records of the list have no id", nameless))
+	}
+	if err == nil && garbled != "" {
+		err = e.refuse(fmt.Errorf("the text of record %s in the list is not valid UTF-8", shownID(l.core.redact.Text(string(garbled)))))
 	}
 	switch {
 	case err == nil && res.IsCached():

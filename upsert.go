@@ -286,7 +286,7 @@ func (u *upsert) recalled(ctx context.Context, known upserted, key upsertKey, fi
 
 // rowOf returns a contact as the fields that the API sent.
 func rowOf(c *Contact) (match.Row, error) {
-	raw, err := wire.Marshal(c)
+	raw, err := wire.MarshalVerbatim(c)
 	var row match.Row
 	if err == nil {
 		err = wire.Unmarshal(raw, &row)

@@ -1,11 +1,13 @@
 package test
 
 import (
+	"encoding/json"
 	"errors"
 	"net/http"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 
 	"github.com/growthgenius/growthgenius-go"
@@ -223,5 +225,112 @@ func TestKeyInResponseInfo(t *testing.T) {
 	}
 	if info.Header.Get("X-Echo") != "Authorization: [redacted]" || info.RequestID != "[redacted]" {
 		t.Errorf("%+v", info)
+	}
+}
+
+// TestUndeclaredCharset: bytes that are not UTF-8 are kept as they came, beside an empty
+// field, and are an error with strict decoding. No other record suffers from it.
+func TestUndeclaredCharset(t *testing.T) {
+	t.Parallel()
+	const text = "\"Jos\xe9\""
+	script := testkit.Text(`{"contacts":[{"id":6,"first_name":` + text + `,"tags":[` + text + `]},{"id":7,"first_name":"Zo\u00eb","title":"x\ud83d"}]}`)
+	c := testkit.Scripted(t, script)
+	all, err := c.Contacts.List(t.Context(), testkit.Everything)
+	if err != nil || len(all) != 2 || all[0].FirstName != "" || string(all[0].Extra["first_name"]) != text ||
+		all[1].FirstName != "Zoë" || all[1].Title != "" || string(all[1].Extra["title"]) != `"x\ud83d"` {
+		t.Errorf("%+v, %v", all, err)
+	}
+	_, err = testkit.Scripted(t, script, growthgenius.WithStrictDecoding()).Contacts.List(t.Context(), testkit.Everything)
+	testkit.OnlyIs(t, err, growthgenius.ErrDecode)
+	if !strings.Contains(err.Error(), "Contact.first_name has an unexpected type (text that is not valid UTF-8)") {
+		t.Error(err)
+	}
+	var out map[string]any
+	err = c.Do(t.Context(), "GET", "/users", nil, nil, &out)
+	testkit.OnlyIs(t, err, growthgenius.ErrDecode)
+}
+
+// TestGarbledRowProvesNothing: while a list has text that cannot be compared, no create is
+// called absent.
+func TestGarbledRowProvesNothing(t *testing.T) {
+	t.Parallel()
+	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+		srv.AddContacts(growthgenius.Contact{FirstName: "Zoë", Email: "zoe@example.com", UpdatedAt: time.Now()})
+		srv.Inject(
+			growthgeniustest.Fault{Method: "POST", Effect: growthgeniustest.Reset},
+			growthgeniustest.Fault{Charset: "ISO-8859-1", Header: http.Header{"Content-Type": {"application/json"}}},
+		)
+		c := srv.NewClient(growthgenius.WithReadBack(growthgenius.ReadBackPolicy{ReplayAfter: time.Second}))
+		_, err := c.Contacts.Create(t.Context(), testkit.Steve)
+		unknown := testkit.Unknown(t, err)
+		if n := testkit.Count(srv.Server, "POST", growthgeniustest.RouteContacts); n != 1 {
+			t.Errorf("%d creates were sent", n)
+		}
+		srv.ClearFaults()
+		if _, err := c.Contacts.Resolve(t.Context(), unknown.Token); !errors.Is(err, growthgenius.ErrNotFound) {
+			t.Errorf("when the list can be read: %v", err)
+		}
+	})
+}
+
+// TestCreateInAnUndeclaredCharset: a create whose response has such bytes happens once.
+func TestCreateInAnUndeclaredCharset(t *testing.T) {
+	t.Parallel()
+	for _, lost := range []int{0, 1} {
+		testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+			if lost > 0 {
+				srv.Inject(growthgeniustest.Fault{Method: "POST", Times: lost, Effect: growthgeniustest.Reset, Commit: true})
+			}
+			srv.Inject(growthgeniustest.Fault{Charset: "ISO-8859-1", Header: http.Header{"Content-Type": {"application/json"}}})
+			c := srv.NewClient(growthgenius.WithReadBack(growthgenius.ReadBackPolicy{ReplayAfter: time.Second}))
+			made, err := c.Contacts.Create(t.Context(), jose)
+			if len(srv.Contacts()) != 1 || err != nil && !errors.Is(err, growthgenius.ErrOutcomeUnknown) {
+				t.Errorf("%d lost: %+v, %v, %d contacts", lost, made, err, len(srv.Contacts()))
+			}
+		})
+	}
+}
+
+// TestOutgoingTextIsNotReplaced: text that is not valid UTF-8 is refused, wherever it is, before
+// anything is sent.
+func TestOutgoingTextIsNotReplaced(t *testing.T) {
+	t.Parallel()
+	const bad = "Jos\xe9"
+	c := testkit.Unused(t)
+	ctx := t.Context()
+	raw := json.RawMessage(`"` + bad + `"`)
+	var out any
+	for name, tt := range map[string]struct {
+		send  func() error
+		words string
+	}{
+		"field": {func() error {
+			return testkit.Err(c.Contacts.Create(ctx, growthgenius.ContactInput{FirstName: growthgenius.Set(bad)}))
+		}, `is not UTF-8: convert it first (field "first_name")`},
+		"Extra": {func() error {
+			return testkit.Err(c.Contacts.Create(ctx, growthgenius.ContactInput{Extra: map[string]any{"color": []string{bad}}}))
+		}, `Extra["color"]`},
+		"raw Extra": {func() error {
+			return testkit.Err(c.Contacts.Update(ctx, "7", growthgenius.ContactInput{Extra: map[string]any{"color": raw}}))
+		}, `Extra["color"]`},
+		"name in Extra": {func() error {
+			return testkit.Err(c.Contacts.Create(ctx, growthgenius.ContactInput{Extra: map[string]any{bad: 1}}))
+		}, "is not valid UTF-8"},
+		"id": {func() error {
+			return testkit.Err(c.Messages.Create(ctx, growthgenius.MessageInput{ContactID: growthgenius.Set(growthgenius.ID(bad))}))
+		}, "contact_id"},
+		"search":         {func() error { return testkit.Err(c.Contacts.Search(ctx, growthgenius.SearchOptions{Keywords: bad})) }, "q_keywords"},
+		"body":           {func() error { return c.Do(ctx, "POST", "/x", nil, map[string]any{"a": bad}, &out) }, "is not valid UTF-8"},
+		"raw body":       {func() error { return c.Do(ctx, "POST", "/x", nil, raw, &out) }, "is not valid UTF-8"},
+		"record as body": {func() error { return c.Do(ctx, "POST", "/x", nil, growthgenius.Contact{Name: bad}, &out) }, "is not valid UTF-8"},
+		"Extra of record": {func() error {
+			return c.Do(ctx, "POST", "/x", nil, growthgenius.Contact{Extra: map[string]json.RawMessage{"a": raw}}, &out)
+		}, "is not valid UTF-8"},
+	} {
+		err := tt.send()
+		testkit.OnlyIs(t, err, growthgenius.ErrInvalidInput)
+		if !strings.Contains(err.Error(), tt.words) || !strings.Contains(err.Error(), "convert it first") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

@@ -24,6 +24,17 @@ func (r Row) ID() wire.ID {
 	return id
 }
 
+// Garbled reports whether some text of the record is not valid UTF-8, so that it cannot be
+// compared.
+func (r Row) Garbled() bool {
+	for _, raw := range r {
+		if !wire.IsText(raw) {
+			return true
+		}
+	}
+	return false
+}
+
 // Text returns a text, number or boolean as text, and "" for anything else.
 func (r Row) Text(field string) string { return wire.ScalarText(r[field]) }
 

@@ -1,10 +1,12 @@
 package wire
 
 import (
-	"math"
+	"cmp"
 	"reflect"
 	"strconv"
 	"strings"
+
+	jsonv2 "github.com/go-json-experiment/json"
 )
 
 // convert fills a field from a JSON value of another type if nothing is lost by it: 5 for
@@ -13,9 +15,11 @@ func (d *decoder) convert(field reflect.Value, raw []byte) bool {
 	text := string(raw)
 	switch KindOf(raw) {
 	case KindText:
-		if Unmarshal(raw, &text) != nil {
+		unquoted, ok := d.text(raw)
+		if !ok {
 			return false
 		}
+		text = string(unquoted)
 	case KindArray:
 		return d.convertList(field, raw)
 	case KindNumber, KindBool:
@@ -55,22 +59,45 @@ func (d *decoder) convertList(field reflect.Value, raw []byte) bool {
 		field.Grow(1)
 		field.SetLen(n + 1)
 		elem, item := field.Index(n), w.value()
-		if Unmarshal(item, elem.Addr().Interface()) != nil && !d.convert(elem, item) {
+		if jsonv2.Unmarshal(item, elem.Addr().Interface(), exactOptions) != nil && !d.convert(elem, item) {
 			return false
 		}
 	}
 	return true
 }
 
-// wholeNumber parses "5" and "5.0", but not "5.5", " 5" or "0x5".
+// wholeNumber parses "5" and "5.0", but not "5.5", " 5" or "0x5". A number with a fraction or
+// an exponent that a float64 could not hold exactly was rounded by some program on the way.
 func wholeNumber(text string) (int64, bool) {
 	if n, err := strconv.ParseInt(text, 10, strconv.IntSize); err == nil {
 		return n, text[0] != '+'
 	}
-	f, err := strconv.ParseFloat(text, 64)
-	if err != nil || KindOf([]byte(text)) != KindNumber ||
-		strings.ContainsAny(text, "xX_") || f != math.Trunc(f) || math.Abs(f) > 1<<53 {
+	n, ok := exactInteger(text)
+	return n, ok && -1<<53 <= n && n <= 1<<53
+}
+
+// exactInteger returns the value of a JSON number if that is an integer and fits an int64.
+func exactInteger(text string) (int64, bool) {
+	mantissa, exponent, _ := strings.Cut(strings.ToLower(text), "e")
+	power, err := strconv.ParseInt(cmp.Or(exponent, "0"), 10, 16)
+	digits, negative := strings.CutPrefix(mantissa, "-")
+	whole, fraction, _ := strings.Cut(digits, ".")
+	if err != nil || KindOf([]byte(text)) != KindNumber || whole == "" ||
+		strings.ContainsFunc(whole+fraction, func(c rune) bool { return c < '0' || c > '9' }) {
 		return 0, false
 	}
-	return int64(f), true
+	digits = strings.TrimLeft(whole+fraction, "0")
+	significant := strings.TrimRight(digits, "0")
+	if significant == "" {
+		return 0, !negative // an integer has no negative zero
+	}
+	zeros := len(digits) - len(significant) - len(fraction) + int(power)
+	if zeros < 0 || len(significant)+zeros > len("9223372036854775807") {
+		return 0, false
+	}
+	if negative {
+		significant = "-" + significant
+	}
+	n, err := strconv.ParseInt(significant+strings.Repeat("0", zeros), 10, 64)
+	return n, err == nil
 }

@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -11,6 +12,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/growthgenius/growthgenius-go/internal/errs"
@@ -19,10 +21,11 @@ import (
 // decoder fills records from JSON that is known to be valid, field by field. A field of
 // an unexpected type therefore never fails the rest of the record.
 type decoder struct {
-	texts   texts
-	scratch []byte
-	taken   int64 // bytes of the lists and maps of the record, and of all that is in them
-	full    bool  // taken is over the bound: the record must not be used
+	texts    texts
+	scratch  []byte
+	taken    int64 // bytes of the lists and maps of the record, and of all that is in them
+	full     bool  // taken is over the bound: the record must not be used
+	misnamed bool  // a name is not valid UTF-8: the record cannot be kept without a loss
 }
 
 const (
@@ -41,11 +44,14 @@ func (d *decoder) record(raw []byte, into any) error {
 	if k := KindOf(raw); k != KindObject {
 		return fmt.Errorf("%s is an object, not %s", v.Type().Name(), k)
 	}
-	d.taken, d.full = 0, false
+	d.taken, d.full, d.misnamed = 0, false, false
 	d.fill(&walk{data: raw}, v)
 	if d.full {
 		return fmt.Errorf("%w: it is much larger in memory than in the response",
 			errs.ErrResponseTooLarge)
+	}
+	if d.misnamed {
+		return errors.New("the name of a field is not valid UTF-8")
 	}
 	return nil
 }
@@ -97,7 +103,7 @@ func (d *decoder) members(w *walk) map[string]json.RawMessage {
 	members := map[string]json.RawMessage{}
 	for w.enter(); w.more(); {
 		token := w.name()
-		members[string(d.unquote(token))] = bytes.Clone(w.value())
+		members[string(d.name(token))] = bytes.Clone(w.value())
 	}
 	w.leave()
 	return members
@@ -206,21 +212,18 @@ func (d *decoder) setList(field reflect.Value, elem *shape, w *walk) bool {
 }
 
 func (d *decoder) setScalar(field reflect.Value, kind shapeKind, raw []byte) bool {
-	isText := raw[0] == '"'
 	switch kind {
 	case shapeText:
-		if isText {
-			field.SetString(d.texts.of(d.unquote(raw)))
-		}
-		return isText
+		text, ok := d.text(raw)
+		field.SetString(d.texts.of(text))
+		return ok
 	case shapeID:
-		if isText {
-			raw = d.unquote(raw)
-		} else if KindOf(raw) != KindNumber {
-			return false
+		text, ok := d.text(raw)
+		if KindOf(raw) == KindNumber {
+			text, ok = plainNumber(raw), true
 		}
-		field.SetString(d.texts.of(raw))
-		return true
+		field.SetString(d.texts.of(text))
+		return ok
 	case shapeNumber:
 		n, err := strconv.ParseInt(string(raw), 10, strconv.IntSize)
 		field.SetInt(n)
@@ -229,12 +232,13 @@ func (d *decoder) setScalar(field reflect.Value, kind shapeKind, raw []byte) boo
 		field.SetBool(raw[0] == 't')
 		return KindOf(raw) == KindBool
 	case shapeTime:
-		return isText && setTime(field.Addr().Interface().(*time.Time), d.unquote(raw))
+		text, ok := d.text(raw)
+		return ok && setTime(field.Addr().Interface().(*time.Time), text)
 	case shapeRaw:
 		field.SetBytes(bytes.Clone(raw))
 		return true
 	default:
-		return Unmarshal(raw, field.Addr().Interface()) == nil
+		return jsonv2.Unmarshal(raw, field.Addr().Interface(), exactOptions) == nil
 	}
 }
 
@@ -253,14 +257,32 @@ func setTime(t *time.Time, text []byte) bool {
 }
 
 // unquote returns the text of a JSON string. The result is valid until the next call.
+// Invalid UTF-8 becomes U+FFFD.
 func (d *decoder) unquote(token []byte) []byte {
+	text, _ := d.text(token)
+	return text
+}
+
+// text returns the text of a JSON string, and whether there is one that is valid UTF-8. The
+// text is valid until the next call.
+func (d *decoder) text(token []byte) ([]byte, bool) {
+	if token[0] != '"' {
+		return nil, false
+	}
 	text := token[1 : len(token)-1]
 	if bytes.IndexByte(text, '\\') < 0 && utf8.Valid(text) {
-		return text
+		return text, true
 	}
-	// Invalid UTF-8 becomes U+FFFD, which AppendUnquote reports as an error.
-	d.scratch, _ = jsontext.AppendUnquote(d.scratch[:0], token)
-	return d.scratch
+	var err error
+	d.scratch, err = jsontext.AppendUnquote(d.scratch[:0], token)
+	return d.scratch, err == nil
+}
+
+// name returns the text of a name, and notes if it is not valid UTF-8.
+func (d *decoder) name(token []byte) []byte {
+	text, ok := d.text(token)
+	d.misnamed = d.misnamed || !ok
+	return text
 }
 
 // texts allocates the strings of records. Short strings share a block of sharedTexts

@@ -69,6 +69,8 @@ func fuzzRecord(t *testing.T, data []byte, v json.Unmarshaler, plain reflect.Typ
 			t.Fatalf("%s is taken for a record", data)
 		}
 		return
+	case err != nil && garbled(data) && strings.Contains(err.Error(), "name of a field"):
+		return
 	case err != nil:
 		t.Fatalf("%q: %v", data, err)
 	}
@@ -92,7 +94,7 @@ func fuzzRecord(t *testing.T, data []byte, v json.Unmarshaler, plain reflect.Typ
 func sameAsLibrary(t *testing.T, data []byte, plain reflect.Type) {
 	t.Helper()
 	want, got := reflect.New(plain), reflect.New(plain)
-	if !bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) || wire.Unmarshal(data, want.Interface()) != nil || repeats(data) {
+	if !bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) || wire.Unmarshal(data, want.Interface()) != nil || repeats(data) || garbled(data) {
 		return
 	}
 	for i := range plain.NumField() { // null is nothing
@@ -111,6 +113,11 @@ func sameAsLibrary(t *testing.T, data []byte, plain reflect.Type) {
 // wraps reports whether the data has the key of a wrapper, one of which is removed each time.
 func wraps(typ reflect.Type, data []byte) bool {
 	return strings.Contains(string(data), strings.ToLower(typ.Name())) || strings.Contains(string(data), "contact") || strings.Contains(string(data), `\`)
+}
+
+// garbled reports whether the data has text that is not valid UTF-8, in a value or a name.
+func garbled(data []byte) bool {
+	return !utf8.Valid(data) || strings.Contains(strings.ToLower(string(data)), `\ud`)
 }
 
 // repeats reports whether an object in the data has a name twice.
@@ -202,7 +209,7 @@ func FuzzRow(f *testing.F) {
 				want = unwrapped
 			}
 		}
-		if diff := cmp.Diff(Row(want), got, cmpopts.EquateEmpty()); diff != "" && utf8.Valid(data) && !repeats(data) || err != nil {
+		if diff := cmp.Diff(Row(want), got, cmpopts.EquateEmpty()); diff != "" && utf8.Valid(data) && !repeats(data) || err != nil && !garbled(data) {
 			t.Fatalf("%q: %v\n%s", data, err, diff)
 		}
 	})

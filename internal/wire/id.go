@@ -1,9 +1,12 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strconv"
+
+	jsonv2 "github.com/go-json-experiment/json"
 )
 
 // ID identifies a record of the API. It holds text and reads both JSON numbers and JSON
@@ -32,15 +35,27 @@ func (id ID) MarshalJSON() ([]byte, error) {
 	return Marshal(string(id))
 }
 
+// plainNumber returns an id that is a JSON number in the form in which it is sent. Some
+// servers write 1102755 as 1102755.0 or 1.102755e6. What is not an integer stays as it is.
+func plainNumber(number []byte) []byte {
+	if !bytes.ContainsAny(number, ".eE") {
+		return number
+	}
+	if n, ok := exactInteger(string(number)); ok {
+		return strconv.AppendInt(nil, n, 10)
+	}
+	return number
+}
+
 // UnmarshalJSON reads a JSON number or string. It reads null as the empty ID.
 func (id *ID) UnmarshalJSON(data []byte) error {
 	switch kind := KindOf(data); kind {
 	case KindNumber:
-		*id = ID(data)
+		*id = ID(plainNumber(data))
 		return nil
 	case KindText:
 		var s string
-		if err := Unmarshal(data, &s); err != nil {
+		if err := jsonv2.Unmarshal(data, &s, exactOptions); err != nil {
 			return err
 		}
 		*id = ID(s)

@@ -60,7 +60,7 @@ func oddities(v reflect.Value, report func(Oddity)) {
 				continue
 			}
 			_, known := s.index[name]
-			report(Oddity{Record: s.name, Field: name, Unknown: !known, Kind: KindOf(raw)})
+			report(Oddity{Record: s.name, Field: name, Unknown: !known, Kind: kindOfOdd(raw)})
 		}
 	}
 	for _, i := range s.nested {
@@ -90,4 +90,12 @@ func (s *Strays) Add(name string, k Kind) {
 	if !slices.Contains(*s, o) {
 		*s = append(*s, o)
 	}
+}
+
+// kindOfOdd is KindOf, and tells text that cannot be decoded.
+func kindOfOdd(raw json.RawMessage) Kind {
+	if k := KindOf(raw); k != KindText || checkText(raw) == nil {
+		return k
+	}
+	return kindNotText
 }

@@ -4,7 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
+	"unicode/utf8"
+
+	jsonv2 "github.com/go-json-experiment/json"
 
 	"github.com/growthgenius/growthgenius-go/internal/errs"
 )
@@ -31,16 +35,60 @@ func UnmarshalRecord(data []byte, record any) error {
 //	}
 //
 // A key in Extra replaces the field of that name. Every field of a record is tagged
-// omitzero, so clearing the field is enough for the key to be written once.
+// omitzero, so clearing the field is enough for the key to be written once. A flag that is
+// tagged wire:"always" is written even if it is false. Raw values are written as they were read, even if their text is not
+// valid UTF-8; in a field such text is an error.
 func MarshalRecord(record any) ([]byte, error) {
 	v := reflect.ValueOf(record).Elem()
 	s := schemaOf(v.Type())
-	for iter := v.Field(s.extra).MapRange(); iter.Next(); {
-		if i, known := s.index[iter.Key().String()]; known {
+	extra := v.Field(s.extra).Interface().(map[string]json.RawMessage)
+	for name := range extra {
+		if i, known := s.index[name]; known {
 			v.Field(i).SetZero()
 		}
 	}
-	return Marshal(record)
+	if len(s.flags) > 0 {
+		extra = maps.Clone(extra)
+		if extra == nil {
+			extra = map[string]json.RawMessage{}
+		}
+		for _, i := range s.flags {
+			if _, replaced := extra[s.names[i]]; !replaced && !v.Field(i).Bool() {
+				extra[s.names[i]] = json.RawMessage("false")
+			}
+		}
+		v.Field(s.extra).Set(reflect.ValueOf(extra))
+	}
+	data, err := Marshal(record)
+	if err == nil || !s.hasValidText(v) {
+		return data, err
+	}
+	return jsonv2.Marshal(record, verbatimOptions)
+}
+
+// hasValidText reports whether the text in the fields of a record is valid UTF-8. Records in
+// it check their own.
+func (s *schema) hasValidText(v reflect.Value) bool {
+	for i, shape := range s.shapes {
+		if shape != nil && !hasValidText(v.Field(i)) {
+			return false
+		}
+	}
+	return true
+}
+
+func hasValidText(v reflect.Value) bool {
+	switch v.Kind() {
+	case reflect.String:
+		return utf8.ValidString(v.String())
+	case reflect.Slice:
+		for i := range v.Len() {
+			if !hasValidText(v.Index(i)) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // MarshalInput is the MarshalJSON of every input: a struct with a field Extra of type

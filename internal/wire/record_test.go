@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/big"
 	"reflect"
 	"slices"
 	"strings"
@@ -51,6 +52,11 @@ func normal(v any, typ reflect.Type) any {
 				out[name] = value
 			}
 		}
+		for name, field := range fields {
+			if _, ok := out[name]; !ok && field.Tag.Get("wire") == "always" {
+				out[name] = false // flags are always written
+			}
+		}
 		return out
 	case []any:
 		if typ.Kind() != reflect.Slice || !fits(v, typ) {
@@ -62,13 +68,17 @@ func normal(v any, typ reflect.Type) any {
 			if out[i] == nil && typ.Elem().Kind() == reflect.String {
 				out[i] = ""
 			} else if out[i] == nil && isRecord(typ.Elem()) {
-				out[i] = map[string]any{}
+				out[i] = normal(map[string]any{}, typ.Elem())
 			}
 		}
 		return out
 	case string:
 		return normalText(v, typ)
 	case json.Number:
+		if r, ok := new(big.Rat).SetString(v.String()); ok && typ == reflect.TypeFor[ID]() && r.IsInt() && r.Num().IsInt64() &&
+			(r.Sign() != 0 || v[0] != '-') && strings.ContainsAny(v.String(), ".eE") {
+			v = json.Number(r.Num().String())
+		}
 		if typ == reflect.TypeFor[ID]() {
 			if _, ok := wire.ID(v).Number(); !ok {
 				return string(v)

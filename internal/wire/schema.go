@@ -67,6 +67,7 @@ type schema struct {
 	shapes []*shape       // field -> what it is filled with
 	extra  int            // the field Extra; -1 if there is none
 	nested []int          // the fields that hold further records
+	flags  []int          // the flags that are written even if they are false: tagged `wire:"always"`
 
 	// The API writes the fields of a record in the order of their names, so the decoder
 	// tries the next field in that order before it looks the name up.
@@ -123,6 +124,9 @@ func newSchema(t reflect.Type) *schema {
 		}
 		s.index[name], s.names[i], s.shapes[i] = i, name, shapeOf(f.Type)
 		s.sorted = append(s.sorted, i)
+		if f.Type.Kind() == reflect.Bool && f.Tag.Get("wire") == "always" {
+			s.flags = append(s.flags, i)
+		}
 		if isRecord(elementOf(f.Type)) {
 			s.nested = append(s.nested, i)
 		}
@@ -168,7 +172,7 @@ func (s *schema) field(d *decoder, w *walk, place int) (name string, i int, know
 			return name, i, true
 		}
 	}
-	unquoted := d.unquote(w.name())
+	unquoted := d.name(w.name())
 	if i, known = s.index[string(unquoted)]; known {
 		return s.names[i], i, true
 	}

@@ -158,7 +158,7 @@ type Email struct {
 
 type Experience struct {
 	Company   *Employer `json:"company,omitzero"`
-	IsPrimary bool      `json:"is_primary,omitzero"`
+	IsPrimary bool      `json:"is_primary,omitzero" wire:"always"`
 	Title     *Title    `json:"title,omitzero"`
 
 	Extra map[string]json.RawMessage `json:",embed,unknown"`

@@ -78,6 +78,9 @@ func TestWalk(t *testing.T) {
 			data := []byte(text)
 			got, want := reflect.New(typ).Interface(), reflect.New(typ).Interface()
 			if err := wire.UnmarshalRecord(data, got); err != nil {
+				if garbled(data) && strings.Contains(err.Error(), "name of a field") {
+					continue
+				}
 				t.Fatalf("%s %q: %v", typ, text, err)
 			}
 			if string(data) != text {

@@ -120,7 +120,7 @@ func (c *call) received(res *http.Response, sent time.Time) time.Time {
 	asked, _ := c.last.res.RetryAfter(now)
 	throttled := c.Class.throttled(c.last.res)
 	busy := res.StatusCode == http.StatusServiceUnavailable
-	c.cfg.Gate.Answered(sent, throttled, busy, asked)
+	c.cfg.Gate.Answered(c.Route, sent, throttled, busy, asked)
 	return now
 }
 

@@ -134,7 +134,7 @@ func (c *call) wait(ctx context.Context) error {
 	if err := pace.Sleep(ctx, c.verdict.wait); err != nil {
 		return err
 	}
-	if err := c.cfg.Gate.Wait(ctx); err != nil {
+	if err := c.cfg.Gate.Wait(ctx, c.Route); err != nil {
 		return err
 	}
 	if c.Recheck != nil && c.ambiguous {

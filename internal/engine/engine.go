@@ -123,8 +123,8 @@ func (e *Engine) Do(ctx context.Context, spec Call) Outcome {
 	c := &call{Call: spec, cfg: &e.cfg, began: time.Now()}
 	c.Class = c.Class.Of(c.Method)
 	c.ctx = callContext{ctx, c}
-	c.newRequest()                                  //nolint:contextcheck // c.ctx is ctx with the call in it
-	if err := e.cfg.Gate.Wait(&c.ctx); err != nil { //nolint:contextcheck // the same
+	c.newRequest()                                           //nolint:contextcheck // c.ctx is ctx with the call in it
+	if err := e.cfg.Gate.Wait(&c.ctx, c.Route); err != nil { //nolint:contextcheck // the same
 		return c.unsent(err)
 	}
 	res, err := e.loop.Do(&c.request)

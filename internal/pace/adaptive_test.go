@@ -67,7 +67,7 @@ func load(t *testing.T, g *pace.Gate, b *bucket, long time.Duration) {
 	for range 32 {
 		all.Go(func() {
 			for time.Since(begun) < long {
-				if err := g.Wait(t.Context()); err != nil {
+				if err := g.Wait(t.Context(), ""); err != nil {
 					t.Error(err)
 					return
 				}
@@ -79,7 +79,7 @@ func load(t *testing.T, g *pace.Gate, b *bucket, long time.Duration) {
 				if taken {
 					asked = 0
 				}
-				g.Answered(sent, !taken, false, asked)
+				g.Answered("", sent, !taken, false, asked)
 			}
 		})
 	}
@@ -125,75 +125,118 @@ func spend(t *testing.T, l pace.Limiter, n int) time.Duration {
 	return time.Since(begun)
 }
 
-// TestAdaptiveBegins: nothing is held back before the first 429 that is about the rate.
-// After it requests are paced, a little over 44 a second if little is known.
+// TestAdaptiveBegins: nothing is held back before the first 429 that may be about the rate:
+// one that asks for a wait, the third in a row, or the second if nothing was sent since. If
+// seven requests that were sent later are accepted, it was not, and nothing is held back
+// any more.
 func TestAdaptiveBegins(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
-		answer func(*pace.Gate)
+		answer func(g *pace.Gate, l *pace.Adaptive)
 		paced  bool
 	}{
-		"no response":  {func(*pace.Gate) {}, false},
-		"200":          {func(g *pace.Gate) { g.Answered(time.Now(), false, false, 0) }, false},
-		"503":          {func(g *pace.Gate) { g.Answered(time.Now(), false, true, time.Second) }, false},
-		"429 and wait": {func(g *pace.Gate) { g.Answered(time.Now(), true, false, time.Second) }, true},
-		"4 plain 429s": {func(g *pace.Gate) { answer(g, 4, 0) }, false},
-		"5 plain 429s": {func(g *pace.Gate) { answer(g, 5, 0) }, true},
-		"5 of 26":      {func(g *pace.Gate) { answer(g, 4, 21); answer(g, 1, 0) }, false},
-		"5 of 25":      {func(g *pace.Gate) { answer(g, 4, 20); answer(g, 1, 0) }, true},
+		"no response":  {func(*pace.Gate, *pace.Adaptive) {}, false},
+		"200":          {func(g *pace.Gate, _ *pace.Adaptive) { accept(g, "", time.Now(), 1) }, false},
+		"503":          {func(g *pace.Gate, _ *pace.Adaptive) { g.Answered("", time.Now(), false, true, time.Second) }, false},
+		"429 and wait": {func(g *pace.Gate, _ *pace.Adaptive) { throttle(g, 1, time.Second) }, true},
+		"a plain 429":  {func(g *pace.Gate, _ *pace.Adaptive) { throttle(g, 1, 0) }, false},
+		"2 plain 429s": {func(g *pace.Gate, _ *pace.Adaptive) { throttle(g, 2, 0) }, true},
+		"2, others in flight": {func(g *pace.Gate, l *pace.Adaptive) {
+			sent := time.Now()
+			time.Sleep(time.Millisecond)
+			_ = l.Wait(t.Context())
+			g.Answered("", sent, true, false, 0)
+			g.Answered("", sent, true, false, 0)
+		}, false},
+		"3, others in flight": {func(g *pace.Gate, l *pace.Adaptive) {
+			sent := time.Now()
+			time.Sleep(time.Millisecond)
+			_ = l.Wait(t.Context())
+			for range 3 {
+				g.Answered("", sent, true, false, 0)
+			}
+		}, true},
+		"6 accepted later": {func(g *pace.Gate, _ *pace.Adaptive) {
+			throttle(g, 1, time.Second)
+			accept(g, "", time.Now(), 6)
+		}, true},
+		"7 accepted later": {func(g *pace.Gate, _ *pace.Adaptive) {
+			throttle(g, 1, time.Second)
+			accept(g, "", time.Now(), 7)
+		}, false},
+		"7 sent before": {func(g *pace.Gate, _ *pace.Adaptive) {
+			throttle(g, 1, time.Second)
+			accept(g, "", time.Now().Add(-1), 7)
+		}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				l := pace.NewAdaptive()
-				tt.answer(pace.NewGate(l, time.Minute))
-				const requests = 441
-				got := spend(t, l, requests)
-				if !tt.paced && got != 0 || tt.paced && (got < 9*time.Second || got > 10*time.Second+time.Millisecond) {
-					t.Errorf("%d requests waited %s", requests, got)
+				tt.answer(pace.NewGate(l, time.Minute), l)
+				if took := spend(t, l, 3); (took > 0) != tt.paced {
+					t.Errorf("3 requests waited %s", took)
 				}
 			})
 		})
 	}
 }
 
-// answer reports some plain 429s and then some successes.
-func answer(g *pace.Gate, throttled, fine int) {
-	for range throttled {
-		g.Answered(time.Now(), true, false, 0)
-	}
-	for range fine {
-		g.Answered(time.Now(), false, false, 0)
+// throttle reports 429s to requests that are sent now.
+func throttle(g *pace.Gate, n int, asked time.Duration) {
+	for range n {
+		g.Answered("", time.Now(), true, false, asked)
 	}
 }
 
-// TestAdaptiveInFlight: the 429s to requests that were in flight at the first one do not
-// slow the pace down further, those to later requests do.
-func TestAdaptiveInFlight(t *testing.T) {
+// TestAdaptivePause: a wait of more than a second holds all requests back while nothing
+// that was sent later is accepted. One of a second only does so before requests are paced.
+func TestAdaptivePause(t *testing.T) {
 	t.Parallel()
-	pacedAfter := func(late bool) (took time.Duration) {
+	for asked, want := range map[time.Duration]bool{time.Second: false, 2 * time.Second: true} {
 		synctest.Test(t, func(t *testing.T) {
 			l := pace.NewAdaptive()
 			g := pace.NewGate(l, time.Minute)
-			sent := time.Now()
-			time.Sleep(time.Second)
-			for range 5 {
-				if late {
-					time.Sleep(2 * time.Second)
-					sent = time.Now()
-				}
-				g.Answered(sent, true, false, time.Second)
+			throttle(g, 1, asked)
+			if took := spend(t, l, 1); took != asked {
+				t.Errorf("the first pause of %s took %s", asked, took)
 			}
-			took = spend(t, l, 45)
+			accept(g, "", time.Now(), 1)
+			spend(t, l, 1)
+			sent := time.Now()
+			throttle(g, 1, asked)
+			if took := spend(t, l, 1); (took == asked) != want {
+				t.Errorf("another pause of %s took %s", asked, took)
+			}
+			throttle(g, 1, asked)
+			g.Answered("", sent.Add(time.Millisecond), false, false, 0)
+			if took := spend(t, l, 1); took >= asked {
+				t.Errorf("a pause of %s took %s although a later request was accepted", asked, took)
+			}
 		})
-		return took
 	}
-	if took := pacedAfter(false); took != time.Second {
-		t.Errorf("45 requests waited %s after 429s in flight", took)
-	}
-	if took := pacedAfter(true); took < 2*time.Second {
-		t.Errorf("45 requests waited %s after 429s to later requests", took)
-	}
+}
+
+// TestAdaptiveDeadline: a pause past the deadline is not begun, also by those whose turn it
+// is not.
+func TestAdaptiveDeadline(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := pace.NewAdaptive()
+		g := pace.NewGate(l, time.Minute)
+		throttle(g, 1, 10*time.Second)
+		var all sync.WaitGroup
+		all.Go(func() { spend(t, l, 1) })
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), 9*time.Second)
+		defer cancel()
+		begun := time.Now()
+		const text = "waiting as long as the API asked to: the wait of 10s would pass the context's deadline (context deadline exceeded)"
+		if err := g.Wait(ctx, ""); err == nil || err.Error() != text || !errors.Is(err, context.DeadlineExceeded) || time.Since(begun) != 0 {
+			t.Errorf("%v after %s", err, time.Since(begun))
+		}
+		all.Wait()
+	})
 }
 
 // TestAdaptiveContext: a request that waits for its turn, or for the one before, gives up
@@ -207,12 +250,12 @@ func TestAdaptiveContext(t *testing.T) {
 		if err := l.Wait(done); !errors.Is(err, context.Canceled) {
 			t.Errorf("before the first 429: %v", err)
 		}
-		pace.NewGate(l, time.Minute).Answered(time.Now(), true, false, time.Second)
+		pace.NewGate(l, time.Minute).Answered("", time.Now(), true, false, time.Second)
 		spend(t, l, 1) // the bucket is empty
 		var all, canceled sync.WaitGroup
 		begun := time.Now()
 		all.Go(func() { // holds the turn
-			if err := l.Wait(t.Context()); err != nil || time.Since(begun) < time.Second/45 {
+			if err := l.Wait(t.Context()); err != nil || time.Since(begun) < 50*time.Millisecond {
 				t.Errorf("the first one waited %s: %v", time.Since(begun), err)
 			}
 		})
@@ -232,7 +275,7 @@ func TestAdaptiveContext(t *testing.T) {
 			t.Errorf("the canceled ones waited %s", took)
 		}
 		all.Wait()
-		if took := spend(t, l, 1); took > time.Second/44+time.Millisecond {
+		if took := spend(t, l, 1); took > 50*time.Millisecond {
 			t.Errorf("the next one waited %s", took)
 		}
 	})

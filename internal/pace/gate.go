@@ -7,6 +7,7 @@ package pace
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -30,49 +31,67 @@ type Gate struct {
 	limiter Limiter
 	longest time.Duration
 
-	mu    sync.Mutex // guards until
-	until time.Time  // the end of the pause
+	mu       sync.Mutex // guards all fields below
+	until    time.Time  // the end of the pause
+	suspects map[string]*suspect
 }
 
 // NewGate returns a gate with this limiter. It ignores pauses over longest: the call that is
 // asked for one returns an error instead.
 func NewGate(l Limiter, longest time.Duration) *Gate { return &Gate{limiter: l, longest: longest} }
 
-// Wait blocks until a request may be sent: until the pause is over and the limiter agrees.
-// Its error matches that of the context if the context ended the wait, or would have.
-func (g *Gate) Wait(ctx context.Context) error {
+// Wait blocks until a request of a route may be sent: until the pause is over and the
+// limiter agrees. Its error matches that of the context if the context ended the wait, or
+// would have.
+func (g *Gate) Wait(ctx context.Context, route string) error {
+	const asked = "waiting as long as the API asked to: %w"
 	for {
-		if d := g.left(); d > 0 {
+		if d := g.left(route); d > 0 {
 			if err := sleep(ctx, d); err != nil {
-				return fmt.Errorf("waiting as long as the API asked to: %w", waitError(ctx, err))
+				return fmt.Errorf(asked, waitError(ctx, err))
 			}
 			continue
 		}
 		if err := g.limiter.Wait(ctx); err != nil {
+			if paused, ok := errors.AsType[pausedError](err); ok {
+				return fmt.Errorf(asked, paused.error)
+			}
 			return fmt.Errorf("waiting for the rate limiter: %w", waitError(ctx, err))
 		}
 		if err := ctx.Err(); err != nil { // the limiter may not have checked
 			return fmt.Errorf("waiting for the rate limiter: %w", err)
 		}
-		if g.left() <= 0 { // else a pause has begun meanwhile: wait for another turn after it
+		if g.left(route) <= 0 { // else a pause has begun meanwhile: wait for another turn after it
 			return nil
 		}
 	}
 }
 
-// Answered reports a response to a request that was sent then. throttled means that its
-// status is 429, busy that it is 503. asked is the wait that the response asked for, 0 for
-// none.
-func (g *Gate) Answered(sent time.Time, throttled, busy bool, asked time.Duration) {
+// Answered reports a response to a request of a route that was sent then. throttled means
+// that its status is 429, busy that it is 503. asked is the wait that the response asked
+// for, 0 for none.
+func (g *Gate) Answered(route string, sent time.Time, throttled, busy bool, asked time.Duration) {
 	pause := asked
 	if pause > g.longest || !(throttled || busy) {
 		pause = 0
 	}
-	g.begin(pause)
-	if l, ok := g.limiter.(*Adaptive); ok {
+	own, cleared := g.judge(route, sent, throttled, pause)
+	l, adaptive := g.limiter.(*Adaptive)
+	if aware, ok := g.limiter.(ThrottleAware); ok && throttled {
+		aware.Throttled(asked)
+	}
+	switch {
+	case own:
+	case adaptive:
 		l.answered(sent, throttled, pause)
-	} else if l, ok := g.limiter.(ThrottleAware); ok && throttled {
-		l.Throttled(asked)
+		if busy {
+			g.begin(pause)
+		}
+	default:
+		g.begin(pause)
+	}
+	if cleared && adaptive {
+		l.forgive()
 	}
 }
 
@@ -85,9 +104,14 @@ func (g *Gate) begin(d time.Duration) {
 	}
 }
 
-// left returns how much is left of the pause. It is not positive if there is none.
-func (g *Gate) left() time.Duration {
+// left returns how much is left of the pause, or of that of the route. It is not positive
+// if there is none.
+func (g *Gate) left(route string) time.Duration {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return time.Until(g.until)
+	until := g.until
+	if s := g.suspects[route]; s != nil && s.until.After(until) {
+		until = s.until
+	}
+	return time.Until(until)
 }

@@ -24,7 +24,7 @@ func unlimited(context.Context) error { return nil }
 // took returns how long a wait at the gate takes, and its error.
 func took(ctx context.Context, g *pace.Gate) (time.Duration, error) {
 	begun := time.Now()
-	err := g.Wait(ctx)
+	err := g.Wait(ctx, "")
 	return time.Since(begun), err
 }
 
@@ -55,7 +55,7 @@ func TestGatePause(t *testing.T) {
 						limiter = pace.NewAdaptive()
 					}
 					g := pace.NewGate(limiter, time.Minute)
-					g.Answered(time.Now(), tt.throttled, tt.busy, tt.asked)
+					g.Answered("", time.Now(), tt.throttled, tt.busy, tt.asked)
 					for _, want := range []time.Duration{tt.want, 0} {
 						if d, err := took(t.Context(), g); err != nil || d != want {
 							t.Errorf("waited %s, want %s: %v", d, want, err)
@@ -75,7 +75,7 @@ func TestGatePauses(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			g := pace.NewGate(waiter(unlimited), time.Minute)
 			for _, d := range asked {
-				g.Answered(time.Now(), true, false, d)
+				g.Answered("", time.Now(), true, false, d)
 			}
 			if d, err := took(t.Context(), g); err != nil || d != 5*time.Second {
 				t.Errorf("%v: waited %s: %v", asked, d, err)
@@ -94,7 +94,7 @@ func TestGatePauseMeanwhile(t *testing.T) {
 		g = pace.NewGate(waiter(func(context.Context) error {
 			turns++
 			if turns == 1 {
-				g.Answered(time.Now(), false, true, 3*time.Second)
+				g.Answered("", time.Now(), false, true, 3*time.Second)
 			}
 			return nil
 		}), time.Minute)
@@ -110,7 +110,7 @@ func TestGateContext(t *testing.T) {
 	t.Parallel()
 	paused := func() *pace.Gate {
 		g := pace.NewGate(waiter(unlimited), time.Minute)
-		g.Answered(time.Now(), true, false, 10*time.Second)
+		g.Answered("", time.Now(), true, false, 10*time.Second)
 		return g
 	}
 	synctest.Test(t, func(t *testing.T) {
@@ -137,7 +137,7 @@ func TestGateContext(t *testing.T) {
 	// A limiter that does not check the context does not let a request through.
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := pace.NewGate(waiter(unlimited), time.Minute).Wait(ctx); !errors.Is(err, context.Canceled) {
+	if err := pace.NewGate(waiter(unlimited), time.Minute).Wait(ctx, ""); !errors.Is(err, context.Canceled) {
 		t.Errorf("canceled before: %v", err)
 	}
 }
@@ -157,9 +157,9 @@ func TestThrottleAware(t *testing.T) {
 	a := &aware{waiter: unlimited}
 	g := pace.NewGate(a, time.Second)
 	for _, d := range []time.Duration{time.Millisecond, 0, 2 * time.Hour} {
-		g.Answered(time.Now(), true, false, d)
-		g.Answered(time.Now(), false, true, d+1)
-		g.Answered(time.Now(), false, false, d+2)
+		g.Answered("", time.Now(), true, false, d)
+		g.Answered("", time.Now(), false, true, d+1)
+		g.Answered("", time.Now(), false, false, d+2)
 	}
 	if want := []time.Duration{time.Millisecond, 0, 2 * time.Hour}; !slices.Equal(a.told, want) {
 		t.Errorf("the limiter was told %v, want %v", a.told, want)

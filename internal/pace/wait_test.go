@@ -68,7 +68,7 @@ func TestWaitErrors(t *testing.T) {
 		if tt.canceled {
 			cancel()
 		}
-		err := pace.NewGate(tt.wait, time.Minute).Wait(ctx)
+		err := pace.NewGate(tt.wait, time.Minute).Wait(ctx, "")
 		cancel()
 		if want := "waiting for the rate limiter: " + tt.text; err == nil || err.Error() != want {
 			t.Errorf("%s: %v, want %q", name, err, want)
@@ -81,7 +81,7 @@ func TestWaitErrors(t *testing.T) {
 	}
 	// The words alone, without a deadline, are not about one.
 	words := errors.New("would exceed context deadline")
-	if err := pace.NewGate(waiter(func(context.Context) error { return words }), 0).Wait(t.Context()); !errors.Is(err, words) || errs.IsContext(err) {
+	if err := pace.NewGate(waiter(func(context.Context) error { return words }), 0).Wait(t.Context(), ""); !errors.Is(err, words) || errs.IsContext(err) {
 		t.Errorf("without a deadline: %v", err)
 	}
 }

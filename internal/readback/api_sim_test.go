@@ -1,12 +1,18 @@
 package readback_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"hash/crc32"
+	"html"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/text/unicode/norm"
 
 	"github.com/growthgenius/growthgenius-go/internal/match"
 	"github.com/growthgenius/growthgenius-go/internal/wire"
@@ -20,6 +26,8 @@ type content struct {
 	variant variant
 	user    wire.ID
 	marker  string
+	owner   wire.ID // the user that the record is for, if that is another one
+	dated   bool    // it has a created_at of its own
 }
 
 // variant is a record of the same contact.
@@ -42,12 +50,18 @@ func (c content) nameless() bool { return c.who%3 == 2 }
 
 // json returns the record as a client sends it.
 func (c content) json(resource string) json.RawMessage {
-	identity := fmt.Sprintf(`"email":"ada%d@example.com","first_name":"Ada"`, c.who)
+	identity := fmt.Sprintf(`"email":"Ada%d+x@bücher.example","first_name":"Ada"`, c.who)
 	switch {
 	case resource == match.Message:
-		identity = fmt.Sprintf(`"contact_id":%d,"rendered_copy":"Hello %d"`, c.who, c.who)
+		identity = fmt.Sprintf(`"contact_id":%d,"rendered_copy":"Hello, O'Ne\u200bi\u0301l & %d"`, c.who, c.who)
 	case c.nameless():
-		identity = fmt.Sprintf(`"full_name":"Ada Byron %d"`, c.who)
+		identity = fmt.Sprintf(`"full_name":"Ada O'By\u200bro\u0301n %d"`, c.who)
+	}
+	if c.owner != "" {
+		identity += `,"user_id":` + string(c.owner)
+	}
+	if c.dated {
+		identity += `,"created_at":"2015-03-01T10:00:00Z"`
 	}
 	text := "{" + identity + "," + fmt.Sprintf(variants[resource][c.variant], c.who)
 	if c.marker != "" {
@@ -77,11 +91,40 @@ type apiPlan struct {
 	late      time.Duration // how long after a request a late commit comes
 	lag       time.Duration // of the lists
 	most      int           // records in a list; 0 for no limit
-	newest    bool          // a list that is cut short has the newest records
+	order     order         // of a list that is cut short
 	exclusive bool          // the bounds of lists
-	coarse    bool          // times of records have whole seconds
+	precision time.Duration // of the times of records
 	shared    bool          // lists have the records of all users
+	host      time.Duration // the Date header of another host or a proxy, ahead of the others
+	each      int           // of so many responses one is from there; 0 for none
+	zone      time.Duration // by so much lists take their bounds for later ones
+	copies    bool          // a created_at that was sent is also the time of the update
+	rewrites  rewriting
 }
+
+// order is the order in which the records of a list are cut.
+type order int
+
+const (
+	oldestFirst order = iota
+	newestFirst
+	byID
+	byHash // as good as random
+)
+
+// rewriting is what the API does to the texts that it is sent.
+type rewriting int
+
+const (
+	kept rewriting = iota
+	escaped
+	composed // NFC
+	folded
+	untagged // +tags are dropped
+	ascii    // domains
+	visible  // without invisible characters
+	cut      // markers
+)
 
 // api is an API without idempotency keys, in memory. commits is the ledger of the test: how
 // many records each create has made.
@@ -94,18 +137,45 @@ type api struct {
 	commits []int
 	freed   []wire.ID // of deleted records
 	last    time.Time
+	dates   int
+}
+
+// rewrite returns a text as the API stores it.
+func (a *api) rewrite(field, text string) string {
+	switch {
+	case a.rewrites == escaped:
+		return html.EscapeString(text)
+	case a.rewrites == composed:
+		return norm.NFC.String(text)
+	case a.rewrites == folded:
+		return strings.ToLower(text)
+	case a.rewrites == untagged && field == "email":
+		return strings.Replace(text, "+x@", "@", 1)
+	case a.rewrites == ascii && field == "email":
+		return strings.Replace(text, "bücher", "xn--bcher-kva", 1)
+	case a.rewrites == visible:
+		return strings.ReplaceAll(text, "\u200b", "")
+	case a.rewrites == cut && field == "custom9":
+		return text[:min(len(text), 12)]
+	}
+	return text
 }
 
 // date returns the time of the Date header.
-func (a *api) date() time.Time { return time.Now().Add(a.ahead).UTC().Truncate(time.Second) }
+func (a *api) date() time.Time {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.dates++
+	now := time.Now().Add(a.ahead)
+	if a.each > 0 && a.dates%a.each == 0 {
+		now = now.Add(a.host)
+	}
+	return now.UTC().Truncate(time.Second)
+}
 
 // at returns the time that records of a time of the bubble have.
 func (a *api) at(t time.Time) time.Time {
-	precision := time.Millisecond
-	if a.coarse {
-		precision = time.Second
-	}
-	return t.Add(a.ahead + a.apiPlan.records).UTC().Truncate(precision)
+	return t.Add(a.ahead + a.apiPlan.records).UTC().Truncate(a.precision)
 }
 
 func (a *api) now() time.Time { return a.at(time.Now()) }
@@ -132,6 +202,12 @@ func (a *api) store(c content, maker int, made time.Time) *record {
 	if n := len(a.freed); n > 0 {
 		r.id, a.freed = a.freed[n-1], a.freed[:n-1]
 	}
+	if c.dated {
+		r.made = time.Date(2015, 3, 1, 10, 0, 0, 0, time.UTC)
+		if a.copies {
+			r.updated = r.made
+		}
+	}
 	r.row = a.row(c, r.id, r.made, r.updated)
 	a.records = append(a.records, r)
 	return r
@@ -142,6 +218,11 @@ func (a *api) row(c content, id wire.ID, made, updated time.Time) match.Row {
 	var row match.Row
 	if err := wire.Unmarshal(c.json(a.resource), &row); err != nil {
 		panic(err)
+	}
+	for field, raw := range row {
+		if text := wire.ScalarText(raw); raw[0] == '"' {
+			row[field], _ = wire.Marshal(a.rewrite(field, text)) // a text can be encoded
+		}
 	}
 	row["id"] = json.RawMessage(id)
 	if a.resource == match.Contact {
@@ -176,10 +257,10 @@ func (a *api) list(user wire.ID, from, to time.Time) []match.Row {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	now := time.Now()
-	from, to = from.UTC().Truncate(time.Millisecond), to.UTC().Truncate(time.Millisecond)
+	from, to = from.Add(a.zone).UTC().Truncate(time.Millisecond), to.Add(a.zone).UTC().Truncate(time.Millisecond)
 	var in []*record
 	for _, r := range a.records {
-		if r.deleted || r.shown.After(now) || !a.shared && r.content.user != user {
+		if r.deleted || r.shown.After(now) || !a.shared && cmp.Or(r.content.owner, r.content.user) != user {
 			continue
 		}
 		early, late := r.updated.Compare(from), r.updated.Compare(to)
@@ -188,19 +269,33 @@ func (a *api) list(user wire.ID, from, to time.Time) []match.Row {
 		}
 		in = append(in, r)
 	}
-	slices.SortStableFunc(in, func(x, y *record) int { return x.updated.Compare(y.updated) })
 	if a.most > 0 && len(in) > a.most {
-		if a.newest {
-			in = in[len(in)-a.most:]
-		} else {
-			in = in[:a.most]
-		}
+		in = a.first(in)[:a.most]
 	}
+	slices.SortStableFunc(in, func(x, y *record) int { return x.updated.Compare(y.updated) })
 	rows := make([]match.Row, len(in))
 	for i, r := range in {
 		rows[i] = r.row
 	}
 	return rows
+}
+
+// first sorts the records of a list in the order in which it is cut.
+func (a *api) first(in []*record) []*record {
+	slices.SortStableFunc(in, func(x, y *record) int {
+		switch a.order {
+		case newestFirst:
+			return y.updated.Compare(x.updated)
+		case byID:
+			return strings.Compare(string(x.id), string(y.id))
+		case byHash:
+			hash := func(r *record) uint32 { return crc32.ChecksumIEEE([]byte(r.id)) }
+			return cmp.Compare(hash(x), hash(y))
+		default:
+			return x.updated.Compare(y.updated)
+		}
+	})
+	return in
 }
 
 // rowOf returns a record as a response has it.

@@ -254,7 +254,7 @@ func (c *call) create(p *process) {
 	}
 	sent := c.content
 	if p.marker {
-		sent.marker = "gg-" + string(rune('a'+c.n))
+		sent.marker = "gg-0123456789abcdef-" + string(rune('a'+c.n))
 	}
 	token := p.tracker.NewToken(p.resource, sent.user, sent.json(p.resource))
 	if p.marker {

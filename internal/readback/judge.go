@@ -2,6 +2,7 @@ package readback
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/growthgenius/growthgenius-go/internal/match"
@@ -61,7 +62,7 @@ func (t *Tracker) examine(x *target, row match.Row, r *reading, s *sighting) {
 		like = t.likeThen(x, row, r, like)
 	}
 	if row.ID() == "" { // not a record, but perhaps what a part of the list says of one
-		s.complete = s.complete && like == match.Unlike
+		s.complete, s.proven = s.complete && like == match.Unlike, s.proven && like == match.Unlike
 		return
 	}
 	switch like {
@@ -80,7 +81,8 @@ func (t *Tracker) likeMarked(x *target, row match.Row, r *reading, like match.Li
 	switch {
 	case marker == x.token.Marker:
 		return match.Exact
-	case marker != "" && !match.Rewritten(x.token.Marker, marker), like == match.Unlike:
+	case like == match.Unlike,
+		!strings.HasPrefix(match.Fold(x.token.Marker), match.Fold(marker)) && !match.Rewritten(x.token.Marker, marker):
 		return match.Unlike
 	case t.likeThen(x, row, r, match.Near) == match.Unlike:
 		return match.Unlike
@@ -188,7 +190,7 @@ func (t *Tracker) decide(p *pending, s *sighting, final bool) (finding, match.Ro
 // provesAbsence reports whether a create is absent if a list shows no record that may be
 // its own. It needs mu.
 func (t *Tracker) provesAbsence(p *pending, s *sighting) bool {
-	return s.complete && p.waiting && !p.token.Named && !p.dated && !p.scoped
+	return s.proven && p.waiting && !p.token.Named && !p.dated && !p.scoped
 }
 
 // showsReused reports whether a sighting has a record whose id was that of a deleted one. It

@@ -42,7 +42,9 @@ func (c *counters) check(t *testing.T) {
 
 // count adds the creates of a history to the counters.
 func (h *history) count(to *counters) {
-	if h.loose || h.server.noDate || h.server.most > 0 || h.server.records != 0 || h.window() < sec || h.server.late > 3*sec {
+	api := h.server
+	if h.loose || h.window() < sec || api.noDate || api.most > 0 || api.records != 0 || api.late > 3*sec ||
+		api.each > 0 || api.zone != 0 || api.precision > ms || api.rewrites != kept {
 		return
 	}
 	for n, c := range h.calls {
@@ -79,7 +81,7 @@ func (h *history) count(to *counters) {
 // countable reports whether nothing keeps a create from being settled.
 func (h *history) countable(n int) bool {
 	c, proc := h.creates[n], h.plan.processes[h.creates[n].process]
-	if h.mortal(c.process) || len(proc.reads) > 0 || c.cancel > 0 {
+	if c.content.owner != "" || c.content.dated || h.mortal(c.process) || len(proc.reads) > 0 || c.cancel > 0 {
 		return false
 	}
 	for _, other := range h.creates {

@@ -70,7 +70,12 @@ var (
 	replays = from(0, 0, sec, 5*sec, 8*sec, ms)
 	delays  = from(2*ms, 20*ms, 90*ms, 300*ms)
 	skews   = from(0, 400*ms, -700*ms, 90*sec+100*ms, -time.Hour, 24*time.Hour+900*ms)
-	clocks  = from[time.Duration](0, 0, 0, 0, 3*sec, -3*sec, -9*sec, 9*sec)
+	clocks  = from(0, 0, 0, 0, 3*sec, -3*sec, -9*sec, 9*sec, -100*ms, -20*sec, 20*sec, -5*time.Hour, 9*time.Hour)
+	hosts   = from(time.Minute, -time.Minute, 2*time.Minute, -30*time.Minute, 3*sec)
+	zones   = from(0, 0, 0, 0, 0, 0, 5*time.Hour, -9*time.Hour)
+	grains  = from(ms, ms, ms, ms, ms, sec, time.Minute)
+	orders  = from(oldestFirst, newestFirst, byID, byHash)
+	texts   = from(kept, kept, kept, kept, escaped, composed, folded, untagged, ascii, visible, cut)
 	spans   = from(0, 0, 30*ms, 500*ms, 1500*ms, 3*sec)
 	mosts   = from(0, 0, 0, 0, 1, 2, 3, 5)
 	offsets = from(0, 2*sec, -2*sec, time.Minute, -time.Minute, 2*time.Minute, -time.Hour)
@@ -134,24 +139,33 @@ func draw(rt *rapid.T, resource string) plan {
 // tame leaves nothing that keeps a create from being settled, but what happens to requests.
 func (p *plan) tame() {
 	p.loose, p.policy.Settle = false, max(p.policy.Settle, sec)
-	p.server.noDate, p.server.most, p.server.records = false, 0, 0
+	p.server = apiPlan{
+		ahead: p.server.ahead, late: p.server.late, lag: p.server.lag, precision: ms,
+		exclusive: p.server.exclusive, shared: p.server.shared,
+	}
 	for i := range p.processes {
 		p.processes[i].killed, p.processes[i].reads = 0, nil
 	}
 	for i := range p.creates {
 		c := &p.creates[i]
 		c.cancel, c.dies, c.deleted, c.content.variant = 0, false, false, plain
+		c.content.owner, c.content.dated = "", false
 	}
 }
 
 func drawAPI(rt *rapid.T) apiPlan {
-	return apiPlan{
+	a := apiPlan{
 		ahead: skews.Draw(rt, "server ahead"), records: clocks.Draw(rt, "records ahead"),
 		noDate: odds(rt, "no date", 1) && odds(rt, "none", 4), late: spans.Draw(rt, "late"),
-		lag: spans.Draw(rt, "lag"), most: mosts.Draw(rt, "most"), newest: odds(rt, "newest", 4),
+		lag: spans.Draw(rt, "lag"), most: mosts.Draw(rt, "most"), order: orders.Draw(rt, "order"),
 		exclusive: odds(rt, "exclusive", 4), shared: odds(rt, "shared", 4),
-		coarse: odds(rt, "coarse", 1),
+		precision: grains.Draw(rt, "precision"), zone: zones.Draw(rt, "zone"),
+		copies: odds(rt, "copies", 4), rewrites: texts.Draw(rt, "rewrites"),
 	}
+	if odds(rt, "hosts", 1) {
+		a.host, a.each = hosts.Draw(rt, "host"), from(2, 2, 3, 7).Draw(rt, "each")
+	}
+	return a
 }
 
 func drawProcess(rt *rapid.T, offsets *rapid.Generator[time.Duration]) processPlan {
@@ -175,6 +189,10 @@ func drawCreate(rt *rapid.T, p *plan) createPlan {
 		fates: []fate{fates.Draw(rt, "fate")}, cancel: cancels.Draw(rt, "cancel"),
 		journal: odds(rt, "journal", 5), deleted: odds(rt, "deleted", 1),
 	}
+	if odds(rt, "owned", 1) && odds(rt, "by another", 4) {
+		c.content.owner = from[wire.ID]("2", "9").Draw(rt, "owner")
+	}
+	c.content.dated = p.resource == match.Contact && odds(rt, "dated", 1) && odds(rt, "old", 4)
 	c.dies = c.journal && odds(rt, "dies", 1) && odds(rt, "early", 4)
 	if p.policy.ReplayAfter > 0 {
 		for range from(0, 1, 2).Draw(rt, "repeats") {
@@ -235,44 +253,20 @@ func (p *plan) keepTime() {
 }
 
 // keepLists makes a list that is cut short one in which that can be seen: a cut between
-// records of almost the same time escapes, as does one outside the window that is looked at.
-//
-// If the clock of the server is behind, its first list is read again, unless it cannot be
-// used.
+// records of almost the same time escapes.
 func (p *plan) keepLists() {
-	for _, proc := range p.processes {
-		if p.server.ahead < 0 && len(proc.reads) > 0 && proc.reads[0] == readBroken {
-			proc.reads[0] = readLost
-		}
-	}
-	for _, r := range p.rounds {
-		if p.server.ahead < 0 && len(r.other.reads) > 0 && r.other.reads[0] == readBroken {
-			r.other.reads[0] = readLost
-		}
-	}
-	if p.resource == match.Message && p.server.records < 0 {
-		p.server.exclusive = false // a record between two windows is in neither
-	}
 	if p.server.most == 0 {
 		return
 	}
-	p.server.records, p.server.late, p.server.coarse = 0, 0, false
-	for i := range p.processes {
-		p.processes[i].offset = 0
-	}
-	for i := range p.rounds {
-		p.rounds[i].other.offset = 0
-	}
+	p.server.precision = ms
 	for i := range p.strangers {
 		p.strangers[i].at -= time.Duration(i) * 7 * ms
-		p.strangers[i].edited = 0
 	}
 }
 
 // keepNames makes what cannot be told apart different: without a marker that are equal
 // records of several processes, and those that others make at about the same time.
 func (p *plan) keepNames() {
-	p.loose = p.loose && p.server.records >= 0 && p.server.most == 0
 	for i := range p.creates { // another process may be given a record that is deleted then
 		p.creates[i].deleted = p.creates[i].deleted && !p.loose
 	}
@@ -288,23 +282,18 @@ func (p *plan) keepNames() {
 	for i := range p.creates {
 		c := &p.creates[i]
 		c.content.who += 9 * c.process
-		// The creates of a process that dies are resolved elsewhere. And if the times of records
-		// are too early, or lists are cut short, a twin's record can pass for an earlier one's.
-		if p.mortal(c.process) || p.server.records < 0 || p.server.most > 0 {
+		if p.mortal(c.process) { // its creates are resolved elsewhere
 			c.content.who = 9*c.process + 3 + number[c.process]
 			number[c.process]++
 		}
 	}
-	margin := 5*sec + p.server.records.Abs() + spread
-	if p.resource == match.Message { // the first list is read by a guess at the server's clock
-		margin += max(0, p.server.ahead)
-	}
+	margin := 5*sec + p.server.records.Abs() + spread + p.server.host.Abs() + p.server.zone.Abs() + p.server.precision
 	for i := range p.strangers {
 		s := &p.strangers[i]
 		s.content.who = p.creates[i%len(p.creates)].content.who
 		if s.content.variant != stranger {
 			s.at = min(s.at, 0) - margin
-			if p.resource == match.Message {
+			if p.resource == match.Message || s.content.dated { // the window has to do
 				s.edited = 0
 			}
 		}

@@ -149,7 +149,7 @@ func (h *history) resolveAll(r roundPlan) {
 			proc = fresh[proc]
 		}
 		wg.Go(func() { c.resolve(proc) })
-		if r.twice && (h.marker || h.alone(n)) { // of twins one may be given the other's record
+		if r.twice {
 			wg.Go(func() { c.resolve(proc) })
 		}
 	}

@@ -19,6 +19,8 @@ const (
 	// wideEnough is the same for the last read: other programs' equal records of so long
 	// before cannot be told apart.
 	wideEnough = 3 * time.Second
+	// undatedSkew is how far the clock of a server without Date headers may be behind.
+	undatedSkew = 26 * time.Hour
 	// farAhead is how far in the future the end of a window is that has none.
 	farAhead = 366 * 24 * time.Hour
 	// maxWindows is how often the window is corrected.
@@ -38,6 +40,7 @@ type reading struct {
 	older    []match.Row   // that only the reads of a proof showed
 	last     time.Time     // the latest update that a row names
 	complete bool          // nothing indicates that the list was cut short
+	proven   bool          // it was not
 	err      error
 }
 
@@ -54,7 +57,8 @@ func (t *Tracker) read(ctx context.Context, l List, waiters []*pending, prove bo
 		slog.Int("creates", len(waiters)), slog.Int("rows", len(r.ids)))
 	seen := t.weigh(&r)
 	if r.complete && prove && t.absenceMatters(waiters, seen) {
-		r.complete = t.provenWhole(ctx, &r)
+		r.proven = t.provenWhole(ctx, &r)
+		r.complete = r.proven
 		return t.weigh(&r)
 	}
 	return seen
@@ -75,8 +79,8 @@ func (t *Tracker) absenceMatters(waiters []*pending, seen []*sighting) bool {
 func (t *Tracker) readWindow(ctx context.Context, r *reading) bool {
 	// The first response may be the one that shows the server's clock. Then the window was
 	// a guess.
+	r.from = t.windowStart(r.targets, false)
 	for range maxWindows {
-		r.from = t.windowStart(r.targets)
 		r.began = time.Now()
 		for range maxUnusable {
 			began := time.Now()
@@ -90,11 +94,12 @@ func (t *Tracker) readWindow(ctx context.Context, r *reading) bool {
 		if r.err != nil {
 			return false
 		}
-		better := t.windowStart(r.targets)
+		better := t.windowStart(r.targets, true)
 		known := r.list.Resource == match.Contact || better.Sub(r.from) < listMargin // or the rows say it
 		if known && !better.Before(r.from) {
 			return true
 		}
+		r.from = better
 	}
 	return false
 }
@@ -117,11 +122,15 @@ func (r *reading) lag(date bounds) bounds {
 	return bounds{known: true, low: min(0, r.last.Sub(r.ended)-date.high)}
 }
 
-// windowStart is the earliest time at which the record of a create can have been made.
-func (t *Tracker) windowStart(targets []target) (earliest time.Time) {
+// windowStart is the earliest time at which the record of a create can have been made. If
+// responses have shown no clock, a marked record may have been made by any.
+func (t *Tracker) windowStart(targets []target, responded bool) (earliest time.Time) {
 	for i := range targets {
 		x := &targets[i]
 		start := t.start(x)
+		if responded && x.token.Marker != "" && !t.stamps(x).known {
+			start = start.Add(-undatedSkew)
+		}
 		if x.isContact() { // their times may be by another clock than the Date header
 			start = start.Add(-x.skew() - t.precision(time.Time{}))
 		}
@@ -145,6 +154,7 @@ func (t *Tracker) weigh(r *reading) []*sighting {
 		}
 		// Nothing is known of a clock that is fast before it shows a time that has passed.
 		s.complete = r.complete && !(x.clockless() && x.began.After(r.began))
+		s.proven = s.complete && r.proven
 		candidates := r.rows
 		if x.mark != "" && x.token.Marker == "" {
 			candidates = slices.Concat(byMark[x.mark], byMark[""])

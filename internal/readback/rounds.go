@@ -36,6 +36,7 @@ type sighting struct {
 	wide     time.Duration // the width of its bounds
 	narrow   bool          // it is known well enough to recognize what existed before the create
 	complete bool          // nothing indicates that the list was cut short
+	proven   bool          // it was not
 	err      error
 }
 

@@ -381,3 +381,23 @@ func TestUndecodable(t *testing.T) {
 		}
 	}
 }
+
+// TestRoundedNumbers: a number that some program has rounded, or would round, does not fill an
+// integer, and is kept as it came.
+func TestRoundedNumbers(t *testing.T) {
+	t.Parallel()
+	for number, want := range map[string]*int{
+		"5.0": ptr(5), "5e2": ptr(500), "9007199254740992.0": ptr(1 << 53), "-5.0": ptr(-5),
+		"9007199254740993.0": nil, "4.9999999999999999999": nil, "5.5": nil, "1e30": nil, "9.007199254740993e15": nil,
+	} {
+		for _, raw := range []string{number, `"` + number + `"`} {
+			var c Company
+			if err := c.UnmarshalJSON([]byte(`{"size":` + raw + `}`)); err != nil {
+				t.Fatal(err)
+			}
+			if !reflect.DeepEqual(c.Size, want) || string(c.Extra["size"]) != raw {
+				t.Errorf("%s: %v, %s", raw, c.Size, c.Extra["size"])
+			}
+		}
+	}
+}

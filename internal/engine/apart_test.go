@@ -68,6 +68,13 @@ func (p *pipes) close(n int) {
 	}
 }
 
+// ended returns the connections that the client has closed.
+func (p *pipes) ended() []int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Sorted(slices.Values(p.closed))
+}
+
 // Accept, Close and Addr make a net.Listener of it.
 func (p *pipes) Accept() (net.Conn, error) {
 	if conn, ok := <-p.dialed; ok {
@@ -141,8 +148,8 @@ func TestApart(t *testing.T) {
 			if out.Err != nil || out.Response.Status != 200 || !slices.Equal(used, []int{1, 2, 3}) {
 				t.Errorf("%+v over the connections %v", out, used)
 			}
-			if !slices.Equal(p.closed, []int{2, 3}) {
-				t.Errorf("the connections %v were closed", p.closed)
+			if closed := p.ended(); !slices.Equal(closed, []int{2, 3}) {
+				t.Errorf("the connections %v were closed", closed)
 			}
 			wg.Wait()
 		})
@@ -172,9 +179,8 @@ func TestApartTooLate(t *testing.T) {
 			t.Errorf("%+v", out)
 		}
 		time.Sleep(time.Minute)
-		slices.Sort(p.closed)
-		if !slices.Equal(p.closed, []int{2, 3}) {
-			t.Errorf("the connections %v were closed", p.closed)
+		if closed := p.ended(); !slices.Equal(closed, []int{2, 3}) {
+			t.Errorf("the connections %v were closed", closed)
 		}
 	})
 }

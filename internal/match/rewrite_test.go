@@ -108,6 +108,8 @@ func TestRewrittenMessages(t *testing.T) {
 		{`"rendered_copy":"a < b and c > d"`, match.Near, []string{`"rendered_copy":"a  b and c  d"`}},
 		{`"rendered_copy":"Hi Louis"`, match.Unlike, []string{`"rendered_copy":"Hi Lea"`, `"rendered_copy":"Hi"`}},
 		{`"rendered_copy":"message 1"`, match.Unlike, []string{`"rendered_copy":"message 12"`, `"rendered_copy":"message 2"`}},
+		{`"rendered_copy":"call the office on 0301234567"`, match.Near, []string{`"rendered_copy":"call the office on 03012"`}},
+		{`"rendered_copy":"Hi 👍 thanks"`, match.Near, []string{`"rendered_copy":"Hi"`}},
 		{`"rendered_copy":"message 12"`, match.Unlike, []string{`"rendered_copy":"message 1"`}},
 		{`"rendered_copy":"x","sent_at":"2019-08-09T07:10:41.2751-04:00"`, match.Exact, []string{
 			`"rendered_copy":"x","sent_at":"2019-08-09T11:10:41.275Z"`, `"rendered_copy":"x","sent_at":"2019-08-09T13:10:41.2755+02:00"`,
@@ -186,6 +188,7 @@ func TestMoreThanWasSent(t *testing.T) {
 		{"a name", `{"mobile_phone":"1234567"}`, `{"mobile_phone":"1234567","full_name":"Ada"}`, match.Near},
 		{"all, and nothing that identifies was sent", `{"title":"CTO"}`, `{"title":"CTO","email":"ada@example.com"}`, match.Near},
 		{"what servers derive", `{"first_name":"Ada","last_name":"Byron"}`, `{"id":1,"first_name":"Ada","last_name":"Byron","full_name":"Ada Byron","name":"Ada Byron","created_at":"2019-08-09T11:10:41Z","user_id":1,"company_name":"x"}`, match.Exact},
+		{"a full name in another order", `{"first_name":"Ada","last_name":"Byron"}`, `{"first_name":"Ada","last_name":"Byron","full_name":"Byron, Ada"}`, match.Exact},
 		{"a full name that was split", `{"full_name":"Ada Byron"}`, `{"first_name":"Ada","last_name":"Byron"}`, match.Exact},
 		{"a number in two fields", `{"full_name":"Ada","mobile_phone":"1234567"}`, `{"full_name":"Ada","mobile_phone":"1234567","first_phone":"1234567"}`, match.Exact},
 		{"a number in another field", `{"full_name":"Ada","mobile_phone":"1234567"}`, `{"full_name":"Ada","mobile_phone":"NaN","first_phone":"123-4567"}`, match.Near},

@@ -28,8 +28,9 @@ import (
 // [ContactsService.Changes], which have no limit, and filter in the loop.
 //
 // If the totals in the responses are right, each page is requested once. If they are
-// missing or wrong, the search ends when three pages in a row have no new contacts, at
-// the latest. If contacts change while the search runs, some may move to a page that has
+// missing or wrong, the search ends when three pages in a row have no new contacts, or
+// when it has as many as partial_results_limit says (10,000 if it is missing), at the
+// latest. If contacts change while the search runs, some may move to a page that has
 // been read already. So if fewer contacts were delivered than total_entries counts, the
 // pages are read again, at most twice. A change that does not affect the total, such as
 // one contact deleted and another one created, is not noticed.
@@ -86,6 +87,10 @@ func (s *ContactsService) SearchAll(ctx context.Context, search SearchOptions, o
 }
 
 const (
+	// documentedLimit is the most that a search returns if the responses do not say: the
+	// partial_results_limit of the reference.
+	documentedLimit = 10_000
+
 	maxPasses = 3 // over the pages of one search
 	maxBarren = 3 // pages in a row without a new contact
 )
@@ -121,7 +126,7 @@ func (p *pager) run(ctx context.Context) {
 			break
 		}
 	}
-	if t.partial || t.short() || t.untold() && t.limit > 0 && t.found >= t.due(t.limit) {
+	if t.partial || t.short() || t.untold() && t.full() {
 		p.yield(nil, searchEndpoint.refuse(&PartialResultsError{Limit: t.limit, Total: t.pass.total, Delivered: t.found}))
 	}
 }
@@ -226,6 +231,8 @@ func (t *tally) add(p *ContactPage) {
 func (t *tally) more(number int) bool {
 	promised := t.promises(number + 1)
 	switch {
+	case t.full() && (t.limit > 0 || t.untold()):
+		return false
 	case !t.short() && (t.pass.number > 1 || t.pass.barren > 0 && !t.untold()):
 		return false
 	case t.pass.barren > 0:
@@ -252,6 +259,9 @@ func (t *tally) short() bool {
 
 // untold reports whether total_entries is missing or too small.
 func (t *tally) untold() bool { return t.found > t.due(t.total) }
+
+// full reports whether this pass has seen as many contacts as the API returns of a search.
+func (t *tally) full() bool { return t.pass.found >= t.due(cmp.Or(t.limit, documentedLimit)) }
 
 // due returns how many of a total of contacts are on the first requested page and after
 // it.

@@ -45,6 +45,7 @@ type shelfPage struct {
 	status     int
 	ids        []string
 	partial    bool
+	failed     bool
 	limit      int
 	pagination map[string]any
 }
@@ -103,7 +104,7 @@ func (s *shelf) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 	}
 	text, err := json.Marshal(map[string]any{
-		"contacts": contacts, "partial_results_only": a.partial, "partial_results_limit": a.limit, "pagination": a.pagination,
+		"error": a.failed, "contacts": contacts, "partial_results_only": a.partial, "partial_results_limit": a.limit, "pagination": a.pagination,
 	})
 	return testkit.Reply(200, string(text), "X-Request-Id", fmt.Sprintf("page-%d", req.Page)), err
 }
@@ -358,10 +359,15 @@ func TestSearchAllAgainstLies(t *testing.T) {
 				a.status = 422
 			}
 		}, want: everything[:20], err: partial(20, 50, 20), requests: 2},
-		"a limit that is none": {lie: func(_ *shelf, _, _ int, a *shelfPage) { a.limit = 1 }, want: everything, err: partial(1, 50, 50), requests: 8},
+		"a limit that is none": {lie: func(_ *shelf, _, _ int, a *shelfPage) { a.limit = 1 }, want: everything[:10], err: partial(1, 50, 10), requests: 1},
+		"an error beside the contacts": {lie: func(_ *shelf, page, _ int, a *shelfPage) { a.failed = page == 2 }, want: everything, err: partial(10000, 50, 50), requests: 5},
+		"more than the limit, for ever": {lie: func(s *shelf, page, _ int, a *shelfPage) {
+			a.ids, a.limit = numbered(10*page, 10), 100
+			a.pagination["total_entries"] = 99
+		}, want: numbered(10, 100), err: partial(100, 99, 100), requests: 10},
 		"no totals, and an end at the limit": {lie: func(_ *shelf, _, _ int, a *shelfPage) {
 			a.limit, a.pagination = 50, nil
-		}, want: everything, err: partial(50, 0, 50), requests: 8},
+		}, want: everything, err: partial(50, 0, 50), requests: 5},
 		"as many as the limit": {lie: func(_ *shelf, _, _ int, a *shelfPage) { a.limit = 50 }, want: everything, requests: 5},
 		"a page fails for good": {lie: func(_ *shelf, page, _ int, a *shelfPage) {
 			if page == 4 {
@@ -414,6 +420,24 @@ func nameless(n int) []string {
 		names[i] = fmt.Sprintf("nameless %03d", i)
 	}
 	return names
+}
+
+// TestSearchWithoutEnd: a search whose pages never end, and whose responses have no limit,
+// ends at the limit of the reference.
+func TestSearchWithoutEnd(t *testing.T) {
+	t.Parallel()
+	for name, total := range map[string]any{"missing": nil, "too small": 9999} {
+		synctest.Test(t, func(t *testing.T) {
+			s := &shelf{lie: func(_ *shelf, page, _ int, a *shelfPage) {
+				a.ids, a.limit = numbered(1000*page, 1000), 0
+				a.pagination = map[string]any{"total_entries": total}
+			}}
+			found, err := all(t, s.contacts(t).SearchAll(t.Context(), growthgenius.SearchOptions{Prefetch: -1}))
+			if len(found) != 10_000 || !errors.Is(err, growthgenius.ErrPartialResults) {
+				t.Errorf("%s: %d contacts, %v", name, len(found), err)
+			}
+		})
+	}
 }
 
 // TestSearchAllFindsWhatMoves: contacts move between the pages or are deleted while they are

@@ -358,6 +358,8 @@ func (c *Contact) updated() time.Time { return c.UpdatedAt }
 
 func (c *Contact) identity() ID { return c.ID }
 
+func (c *Contact) changed() time.Time { return c.UpdatedAt }
+
 // UnmarshalJSON decodes a contact, bare or wrapped in {"contact": ...}. A field of an
 // unexpected type is not an error: see Extra.
 func (c *Contact) UnmarshalJSON(data []byte) error { return wire.UnmarshalRecord(data, c) }

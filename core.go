@@ -31,6 +31,8 @@ type core struct {
 	redact      redact.Redactor
 	logger      *slog.Logger // nil for none
 	oddities    seenSet
+	fits        fits
+	dates       dates
 	stamps      stampClock
 	maxBytes    int64
 	strict      bool
@@ -121,6 +123,7 @@ func (c caller) exchange(ctx context.Context, e endpoint, o *callOptions, before
 			return ex
 		}
 		ex.res, ex.ambiguous = res, false
+		c.core.dates.note(res.Header)
 		return ex
 	}
 	ex.err = gaveUp(newAPIError(call, res, time.Now(), c.core.redact), outcome.GaveUp)
@@ -227,4 +230,63 @@ func (s *stampClock) earliest(t time.Time, ahead *time.Duration) time.Time {
 	default:
 		return t.Add(-maxStampOff)
 	}
+}
+
+// dates is the Date header of the last response that was a success.
+type dates struct {
+	mu   sync.Mutex
+	text string
+	at   time.Time // when it arrived
+}
+
+func (d *dates) note(h http.Header) {
+	text := h.Get("Date")
+	if text == "" || h.Get("Age") != "" { // a cached one says when it was made
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.text, d.at = text, time.Now()
+}
+
+// ahead returns by how much the clock of that response was ahead of this machine's, at
+// least, unless it was long ago.
+func (d *dates) ahead() (ahead time.Duration, ok bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	date, err := http.ParseTime(d.text)
+	return date.Sub(d.at), err == nil && time.Since(d.at) < 10*time.Minute
+}
+
+// fits is how many records the lists of each route had. A list with fewer than another one
+// was not cut short at a limit.
+type fits struct {
+	mu    sync.Mutex
+	lists map[string]longest
+}
+
+// longest is the length of the longest list of a route, and when it was seen last.
+type longest struct {
+	count int
+	at    time.Time
+}
+
+// fitsFor is how long a length is remembered: the limit of the API may change.
+const fitsFor = time.Hour
+
+// saw notes the length of a list, and returns the largest before it.
+func (f *fits) saw(route string, count int) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	last := f.lists[route]
+	if time.Since(last.at) > fitsFor {
+		last.count = 0
+	}
+	if count >= last.count {
+		if f.lists == nil {
+			f.lists = map[string]longest{}
+		}
+		f.lists[route] = longest{count, time.Now()}
+	}
+	return last.count
 }

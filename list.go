@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"net/http"
 	"slices"
 	"time"
 
 	"github.com/growthgenius/growthgenius-go/internal/engine"
 	"github.com/growthgenius/growthgenius-go/internal/redact"
+	"github.com/growthgenius/growthgenius-go/internal/whole"
 	"github.com/growthgenius/growthgenius-go/internal/wire"
 )
 
@@ -112,7 +114,7 @@ func callStream[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoin
 			more   = true
 		)
 		next := func() any { v = new(T); return v }
-		use := func(res *engine.Response) bool {
+		use := func(res *engine.Response, _ int64) bool {
 			if err = c.core.inspect(ctx, e, res, v, beside...); err != nil {
 				return false
 			}
@@ -131,6 +133,38 @@ func callStream[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoin
 			yield(nil, err)
 		}
 	}
+}
+
+// dated is a record that says when it was updated, or about when.
+type dated interface{ changed() time.Time }
+
+// listRow returns what matters of a record to whether its list is whole.
+func listRow(v resource) whole.Row {
+	row := whole.Row{ID: string(v.identity())}
+	if d, ok := v.(dated); ok {
+		row.At = d.changed()
+	}
+	return row
+}
+
+// rowsOf reads a list, but no more than most rows of it unless that is 0. It returns the
+// head of the response too.
+func rowsOf[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint, l ListOptions, opts []RequestOption, most int) (rows []whole.Row, head http.Header, err error) {
+	e.query = l
+	e, err = e.bounded(time.Now())
+	if err != nil {
+		return nil, nil, err
+	}
+	var v *T
+	use := func(*engine.Response, int64) bool {
+		rows = append(rows, listRow(P(v)))
+		return most == 0 || len(rows) < most
+	}
+	res, err := c.each(ctx, e, opts, func() any { v = new(T); return v }, use, func(string, wire.Kind) {})
+	if res != nil {
+		head = res.Header
+	}
+	return rows, head, err
 }
 
 // errBrokenOff means that a streamed response ended early, after its first element.
@@ -159,9 +193,9 @@ func (s *streamed) advance() {
 }
 
 // each makes a call and decodes the list in its response, one element at a time. It
-// decodes each element into what next returns, and then calls use, until use returns
-// false.
-func (c caller) each(ctx context.Context, e endpoint, opts []RequestOption, next func() any, use func(*engine.Response) bool, stray wire.Stray) (*engine.Response, error) {
+// decodes each element into what next returns, and then calls use with how much of the body
+// was decoded, until use returns false.
+func (c caller) each(ctx context.Context, e endpoint, opts []RequestOption, next func() any, use func(res *engine.Response, read int64) bool, stray wire.Stray) (*engine.Response, error) {
 	s := streamed{next: next}
 	e.open = func(b *engine.Body) error {
 		s.body, s.items = b, wire.NewStream(b, e.envelope, stray, b.Begin)
@@ -185,7 +219,7 @@ func (c caller) each(ctx context.Context, e endpoint, opts []RequestOption, next
 			return res, e.refuse(s.bad)
 		case s.bad != nil:
 			return res, e.undecodable(c.core, res, fmt.Errorf("record %d: %w", n, cmp.Or(res.Unreadable, s.bad)))
-		case !s.ok || !use(res):
+		case !s.ok || !use(res, s.items.Offset()):
 			return res, nil
 		}
 		s.advance()

@@ -136,6 +136,9 @@ func (s *MessagesService) Resolve(ctx context.Context, token CreateToken, opts .
 
 func (m *Message) identity() ID { return m.ID }
 
+// changed returns a guess: messages do not say when they were updated.
+func (m *Message) changed() time.Time { return m.SentAt }
+
 // UnmarshalJSON decodes a message, bare or wrapped in {"message": ...}. A field of an
 // unexpected type is not an error: see Extra.
 func (m *Message) UnmarshalJSON(data []byte) error { return wire.UnmarshalRecord(data, m) }

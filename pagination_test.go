@@ -359,7 +359,7 @@ func TestSearchAllAgainstLies(t *testing.T) {
 				a.status = 422
 			}
 		}, want: everything[:20], err: partial(20, 50, 20), requests: 2},
-		"a limit that is none": {lie: func(_ *shelf, _, _ int, a *shelfPage) { a.limit = 1 }, want: everything[:10], err: partial(1, 50, 10), requests: 1},
+		"a limit that is none":         {lie: func(_ *shelf, _, _ int, a *shelfPage) { a.limit = 1 }, want: everything[:10], err: partial(1, 50, 10), requests: 1},
 		"an error beside the contacts": {lie: func(_ *shelf, page, _ int, a *shelfPage) { a.failed = page == 2 }, want: everything, err: partial(10000, 50, 50), requests: 5},
 		"more than the limit, for ever": {lie: func(s *shelf, page, _ int, a *shelfPage) {
 			a.ids, a.limit = numbered(10*page, 10), 100

@@ -238,7 +238,7 @@ func (l lists) Read(ctx context.Context, list readback.List, from, to time.Time,
 	var garbled wire.ID // of a row with text that cannot be compared
 	res, err := caller{l.core, ID(list.User)}.each(ctx, e, []RequestOption{withHeaders(list.Headers)},
 		func() any { row = new(match.Row); return row },
-		func(*engine.Response) bool {
+		func(*engine.Response, int64) bool {
 			if row.ID() == "" {
 				nameless++
 			} else {

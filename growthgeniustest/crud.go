@@ -2,9 +2,12 @@ package growthgeniustest
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"maps"
 	"net/http"
+	"slices"
+	"strconv"
 	"time"
 )
 
@@ -128,28 +131,53 @@ func (s *Server) stampRow(t *table, r *row) {
 
 // updatedBetween responds with an unpaginated list of the rows updated in a period.
 func (s *Server) updatedBetween(t *table, c *call) response {
-	from, refusal, ok := bound(c, "from")
+	from, refusal, ok := s.bound(c, "from")
 	if !ok {
 		return refusal
 	}
-	to, refusal, ok := bound(c, "to")
+	to, refusal, ok := s.bound(c, "to")
 	if !ok {
 		return refusal
 	}
 	var rendered [][]byte
-	for _, r := range t.visible(s.lagged(s.cfg.listLag)) {
-		if s.cfg.listCap > 0 && len(rendered) == s.cfg.listCap {
-			break
+	for _, r := range s.capped(slices.DeleteFunc(t.visible(s.lagged(s.cfg.listLag)), func(r *row) bool {
+		return !s.between(r.updated, from, to)
+	})) {
+		piece := r.rendered
+		if s.cfg.keyedLists {
+			piece = slices.Concat([]byte(strconv.Quote(string(r.id))+":"), piece)
 		}
-		if s.between(r.updated, from, to) {
-			rendered = append(rendered, r.rendered)
-		}
+		rendered = append(rendered, piece)
+	}
+	if s.cfg.keyedLists && len(rendered) > 0 {
+		return jsonResponse(http.StatusOK, []byte(`{"`+t.plural+`":{`), bytes.Join(rendered, []byte(",")), []byte("}}"))
 	}
 	if s.cfg.singularEnvelopes && len(rendered) == 1 {
 		return jsonResponse(http.StatusOK, []byte(`{"`+t.name+`":`), rendered[0], []byte("}"))
 	}
 	body := list(t, rendered, s.cfg.wrappedListItems)
 	return jsonResponse(http.StatusOK, append(body, []byte("}"))...)
+}
+
+// capped returns the rows that remain of a list, in the order of their creation.
+func (s *Server) capped(rows []*row) []*row {
+	n := s.cfg.listCap
+	if n <= 0 || len(rows) <= n {
+		return rows
+	}
+	order := slices.Clone(rows)
+	switch s.cfg.listCapBy {
+	case CapByCreation:
+	case CapByOldest, CapByNewest:
+		slices.SortStableFunc(order, func(a, b *row) int { return a.updated.Compare(b.updated) })
+		if s.cfg.listCapBy == CapByNewest {
+			slices.Reverse(order)
+		}
+	case CapByNothing:
+		slices.SortFunc(order, func(a, b *row) int { return cmp.Compare(a.mixed(), b.mixed()) })
+	}
+	kept := order[:n]
+	return slices.DeleteFunc(rows, func(r *row) bool { return !slices.Contains(kept, r) })
 }
 
 func (s *Server) between(t, from, to time.Time) bool {
@@ -161,7 +189,7 @@ func (s *Server) between(t, from, to time.Time) bool {
 
 // bound parses the query parameter from or to. Their format is not documented, so it is
 // that of the datetimes in the samples, RFC 3339.
-func bound(c *call, name string) (time.Time, response, bool) {
+func (s *Server) bound(c *call, name string) (time.Time, response, bool) {
 	text := c.query.Get(name)
 	if text == "" {
 		return time.Time{}, invalid(name, "can't be blank"), false
@@ -169,6 +197,9 @@ func bound(c *call, name string) (time.Time, response, bool) {
 	t, err := time.Parse(time.RFC3339, text)
 	if err != nil {
 		return time.Time{}, invalid(name, "is not a datetime"), false
+	}
+	if zone := s.cfg.boundsZone; zone != nil {
+		t = time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), zone)
 	}
 	return t, response{}, true
 }

@@ -80,8 +80,12 @@ type Fault struct {
 	// Effect is what the server does.
 	Effect Effect
 	// Status is the status to send, with Effect Respond, EmptyBody or EndlessBody. 0 means the
-	// genuine response or, with the latter two, 200.
+	// genuine response or, with the latter two, 200. With Effect Respond, 206 without a Body
+	// means the genuine response too, except for its status.
 	Status int
+	// Beside are members to add to the JSON object of the genuine response, such as
+	// `"has_more":true`.
+	Beside string
 	// Header is added to the response.
 	Header http.Header
 	// Body is the body to send with Status. "" means {"error": "<status text>"}.
@@ -115,7 +119,7 @@ func (f *Fault) commits() bool {
 // genuine reports whether the fault needs the genuine response.
 func (f *Fault) genuine() bool {
 	return f.Effect == Truncate || f.Effect == WrongRecord ||
-		f.Effect == Respond && f.Status == 0
+		f.Effect == Respond && (f.Status == 0 || f.Status == http.StatusPartialContent && f.Body == "")
 }
 
 // injected is a fault and how often it has left a request alone or affected one.

@@ -50,9 +50,14 @@ func (s *Server) misbehave(
 		res = response{status: cmp.Or(f.Status, http.StatusOK), header: http.Header{}}
 		s.setRetryAfter(res.header, f.RetryAfter, f.RetryAsDate)
 	case Respond:
-		if f.Status != 0 {
+		if !f.genuine() {
 			res = s.statusResponse(f)
+		} else if f.Status != 0 {
+			res.status = f.Status
 		}
+	}
+	if f.Beside != "" && f.genuine() {
+		res.body = beside(res.bytes(), f.Beside)
 	}
 	if f.Charset != "" {
 		res = res.inCharset(f.Charset)
@@ -75,6 +80,18 @@ func (s *Server) misbehave(
 	default:
 		s.write(w, res)
 	}
+}
+
+// beside adds members to a body that is a JSON object.
+func beside(body []byte, members string) [][]byte {
+	open, ok := bytes.CutSuffix(bytes.TrimSpace(body), []byte("}"))
+	if !ok {
+		return [][]byte{body}
+	}
+	if !bytes.HasSuffix(open, []byte("{")) {
+		members = "," + members
+	}
+	return [][]byte{open, []byte(members + "}")}
 }
 
 // statusResponse returns the response that a fault's Status asks for.

@@ -19,6 +19,8 @@ type config struct {
 	listLag      time.Duration
 	searchLag    time.Duration
 	listCap      int
+	listCapBy    CapOrder
+	boundsZone   *time.Location
 
 	inMemory           bool
 	noSeeds            bool
@@ -37,6 +39,7 @@ type config struct {
 	unresolvableSearch bool
 	noContentDelete    bool
 	exclusiveBounds    bool
+	keyedLists         bool
 	emailNormalization bool
 	canonicalIDs       bool
 	rewrite            func(field, text string) string
@@ -184,9 +187,38 @@ func WithSearchLag(d time.Duration) ServerOption {
 	return func(c *config) { c.searchLag = d }
 }
 
-// WithListCap cuts the updated-between lists after their first n records, oldest first,
-// without reporting it. 0 means no cap.
-func WithListCap(n int) ServerOption { return func(c *config) { c.listCap = n } }
+// CapOrder is which records remain of a list that is cut short. See [WithListCap].
+type CapOrder int
+
+// The orders of [WithListCap].
+const (
+	CapByCreation CapOrder = iota // those that were created first
+	CapByOldest                   // those whose last update is the oldest
+	CapByNewest                   // those whose last update is the newest
+	CapByNothing                  // any, but always the same of a list
+)
+
+// WithListCap cuts the updated-between lists to n records without reporting it. 0 means no
+// cap. By default the records remain that were created first.
+func WithListCap(n int, by ...CapOrder) ServerOption {
+	return func(c *config) {
+		c.listCap, c.listCapBy = n, CapByCreation
+		if len(by) > 0 {
+			c.listCapBy = by[0]
+		}
+	}
+}
+
+// WithKeyedLists writes the updated-between lists as objects whose keys are ids, as in
+// {"contacts": {"1102755": {...}}}, if they are not empty (inferred). Default: arrays
+// (documented).
+func WithKeyedLists() ServerOption { return func(c *config) { c.keyedLists = true } }
+
+// WithBoundsIn reads from and to of the updated-between lists as times in a zone, whatever
+// zone they name (inferred). Default: the zone that they name (inferred).
+func WithBoundsIn(zone *time.Location) ServerOption {
+	return func(c *config) { c.boundsZone = zone }
+}
 
 // WithEmailNormalization trims e-mail addresses and stores them in lower case.
 func WithEmailNormalization() ServerOption {

@@ -37,15 +37,19 @@ func (s *Server) nextUserID() growthgenius.ID {
 }
 
 // AddContacts stores contacts and returns them as stored. An empty ID becomes the next
-// one, a zero UpdatedAt becomes the time of the server's clock, and a zero CreatedAt
-// becomes the UpdatedAt. A contact replaces a stored one with the same ID. The ledger
+// one, a zero UpdatedAt becomes the time of the server's clock, less a millisecond for
+// each contact after it, and a zero CreatedAt becomes the UpdatedAt. A contact replaces a stored one with the same ID. The ledger
 // does not list these contacts.
 func (s *Server) AddContacts(contacts ...growthgenius.Contact) []growthgenius.Contact {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	stored := make([]growthgenius.Contact, len(contacts))
 	for i, c := range contacts {
-		r := s.seedRow(s.contacts, c.ID, toRecord(c), c.CreatedAt, c.UpdatedAt)
+		updated := c.UpdatedAt
+		if updated.IsZero() {
+			updated = s.seedTime(i, len(contacts))
+		}
+		r := s.seedRow(s.contacts, c.ID, toRecord(c), c.CreatedAt, updated)
 		stored[i] = fromRecord[growthgenius.Contact](r.rendered)
 	}
 	return stored
@@ -68,17 +72,24 @@ func (s *Server) MergeContacts(from, into growthgenius.ID) bool {
 
 // AddMessages stores messages and returns them as stored. An empty ID becomes the next
 // one. Messages have no field for the time of their last update; in the updated-between
-// lists it is the time of the server's clock. A message replaces a stored one with the
+// lists it is the time of the server's clock, less a millisecond for each message after it.
+// A message replaces a stored one with the
 // same ID. The ledger does not list these messages.
 func (s *Server) AddMessages(messages ...growthgenius.Message) []growthgenius.Message {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	stored := make([]growthgenius.Message, len(messages))
 	for i, m := range messages {
-		r := s.seedRow(s.messages, m.ID, toRecord(m), time.Time{}, time.Time{})
+		r := s.seedRow(s.messages, m.ID, toRecord(m), time.Time{}, s.seedTime(i, len(messages)))
 		stored[i] = fromRecord[growthgenius.Message](r.rendered)
 	}
 	return stored
+}
+
+// seedTime returns the time at which record i of n is stored at once. Each has a time of its
+// own, as it would have if it had been created by a request.
+func (s *Server) seedTime(i, n int) time.Time {
+	return s.now().Truncate(time.Millisecond).Add(-time.Duration(n-1-i) * time.Millisecond)
 }
 
 // seedRow stores a record that was not created by a request.
@@ -87,10 +98,6 @@ func (s *Server) seedRow(
 ) *row {
 	if id == "" {
 		id = t.newID()
-	}
-	now := s.now().Truncate(time.Millisecond)
-	if updated.IsZero() {
-		updated = now
 	}
 	if created.IsZero() {
 		created = updated

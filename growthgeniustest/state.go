@@ -3,6 +3,7 @@ package growthgeniustest
 import (
 	"crypto/sha256"
 	"fmt"
+	"hash/fnv"
 	"maps"
 	"slices"
 	"time"
@@ -33,6 +34,13 @@ type row struct {
 	created  time.Time
 	updated  time.Time
 	previous *row // the version before, kept only for lists or searches that lag
+}
+
+// mixed returns a number that has nothing to do with the order of the rows.
+func (r *row) mixed() uint32 {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(r.id))
+	return h.Sum32()
 }
 
 // table holds the rows of a resource in the order of their creation.

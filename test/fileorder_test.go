@@ -22,7 +22,8 @@ import (
 // fileOrder are the files of the root from the top to the bottom. A file uses only what it
 // declares itself and what the files below it declare.
 var fileOrder = []string{
-	"client", "enrichment", "upsert", "upsertfind", "pagination", "changes", "search", "company", "messages",
+	"client", "enrichment", "upsert", "upsertfind", "pagination", "changes", "changefeed", "search", "company",
+	"messages",
 	"contacts", "users", "update", "readback", "list", "decode", "core", "options", "request", "errors",
 	"requestoptions", "upsertmemory", "token", "cache", "person", "transport", "retry", "ratelimit",
 	"optional", "id", "doc",

@@ -62,6 +62,7 @@ var (
 		"internal/charset": {outside: []string{textLibrary, "golang.org/x/text/transform"}, not: noHTTP},
 		"internal/lookup":  {not: noHTTP},
 		"internal/redact":  {not: noHTTP},
+		"internal/whole":   {not: noHTTP},
 		"internal/errs":    {not: noHTTP},
 	}
 

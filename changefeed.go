@@ -70,24 +70,6 @@ func streamParts[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoi
 	return err
 }
 
-// cutError means that a list lacks records. middle is a time near the middle of those that
-// it has, if they have times.
-type cutError struct {
-	count  int
-	doubt  bool
-	middle time.Time
-}
-
-func (e *cutError) Error() string {
-	if e.doubt {
-		return fmt.Sprintf("%v: the list may have been cut short: it has %d records, and no list has more", ErrPartialResults, e.count)
-	}
-	return fmt.Sprintf("%v: the list was cut short after %d records: another list shows one that it lacks", ErrPartialResults, e.count)
-}
-
-// Unwrap returns ErrPartialResults.
-func (e *cutError) Unwrap() error { return ErrPartialResults }
-
 // unsplittable returns the error of a window that is too short to be split.
 func unsplittable(from, to time.Time, err error) error {
 	next := "see WithAttemptTimeout and WithMaxResponseBytes"

@@ -37,7 +37,6 @@ type ChangeOptions struct {
 }
 
 const (
-	defaultLag  = time.Minute
 	leastWindow = time.Second
 	// windowBytes bounds a response whose window can be split.
 	windowBytes = 8 << 20

@@ -285,6 +285,11 @@ func (s *ContactsService) Delete(ctx context.Context, id ID, opts ...RequestOpti
 // Content-Range or Link header, or by members beside the list, such as has_more, next_page,
 // total_entries or error. Ask for a shorter period, or use [ContactsService.Changes], which
 // does so by itself.
+//
+// A server may also cut a list without saying so. If the list has a round number of
+// contacts from 20 to 10,000 and no list of this client had more within an hour, List reads
+// it again in two parts, and returns that error if they show a contact that it lacked. All
+// other lists cost one request, and a cut at another number goes unnoticed.
 func (s *ContactsService) List(ctx context.Context, list ListOptions, opts ...RequestOption) ([]Contact, error) {
 	return callMany[Contact](ctx, s.caller, endpoint{
 		method: http.MethodGet, route: "/contacts", query: list, envelope: contactEnvelope,

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"iter"
 	"net/http"
 	"slices"
@@ -86,6 +87,7 @@ func (l ListOptions) query(now time.Time) (listQuery, error) {
 // callMany makes a call and decodes the list in its response. If the response says that it
 // is not the whole list, the records that it has are returned beside ErrPartialResults.
 func callMany[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint, opts []RequestOption) ([]T, error) {
+	given := e
 	e, err := e.bounded(time.Now())
 	if err != nil {
 		return nil, err
@@ -95,14 +97,122 @@ func callMany[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint,
 		return nil, err
 	}
 	defer res.Release()
-	return decodeMany[T, P](ctx, c, e, res, true)
+	found, err := decodeMany[T, P](ctx, c, e, res, true)
+	if err != nil {
+		return found, err
+	}
+	s := suspicion{count: len(found)}
+	if s.roused() {
+		s.count = 0
+		for i := range found {
+			s.add(P(&found[i]))
+		}
+	}
+	return found, unlessCut[T, P](ctx, c, given, opts, &s, res.Header)
 }
+
+// suspicion is what is remembered of a list until it is known whether its length is a usual
+// limit.
+type suspicion struct {
+	count int
+	seed  maphash.Seed
+	known map[uint64]struct{} // the hashes of ids
+	times []time.Time         // of some of the records
+	every int                 // how many records there are for each of them
+	last  time.Time           // the latest
+}
+
+const (
+	minSuspect = 20 // the length of the shortest lists that are suspected
+	maxSuspect = 10_000
+	maxTimes   = 512 // of a list that are remembered
+)
+
+// roused reports whether the length is suspicious. Other lists cost nothing more.
+func (s *suspicion) roused() bool {
+	return s.count >= minSuspect && s.count <= maxSuspect && whole.Round(s.count)
+}
+
+func (s *suspicion) add(v resource) {
+	s.count++
+	if s.count > maxSuspect {
+		s.known, s.times = nil, nil
+		return
+	}
+	if s.known == nil {
+		s.seed, s.known, s.every = maphash.MakeSeed(), map[uint64]struct{}{}, 1
+	}
+	row := listRow(v)
+	s.known[maphash.String(s.seed, row.ID)] = struct{}{}
+	if row.At.After(s.last) {
+		s.last = row.At
+	}
+	if row.At.IsZero() || s.count%s.every != 0 {
+		return
+	}
+	s.times = append(s.times, row.At)
+	if len(s.times) == maxTimes { // keep each second one
+		for i := range maxTimes / 2 {
+			s.times[i] = s.times[2*i]
+		}
+		s.times, s.every = s.times[:maxTimes/2], 2*s.every
+	}
+}
+
+// has reports whether the list had a record.
+func (s *suspicion) has(id string) bool {
+	_, ok := s.known[maphash.String(s.seed, id)]
+	return ok
+}
+
+// unlessCut returns ErrPartialResults if a list between two times was cut short without
+// saying so. Only a list whose length is a round number, and which is as long as any other,
+// is read again for that.
+func unlessCut[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint, opts []RequestOption, s *suspicion, head http.Header) error {
+	l, ok := e.query.(ListOptions)
+	if !ok || c.core.fits.saw(e.route, s.count) > s.count || !s.roused() {
+		return nil
+	}
+	list := whole.List{From: l.From, To: l.To, Count: s.count, Known: s.has, Times: s.times}
+	if list.From.IsZero() {
+		list.From = time.Unix(0, 0)
+	}
+	// What was updated since may be new.
+	last, err := http.ParseTime(head.Get("Date"))
+	last = last.Add(-defaultLag)
+	if err != nil || s.last.After(last) {
+		last = s.last
+	}
+	if list.To.IsZero() || list.To.After(last) {
+		list.To = last
+	}
+	if !list.From.Before(list.To) {
+		return nil
+	}
+	opts = append(slices.Clone(opts), CaptureResponse(nil))
+	verdict, err := whole.Check(list, func(from, to time.Time, most int) ([]whole.Row, error) {
+		rows, _, err := rowsOf[T, P](ctx, c, e, ListOptions{From: from, To: to}, opts, most)
+		return rows, err
+	})
+	switch {
+	case err != nil:
+		return err
+	case verdict == whole.Cut || verdict == whole.Doubtful:
+		return e.refuse(&cutError{count: s.count, doubt: verdict == whole.Doubtful})
+	default:
+		return nil
+	}
+}
+
+// defaultLag is how long the API may take to show an update in its lists: a guess.
+const defaultLag = time.Minute
 
 // callStream returns an iterator over the list in the response of a call. Each range over
 // it makes the call.
 func callStream[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint, opts []RequestOption) iter.Seq2[*T, error] {
 	opts = slices.Clone(opts) // the caller may change opts before iterating
 	return func(yield func(*T, error) bool) {
+		given := e
 		e, err := e.bounded(time.Now())
 		if err != nil {
 			yield(nil, err)
@@ -112,6 +222,7 @@ func callStream[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoin
 			v      *T
 			beside wire.Strays
 			more   = true
+			s      suspicion
 		)
 		next := func() any { v = new(T); return v }
 		use := func(res *engine.Response, _ int64) bool {
@@ -119,6 +230,7 @@ func callStream[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoin
 				return false
 			}
 			beside = nil
+			s.add(P(v))
 			more = yield(v, nil)
 			return more
 		}
@@ -127,13 +239,33 @@ func callStream[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoin
 		case failure != nil:
 			err = failure
 		case err == nil && more: // report what was behind the list
-			err = c.core.inspect(ctx, e, res, (*T)(nil), beside...)
+			if err = c.core.inspect(ctx, e, res, (*T)(nil), beside...); err == nil {
+				err = unlessCut[T, P](ctx, c, given, opts, &s, res.Header)
+			}
 		}
 		if err != nil {
 			yield(nil, err)
 		}
 	}
 }
+
+// cutError means that a list lacks records. middle is a time near the middle of those that
+// it has, if they have times.
+type cutError struct {
+	count  int
+	doubt  bool
+	middle time.Time
+}
+
+func (e *cutError) Error() string {
+	if e.doubt {
+		return fmt.Sprintf("%v: the list may have been cut short: it has %d records, and no list has more", ErrPartialResults, e.count)
+	}
+	return fmt.Sprintf("%v: the list was cut short after %d records: another list shows one that it lacks", ErrPartialResults, e.count)
+}
+
+// Unwrap returns ErrPartialResults.
+func (e *cutError) Unwrap() error { return ErrPartialResults }
 
 // dated is a record that says when it was updated, or about when.
 type dated interface{ changed() time.Time }

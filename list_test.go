@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/growthgenius/growthgenius-go"
 	"github.com/growthgenius/growthgenius-go/growthgeniustest"
@@ -164,5 +165,37 @@ func TestPartialListsProveNoAbsence(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestCappedListsAreNoticed: a list that is as long as a usual limit is read again, in parts,
+// and is ErrPartialResults if it was cut short. Other lists cost one request.
+func TestCappedListsAreNoticed(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		most, count int
+		cut         bool
+		requests    int // at most
+	}{
+		"cut at 100": {100, 250, true, 3}, "cut at 250": {250, 260, true, 3}, "whole": {0, 250, false, 3}, "an odd number": {0, 251, false, 1}, "a few": {0, 10, false, 1}, "nothing": {100, 0, false, 1},
+	} {
+		for _, by := range []growthgeniustest.CapOrder{growthgeniustest.CapByCreation, growthgeniustest.CapByOldest, growthgeniustest.CapByNewest, growthgeniustest.CapByNothing} {
+			testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+				at := time.Now().Add(-10 * time.Hour)
+				for i := range tt.count {
+					srv.AddContacts(growthgenius.Contact{UpdatedAt: at.Add(time.Duration(i*97%max(1, tt.count)) * time.Minute)})
+				}
+				var info growthgenius.ResponseInfo
+				list, err := srv.NewClient().Contacts.List(t.Context(), testkit.Everything, growthgenius.CaptureResponse(&info))
+				if errors.Is(err, growthgenius.ErrPartialResults) != tt.cut || (err != nil) != tt.cut || tt.most == 0 && len(list) != tt.count || len(srv.Requests()) > tt.requests || info.RequestID != "req-000001" {
+					t.Errorf("List, %s, order %d: %d contacts by %d requests, %v", name, by, len(list), len(srv.Requests()), err)
+				}
+				srv.ResetRequests()
+				list, err = testkit.Drain(t, srv.NewClient().Contacts.Stream(t.Context(), testkit.Everything))
+				if errors.Is(err, growthgenius.ErrPartialResults) != tt.cut || (err != nil) != tt.cut || tt.most == 0 && len(list) != tt.count || len(srv.Requests()) > tt.requests {
+					t.Errorf("Stream, %s, order %d: %d contacts by %d requests, %v", name, by, len(list), len(srv.Requests()), err)
+				}
+			}, growthgeniustest.WithListCap(tt.most, by))
+		}
 	}
 }

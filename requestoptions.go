@@ -79,8 +79,8 @@ func Refresh() RequestOption {
 	return func(o *callOptions) { o.refresh = true }
 }
 
-// BeforeCreate calls fn before a create is sent, with a token to store in a journal that
-// outlives the process. If fn returns an error, nothing is sent and the call returns it. fn
+// BeforeCreate calls fn right before a create is sent, after the waits for the limiter, with
+// a token to store in a journal that outlives the process. If fn returns an error, nothing is sent and the call returns it. fn
 // is called once per call, by Create and Upsert only: a POST of [Client.Do] has no token.
 func BeforeCreate(fn func(CreateToken) error) RequestOption {
 	return func(o *callOptions) { o.beforeCreate = fn }

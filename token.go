@@ -17,7 +17,6 @@ type ReadBackPolicy struct {
 	// Disabled makes such a create an [*OutcomeUnknownError] at once.
 	Disabled bool
 	// Settle is how long the API is given to show a record it has created. Default 5s.
-	// To prove that a list with other records was not cut short takes 2s at least.
 	Settle time.Duration
 	// ReplayAfter, if it is not 0, sends the create again once a complete list has not
 	// shown the record for that long, or for Settle if that is longer. It trades unknown

@@ -32,7 +32,7 @@ func (s *Server) create(t *table, c *call, complete func(record)) response {
 	}
 	var envelope map[string]json.RawMessage
 	_ = json.Unmarshal(c.body, &envelope) // valid, since input has decoded it
-	now := s.now().Truncate(time.Millisecond)
+	now := s.recordNow().Truncate(time.Millisecond)
 	s.rewrite(fields)
 	complete(fields)
 	r := &row{id: t.newID(), fields: fields, created: now, updated: now}
@@ -40,7 +40,7 @@ func (s *Server) create(t *table, c *call, complete func(record)) response {
 	t.put(r, time.Time{})
 	s.ledger = append(s.ledger, LedgerEntry{
 		Seq: c.seq, Resource: t.name, ID: r.id, ActingAs: actingID(c),
-		Content: string(envelope[t.name]), Time: now, Late: c.late,
+		Content: string(envelope[t.name]), Time: s.now().Truncate(time.Millisecond), Late: c.late,
 	})
 	return s.envelope(t, r.rendered)
 }
@@ -60,7 +60,7 @@ func (s *Server) update(t *table, c *call, complete func(old, next record)) resp
 	next := maps.Clone(old.fields)
 	maps.Copy(next, changes)
 	complete(old.fields, next)
-	now := s.now().Truncate(time.Millisecond)
+	now := s.recordNow().Truncate(time.Millisecond)
 	r := &row{id: old.id, fields: next, created: old.created, updated: now}
 	s.stampRow(t, r)
 	t.put(r, s.horizon())

@@ -14,6 +14,7 @@ type config struct {
 	personPath   string
 	clock        func() time.Time
 	skew         time.Duration
+	recordSkew   time.Duration
 	seed         uint64
 	partialLimit int
 	listLag      time.Duration
@@ -79,6 +80,11 @@ func WithClock(now func() time.Time) ServerOption {
 
 // WithClockSkew sets the server's clock ahead by d, or back if d is negative.
 func WithClockSkew(d time.Duration) ServerOption { return func(c *config) { c.skew = d } }
+
+// WithRecordSkew sets the clock that stamps records, and that the updated-between lists go
+// by, ahead of the one of the Date header by d, or back if d is negative. A database and a
+// gateway can differ by seconds, and by hours if one has local time.
+func WithRecordSkew(d time.Duration) ServerOption { return func(c *config) { c.recordSkew = d } }
 
 // WithNoDate leaves out the Date header.
 func WithNoDate() ServerOption { return func(c *config) { c.noDate = true } }

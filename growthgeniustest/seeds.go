@@ -18,7 +18,7 @@ func (s *Server) AddUsers(users ...growthgenius.User) []growthgenius.User {
 			user.ID = s.nextUserID()
 		}
 		fields := toRecord(user)
-		fields.setDefault("created_at", stamp(s.now()))
+		fields.setDefault("created_at", stamp(s.recordNow()))
 		s.users = append(s.users, fields)
 		stored[i] = fromRecord[growthgenius.User](fields.render(userFields))
 	}

@@ -218,3 +218,6 @@ func (s *Server) Connections() int {
 
 // now returns the time of the server's clock, for timestamps of records and Date headers.
 func (s *Server) now() time.Time { return s.cfg.clock().Add(s.cfg.skew) }
+
+// recordNow returns the time by the clock that stamps records.
+func (s *Server) recordNow() time.Time { return s.now().Add(s.cfg.recordSkew) }

@@ -182,7 +182,7 @@ func (s *Server) lagged(d time.Duration) time.Time {
 	if d <= 0 {
 		return time.Time{}
 	}
-	return s.now().Add(-d)
+	return s.recordNow().Add(-d)
 }
 
 // LedgerEntry is a create that was carried out, whether or not the client got a response.

@@ -126,7 +126,7 @@ func (p *proof) before() (time.Time, bool) {
 	case isContact && p.timesConfirm(skew):
 		return time.Time{}, false
 	case !isContact && p.ownConfirm(earliest.Add(skew)):
-		return p.r.from.Add(-skew), true
+		return p.r.from.Add(-skew - p.t.precision(time.Time{})), true
 	}
 	return p.r.from.Add(-unlearnedSkew), true
 }

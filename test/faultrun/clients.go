@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html"
 	"io"
 	"math/rand/v2"
 	"net/http"
@@ -25,6 +26,8 @@ type mode struct {
 	late        int  // commits whose answer is lost come so many times settings.Late late
 	twins       bool // contacts only, all of them equal, by clients that share nothing
 	naive       bool
+	server      []growthgeniustest.ServerOption
+	odd         bool // the server misleads: what is unknown may stay so
 	options     func(s settings) []growthgenius.Option
 	plain       func(p *plain) // sets up a client without read-back
 }
@@ -39,6 +42,18 @@ var modes = []mode{
 		options: func(s settings) []growthgenius.Option {
 			return append(replayOptions(s), growthgenius.WithMarkerField("custom9"))
 		},
+	},
+	{
+		name: "rewriting", label: "growthgenius-go, default; the server escapes apostrophes", odd: true,
+		server: []growthgeniustest.ServerOption{growthgeniustest.WithRewriting(func(_, text string) string { return html.EscapeString(text) })},
+	},
+	{
+		name: "stamps", label: "growthgenius-go, default; records are stamped 20 s behind the Date header", odd: true,
+		server: []growthgeniustest.ServerOption{growthgeniustest.WithRecordSkew(-20 * time.Second)},
+	},
+	{
+		name: "capped", label: "growthgenius-go, default; lists end after 100 records", odd: true,
+		server: []growthgeniustest.ServerOption{growthgeniustest.WithListCap(100)},
 	},
 	{name: "retryablehttp", label: "go-retryablehttp, its defaults", naive: true, plain: func(p *plain) {
 		client := retryablehttp.NewClient()

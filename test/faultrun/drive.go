@@ -83,7 +83,7 @@ type result struct {
 
 // run drives all creates of one mode and seed through a server of their own.
 func run(ctx context.Context, m mode, s settings, seed uint64, opts ...growthgeniustest.ServerOption) (result, error) {
-	srv, err := growthgeniustest.Start(append(slices.Clone(opts), growthgeniustest.WithoutRecording(), growthgeniustest.WithSeed(seed))...)
+	srv, err := growthgeniustest.Start(append(slices.Concat(opts, m.server), growthgeniustest.WithoutRecording(), growthgeniustest.WithSeed(seed))...)
 	if err != nil {
 		return result{}, err
 	}
@@ -157,11 +157,11 @@ func makeIntents(m mode, s settings, seed uint64) []*intent {
 			it.contact = &growthgenius.ContactInput{
 				Email:       growthgenius.Set(it.key),
 				FirstName:   growthgenius.Set(fmt.Sprintf("First %d", n%89)),
-				LastName:    growthgenius.Set(fmt.Sprintf("Last %d", n%97)),
+				LastName:    growthgenius.Set(fmt.Sprintf("O'Last %d", n%97)),
 				CompanyName: growthgenius.Set("Example"),
 			}
 		default:
-			it.key = fmt.Sprintf("Message %d of seed %d", n, seed)
+			it.key = fmt.Sprintf("Message %d of seed %d, isn't it?", n, seed)
 			it.message = &growthgenius.MessageInput{
 				ContactID:    growthgenius.Set(growthgenius.IntID(int64(1000 + n%50))),
 				MessageType:  growthgenius.Set("email"),

@@ -107,7 +107,10 @@ func broken(rep report) []string {
 		never := map[string]int{
 			"creates made twice": r.Duplicates, "creates told failed, yet committed": r.ToldFailed,
 			"creates lost in silence": r.Lost, "creates given another's record": r.Wrong,
-			"unknown outcomes resolved wrong": r.ResolvedWrong, "unknown outcomes not resolved": r.Unsettled,
+			"unknown outcomes resolved wrong": r.ResolvedWrong,
+		}
+		if !r.odd() {
+			never["unknown outcomes not resolved"] = r.Unsettled
 		}
 		if r.Mode == "replay" || r.Mode == "marker" {
 			never["unknown outcomes"] = r.Unknown
@@ -123,6 +126,11 @@ func broken(rep report) []string {
 	}
 	slices.Sort(all)
 	return all
+}
+
+// odd reports whether a result is of a server that misleads.
+func (r *result) odd() bool {
+	return slices.ContainsFunc(modes, func(m mode) bool { return m.name == r.Mode && m.odd })
 }
 
 // naive reports whether a result is of a client without read-back.

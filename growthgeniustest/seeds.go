@@ -89,7 +89,7 @@ func (s *Server) AddMessages(messages ...growthgenius.Message) []growthgenius.Me
 // seedTime returns the time at which record i of n is stored at once. Each has a time of its
 // own, as it would have if it had been created by a request.
 func (s *Server) seedTime(i, n int) time.Time {
-	return s.now().Truncate(time.Millisecond).Add(-time.Duration(n-1-i) * time.Millisecond)
+	return s.recordNow().Truncate(time.Millisecond).Add(-time.Duration(n-1-i) * time.Millisecond)
 }
 
 // seedRow stores a record that was not created by a request.

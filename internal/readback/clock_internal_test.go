@@ -32,3 +32,69 @@ func TestClock(t *testing.T) {
 		}
 	}
 }
+
+// TestClockForgets: a clock that was seen once is forgotten when many samples of a minute
+// have disagreed, and one that was seen often after ten minutes.
+func TestClockForgets(t *testing.T) {
+	t.Parallel()
+	start := time.Date(2021, 1, 22, 10, 0, 0, 0, time.UTC)
+	for name, test := range map[string]struct {
+		strays  int           // responses a minute ahead, before all others
+		others  int           // responses since
+		every   time.Duration // from one of those to the next
+		forgets bool
+	}{
+		"once, a burst":      {1, 200, time.Millisecond, false},
+		"once, a few":        {1, 10, time.Minute, false},
+		"once":               {1, 40, 2 * time.Second, true},
+		"often, a burst":     {2, 500, time.Millisecond, false},
+		"often, a minute":    {2, 120, time.Second, false},
+		"often, a long time": {2, 120, 10 * time.Second, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var c Clock
+			for range test.strays {
+				c.Observe(start, start, start.Add(time.Minute))
+			}
+			at := start
+			for range test.others {
+				at = at.Add(test.every)
+				c.Observe(at, at, at.Truncate(time.Second))
+			}
+			if b := c.bounds(); b.low > 0 || b.high < 0 || b.high < time.Minute != test.forgets {
+				t.Errorf("%+v", b)
+			}
+		})
+	}
+}
+
+// TestManyClocks: more clocks than are kept apart widen what is believed all the same.
+func TestManyClocks(t *testing.T) {
+	t.Parallel()
+	start := time.Date(2021, 1, 22, 10, 0, 0, 0, time.UTC)
+	var c Clock
+	for i := range 3 * maxSources {
+		c.Observe(start, start, start.Add(time.Duration(i)*time.Minute))
+	}
+	if b := c.bounds(); len(c.sources) != maxSources || b.low != 0 || b.high != (3*maxSources-1)*time.Minute+time.Second {
+		t.Errorf("%d sources, %+v", len(c.sources), b)
+	}
+}
+
+// TestTick: a request that is sent at the tick halves the bounds.
+func TestTick(t *testing.T) {
+	t.Parallel()
+	for _, ahead := range []time.Duration{0, 300 * time.Millisecond, -700 * time.Millisecond, time.Hour + 950*time.Millisecond} {
+		var c Clock
+		at := time.Date(2021, 1, 22, 10, 0, 0, 123e6, time.UTC)
+		for range 4 {
+			before := c.bounds()
+			c.Observe(at, at, at.Add(ahead).Truncate(time.Second))
+			if after := c.bounds(); before.known && after.width() > before.width()/2+time.Millisecond {
+				t.Errorf("%s ahead: %s wide, and then %s", ahead, before.width(), after.width())
+			}
+			at = at.Add(c.tick(at, 0))
+		}
+	}
+}

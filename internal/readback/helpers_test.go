@@ -58,7 +58,7 @@ func (d *desk) Create(ctx context.Context, c readback.Creation) (match.Row, erro
 func (l *lists) Read(ctx context.Context, list readback.List, from, to time.Time, use func(match.Row)) error {
 	l.mu.Lock()
 	l.times, l.lists = append(l.times, time.Since(l.began)), append(l.lists, list)
-	n, rows := len(l.times), l.rows
+	n := len(l.times)
 	l.mu.Unlock()
 	if !l.undated {
 		l.tracker.Clock().Observe(time.Now(), time.Now(), time.Now().Truncate(time.Second))
@@ -68,6 +68,9 @@ func (l *lists) Read(ctx context.Context, list readback.List, from, to time.Time
 			return err
 		}
 	}
+	l.mu.Lock()
+	rows := l.rows // what is there at the end of the read
+	l.mu.Unlock()
 	for _, row := range rows {
 		if at := row.Time("updated_at"); at.IsZero() || !at.Before(from) && !at.After(to) {
 			use(row)

@@ -194,6 +194,81 @@ func TestInFlight(t *testing.T) {
 	})
 }
 
+// TestBegunDuringRead: a list can have the record of an equal create that began while the list
+// was read, so that record is given to no other.
+func TestBegunDuringRead(t *testing.T) {
+	t.Parallel()
+	inBubble(t, readback.Policy{}, func(t *testing.T, d *desk) {
+		slow, lost := d.creation(), d.creation()
+		slow.Send = func(_ context.Context, sent int, _ func() error) readback.Answer {
+			row := d.lists.show(t, "6")
+			time.Sleep(20 * time.Second)
+			return readback.Answer{ID: "6", Row: row, Sent: sent + 1}
+		}
+		d.lists.read = func(context.Context, int) error {
+			time.Sleep(8 * time.Second)
+			return nil
+		}
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			time.Sleep(time.Second) // while the first list is read
+			if _, err := d.Create(t.Context(), slow); err != nil {
+				t.Error(err)
+			}
+		})
+		row, err := d.Create(t.Context(), lost)
+		if err == nil {
+			t.Errorf("found %v", row)
+		}
+		wg.Wait()
+	})
+}
+
+// TestElsewhere: a create for another user, or with times of its own, is found if the list
+// shows it, and not absent if the list does not.
+func TestElsewhere(t *testing.T) {
+	t.Parallel()
+	for content, why := range map[string]string{
+		`{"email":"ada@example.com","user_id":2}`:                              "the record is for another user, whose list this is not",
+		`{"email":"ada@example.com","contact_owner":"bob@example.com"}`:        "the record is for another user, whose list this is not",
+		`{"email":"ada@example.com","owner":{"id":2}}`:                         "the record is for another user, whose list this is not",
+		`{"email":"ada@example.com","created_at":"2015-01-01T00:00:00Z"}`:      "the record was sent with times of its own, and lists may go by them",
+		`{"email":"ada@example.com","user_id":1,"linkedin_username":"ada"}`:    "",
+		`{"email":"ada@example.com","user_id":null,"is_user":true,"title":""}`: "",
+	} {
+		for _, shown := range []bool{true, false} {
+			t.Run(content, func(t *testing.T) {
+				t.Parallel()
+				inBubble(t, settle, func(t *testing.T, d *desk) {
+					c := d.creation()
+					c.Token.Content = json.RawMessage(content)
+					_, err := d.Create(t.Context(), c)
+					e := unknown(t, err)
+					if shown {
+						d.lists.showText(t, strings.Replace(content, "{", `{"id":7,"updated_at":"NOW",`, 1))
+						if c := rowOf(t, content); c.Text("created_at") == "" {
+							d.lists.rows[0]["created_at"] = d.lists.rows[0]["updated_at"]
+						}
+					}
+					row, err := d.Resolve(t.Context(), e.Token, c.List)
+					switch {
+					case shown:
+						if err != nil || row.ID() != "7" {
+							t.Errorf("%v, %v", row, err)
+						}
+					case why == "":
+						if !errors.Is(err, readback.ErrAbsent) {
+							t.Errorf("%v", err)
+						}
+					case unknown(t, err).Last.Error() != why:
+						t.Errorf("%v", err)
+					}
+				})
+			})
+		}
+	}
+}
+
 // TestRepeatInFlight is TestInFlight for a create that is sent again.
 func TestRepeatInFlight(t *testing.T) {
 	t.Parallel()

@@ -28,14 +28,14 @@ func (c *counters) check(t *testing.T) {
 	t.Helper()
 	for name, c := range map[string]struct {
 		counter
-		percent int
+		permille int
 	}{
-		"found": {c.found, 99}, "twins": {c.twins, 90}, "resolved": {c.resolved, 99},
-		"absent": {c.absent, 99}, "repeated": {c.repeated, 99}, "across": {c.across, 90},
+		"found": {c.found, 999}, "twins": {c.twins, 900}, "resolved": {c.resolved, 999},
+		"absent": {c.absent, 990}, "repeated": {c.repeated, 990}, "across": {c.across, 900},
 	} {
 		t.Logf("%s: %d of %d", name, c.were, c.can)
-		if c.were*100 < c.can*c.percent {
-			t.Errorf("%s: %d of %d, want %d%%", name, c.were, c.can, c.percent)
+		if c.were*1000 < c.can*c.permille {
+			t.Errorf("%s: %d of %d, want %d in a thousand", name, c.were, c.can, c.permille)
 		}
 	}
 }

@@ -38,11 +38,20 @@ func Compare(resource string, content, row Row) Likeness {
 	switch {
 	case e.equal && !e.more:
 		return Exact
+	case isOther(resource, row):
+		return Unlike
 	case e.equal, !e.against && (e.identified || !e.other && !e.differs):
 		return Near
 	default:
 		return Unlike
 	}
+}
+
+// isOther reports whether a row is a record of the other resource, by the fields that it has.
+func isOther(resource string, row Row) bool {
+	_, contact := row["email"]
+	_, message := row["contact_id"]
+	return contact != message && contact == (resource == Message)
 }
 
 // Contradicts reports whether the response to a create describes another record. The

@@ -55,6 +55,8 @@ func TestCompare(t *testing.T) {
 		{"no text, the same type", "message", `{"contact_id":7,"message_type":"A message"}`, `{"contact_id":7,"message_type":"a_message"}`, match.Near},
 		{"no text, another type", "message", `{"contact_id":7,"message_type":"email"}`, `{"contact_id":7,"message_type":"call"}`, match.Unlike},
 		{"another text, sent at one time", "message", `{"contact_id":7,"rendered_copy":"x","sent_at":"2019-08-09T11:10:41Z"}`, `{"contact_id":7,"rendered_copy":"y","sent_at":"2019-08-09T11:10:41Z"}`, match.Unlike},
+		{"a message among contacts", "contact", `{"email":"a@b.c","title":"CTO"}`, `{"contact_id":7,"rendered_copy":"x"}`, match.Unlike},
+		{"a contact among messages", "message", `{"contact_id":7,"rendered_copy":"x"}`, `{"email":"a@b.c","title":"CTO"}`, match.Unlike},
 		{"another contact's message", "message", `{"contact_id":7,"rendered_copy":"x"}`, `{"contact_id":8,"rendered_copy":"x"}`, match.Unlike},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -141,6 +141,7 @@ func TestPartialListsProveNoAbsence(t *testing.T) {
 	}{
 		"whole":                    {growthgeniustest.Fault{}, true},
 		"a link to the next page":  {growthgeniustest.Fault{Header: http.Header{"Link": {`</contacts?page=2>; rel="next"`}}}, false},
+		"from a cache":             {growthgeniustest.Fault{Header: http.Header{"Age": {"1800"}}}, false},
 		"has_more":                 {growthgeniustest.Fault{Status: 200, Body: `{"contacts":[],"has_more":true}`}, false},
 		"an error beside the list": {growthgeniustest.Fault{Status: 200, Body: `{"contacts":[],"error":"shard 3 timed out"}`}, false},
 		"status 206":               {growthgeniustest.Fault{Status: 206, Body: `{"contacts":[]}`}, false},

@@ -33,8 +33,9 @@ type skewedAPI struct {
 }
 
 type skewedRow struct {
-	at     time.Time
-	record map[string]any
+	resource string
+	at       time.Time
+	record   map[string]any
 }
 
 // fateOfPost reports whether POST n, from 1, is carried out, and whether it gets a response.
@@ -84,7 +85,7 @@ func (a *skewedAPI) answer(r *http.Request) (int, any) {
 		to, _ := time.Parse(time.RFC3339, r.URL.Query().Get("to"))
 		list := []any{}
 		for _, row := range a.rows {
-			if !row.at.Before(from) && !row.at.After(to) {
+			if row.resource == resource && !row.at.Before(from) && !row.at.After(to) {
 				list = append(list, row.record)
 			}
 		}
@@ -107,7 +108,7 @@ func (a *skewedAPI) add(resource string, record map[string]any) {
 	if a.store != nil {
 		a.store(record)
 	}
-	a.rows = append(a.rows, skewedRow{a.now(a.skew).Truncate(time.Millisecond), record})
+	a.rows = append(a.rows, skewedRow{resource, a.now(a.skew).Truncate(time.Millisecond), record})
 	if resource == "contact" {
 		record["created_at"] = a.rows[len(a.rows)-1].at
 		record["updated_at"] = record["created_at"]

@@ -242,7 +242,7 @@ func (a *ownContacts) RoundTrip(r *http.Request) (*http.Response, error) {
 	case mine[id] != nil:
 		return answer(200, map[string]any{"contact": mine[id]})
 	}
-	return answer(a.status, nil)
+	return answer(a.status, map[string]any{"error": "Contact not found"})
 }
 
 func (a *ownContacts) client(t *testing.T) *growthgenius.Client {

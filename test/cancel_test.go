@@ -140,7 +140,7 @@ func TestContextEndsTheLimitersQueue(t *testing.T) {
 		s := &testkit.Script{}
 		s.Respond = func(n int, _ *http.Request) (*http.Response, error) {
 			if n == 1 {
-				return testkit.Reply(429, "", "Retry-After", "1"), nil // from here on there is a pace, of 44 a second
+				return testkit.Reply(429, "", "Retry-After", "5"), nil // all calls wait for that
 			}
 			return testkit.Reply(200, fmt.Sprintf(`{"contact":{"id":%d,"email":"sjobs@apple.com"}}`, n)), nil
 		}

@@ -175,7 +175,7 @@ var odd = []string{
 	`{"id":1,"created_at":"2021-01-19T17:06:25.730-05:00","updated_at":"yesterday","sent_at":"2021-01-19"}`, `{"id":1,"lists":[1,{"a":"]"}],"label_names":null,"unstructured_data":{"a":{}}}`,
 	`{"id":1,"name":"a","name":5,"x":1,"x":2,"rendered_copy":"a","rendered_copy":[]}`, `{"name":{"name":{"name":[[[]]]}},"id":4}`, `{"fist_name":"F","id":5}`, `{"id":1,"fist_name":"F","first_name":7}`,
 	`{"%s":{"id":6,"title":5,"rendered_copy":{}},"beside":[1]}`, `{"%s":{"id":7},"id":8}`, `{"%s":5,"id":9}`, `{"%s":{"%s":{"id":9},"id":10}}`,
-	"{\"id\":1,\"name\":\"\xff\xfe\",\"x\xff\":\"\\ud800\"}", `{"":1,"\u0069d":11,"a\"b":"\n\/"}`, "{ \"id\" :\t\"12\" ,\r\n\"x\": [ ] }",
+	"{\"id\":1,\"name\":\"\xff\xfe\",\"x\":\"\\ud800\"}", `{"":1,"\u0069d":11,"a\"b":"\n\/"}`, "{ \"id\" :\t\"12\" ,\r\n\"x\": [ ] }",
 	`{"id":` + strings.Repeat("9", 500) + `,"x":1e999}`, `{"id":1,"title":` + strings.Repeat(`[{"a":`, 100) + "0" + strings.Repeat("}]", 100) + "}",
 	`{"id":13,"name":"` + strings.Repeat("\\u00e9x", 300) + `","title":["` + strings.Repeat("y", 4000) + `"]}`,
 }

@@ -51,7 +51,8 @@ var marks = map[string]encoding.Encoding{
 	"\xff\xfe": unicode.UTF16(unicode.LittleEndian, unicode.UseBOM),
 }
 
-const longestMark = len(utf8Mark)
+// headSize is how much is read at once to look for a mark.
+const headSize = 4 << 10
 
 // IsMarked reports whether a text begins with a byte-order mark.
 func IsMarked(text []byte) bool {
@@ -104,22 +105,20 @@ func (r *reader) Read(p []byte) (int, error) {
 // begin reads the beginning of the text, and decides how to read the rest. It reads no more
 // than has arrived unless that may be a part of a byte-order mark.
 func (r *reader) begin() {
-	head := make([]byte, 0, longestMark)
-	rest := r.from
-	for len(head) < longestMark && mayBeMarked(head) {
-		n, err := r.from.Read(head[len(head):longestMark])
+	head := make([]byte, 0, headSize)
+	text := &begun{rest: r.from}
+	for mayBeMarked(head) && text.err == nil {
+		var n int
+		n, text.err = r.from.Read(head[len(head):headSize])
 		head = head[:len(head)+n]
-		if err != nil {
-			rest = failed{err}
-			break
-		}
 	}
+	text.head = head
 	mark := markOf(head)
 	if mark == utf8Mark || mark == "" && r.label == "" {
-		r.text = io.MultiReader(bytes.NewReader(head[len(mark):]), rest)
+		text.head = head[len(mark):]
+		r.text = text
 		return
 	}
-	text := io.MultiReader(bytes.NewReader(head), rest)
 	if utf16, ok := marks[mark]; ok {
 		r.text = transform.NewReader(text, &strict{Transformer: utf16.NewDecoder(), label: "UTF-16"})
 		return
@@ -127,10 +126,25 @@ func (r *reader) begin() {
 	r.text = transform.NewReader(text, converter(r.label))
 }
 
-// failed is a reader that returns an error.
-type failed struct{ err error }
+// begun is a text of which the head has been read, with an error if that was all.
+type begun struct {
+	head []byte
+	err  error
+	rest io.Reader
+}
 
-func (f failed) Read([]byte) (int, error) { return 0, f.err }
+// Read returns the error with the last bytes of the head, as the reader of the text did. The
+// caller need not ask again for the end of a text that has arrived.
+func (b *begun) Read(p []byte) (int, error) {
+	if len(b.head) == 0 && b.err == nil {
+		return b.rest.Read(p) //nolint:wrapcheck // a Reader returns io.EOF itself
+	}
+	n := copy(p, b.head)
+	if b.head = b.head[n:]; len(b.head) > 0 {
+		return n, nil
+	}
+	return n, b.err
+}
 
 // converter returns what converts a text in a charset.
 func converter(label string) transform.Transformer {

@@ -65,6 +65,7 @@ func NewClient(apiKey string, opts ...Option) (*Client, error) {
 		logger:      cfg.logger,
 		strict:      cfg.strict,
 		personPath:  cfg.personPath,
+		ledger:      cfg.ledger,
 	}
 	c.lookups = newLookups(c, cfg.cache, apiKey)
 	c.begin(&cfg, apiKey)
@@ -82,7 +83,7 @@ func (c *core) begin(cfg *config, apiKey string) {
 		transport = defaultTransport()
 	}
 	retry := cfg.retry.withDefaults()
-	c.maxAttempts = retry.MaxAttempts
+	c.maxAttempts, c.attemptTimeout = retry.MaxAttempts, timeout
 	c.readBack = readback.New(readback.Config{
 		Policy: readback.Policy(cfg.readBack), AttemptTimeout: timeout, Lists: lists{c}, Logger: c.logger, Describe: loggable,
 	})

@@ -236,7 +236,7 @@ var contactEnvelope = wire.Envelope{Singular: "contact", Plural: "contacts"}
 // request was sent, the outcome is unknown and the error matches both [ErrOutcomeUnknown]
 // and the context's error, so check for ErrOutcomeUnknown first.
 func (s *ContactsService) Create(ctx context.Context, in ContactInput, opts ...RequestOption) (*Contact, error) {
-	return createOne[Contact](ctx, s.caller, endpoint{
+	return createOnce[Contact](ctx, s.caller, endpoint{
 		method: http.MethodPost, route: "/contacts", body: in, envelope: contactEnvelope,
 	}, opts)
 }

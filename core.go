@@ -38,6 +38,9 @@ type core struct {
 	strict      bool
 	markerField string
 	personPath  string
+	ledger      Ledger // nil for none
+
+	attemptTimeout time.Duration
 }
 
 // lookups is what the lookups of all clients of one key share.

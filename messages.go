@@ -67,7 +67,7 @@ var messageEnvelope = wire.Envelope{Singular: "message", Plural: "messages"}
 // error's Token to [MessagesService.Resolve]. See [ContactsService.Create] for the
 // details.
 func (s *MessagesService) Create(ctx context.Context, in MessageInput, opts ...RequestOption) (*Message, error) {
-	return createOne[Message](ctx, s.caller, endpoint{
+	return createOnce[Message](ctx, s.caller, endpoint{
 		method: http.MethodPost, route: "/messages", body: in, envelope: messageEnvelope,
 	}, opts)
 }

@@ -32,6 +32,7 @@ type config struct {
 	strict         bool
 	personPath     string
 	cache          EnrichmentCache
+	ledger         Ledger
 }
 
 const (
@@ -266,6 +267,18 @@ func WithEnrichmentCache(cache EnrichmentCache) Option {
 			return errors.New("WithEnrichmentCache: the cache is nil")
 		}
 		c.cache = cache
+		return nil
+	}
+}
+
+// WithLedger sets where the keys of [Once] are stored. All processes that share a ledger share
+// its keys. Package ledger has one in a file, for a single process.
+func WithLedger(l Ledger) Option {
+	return func(c *config) error {
+		if l == nil {
+			return errors.New("WithLedger: the ledger is nil")
+		}
+		c.ledger = l
 		return nil
 	}
 }

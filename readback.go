@@ -35,16 +35,21 @@ func createOne[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint
 		Token: token,
 		List:  e.listed(o.header),
 		HandOver: func(t readback.Token) error {
-			if o.beforeCreate == nil {
-				return nil
-			}
-			err := o.beforeCreate(CreateToken{t})
+			err := o.handOver(CreateToken{t})
 			refused = err != nil
 			return err
 		},
 		Send: func(ctx context.Context, sent int, leave func() error) readback.Answer {
 			var answer readback.Answer
 			e.leave = leave
+			if check := o.leaving; check != nil {
+				e.leave = func() error {
+					if err := check(); err != nil {
+						return err
+					}
+					return leave()
+				}
+			}
 			created, answer = sendCreate[T, P](ctx, c, e, &o, sent)
 			return answer
 		},

@@ -21,6 +21,9 @@ type callOptions struct {
 	header  http.Header
 
 	beforeCreate func(CreateToken) error
+	once         *string
+	storeToken   func(CreateToken) error // is called after beforeCreate
+	leaving      func() error            // is called before each request of a create
 	matchOldest  bool
 	matchCompany bool
 
@@ -84,6 +87,41 @@ func Refresh() RequestOption {
 // is called once per call, by Create and Upsert only: a POST of [Client.Do] has no token.
 func BeforeCreate(fn func(CreateToken) error) RequestOption {
 	return func(o *callOptions) { o.beforeCreate = fn }
+}
+
+// Once makes a create happen at most once under a key, in all processes that share the ledger
+// of [WithLedger], and however often they crash. The key is the caller's name for the record,
+// such as "import 7, row 12": the first create with it creates the record, and each later one
+// returns that record as it is now. Keys of contacts and of messages are apart.
+//
+// While another call with the key is under way, Create waits for it. If an earlier one did not
+// learn its outcome, because its process ended or its response was lost, Create resolves it
+// first, as [ContactsService.Resolve] does, and creates the record only if the earlier call
+// has not. After any error, call Create again with the same key:
+//
+//   - [ErrOutcomeUnknown]: the record may exist, and a later call finds out.
+//   - [ErrKeyReused]: the key was first used for a record with other content, or of another
+//     user. The input must be the same for the same key.
+//   - [ErrKeyDeleted]: the record of the key has been deleted since. It is never created
+//     again under this key.
+//   - [ErrLeaseLost]: the process was too slow, and nothing more was sent.
+//
+// Any other error means that this call created nothing.
+func Once(key string) RequestOption {
+	return func(o *callOptions) { o.once = &key }
+}
+
+// handOver passes the token of a create to all that are to have it before it is sent.
+func (o *callOptions) handOver(token CreateToken) error {
+	if o.beforeCreate != nil {
+		if err := o.beforeCreate(token); err != nil {
+			return fmt.Errorf("BeforeCreate refused: %w", err)
+		}
+	}
+	if o.storeToken != nil {
+		return o.storeToken(token)
+	}
+	return nil
 }
 
 // MatchOldest makes [ContactsService.Upsert] update the contact that was created first if

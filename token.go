@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/growthgenius/growthgenius-go/internal/readback"
+	"github.com/growthgenius/growthgenius-go/internal/wire"
 )
 
 // ReadBackPolicy says how a create without a usable response is looked for. A zero field
@@ -60,6 +62,18 @@ func (t *CreateToken) UnmarshalJSON(data []byte) error {
 	}
 	t.t = stored
 	return nil
+}
+
+// Except returns a token for the same create, to which these records do not belong: they are
+// known to be the outcome of other creates.
+func (t CreateToken) Except(ids ...ID) CreateToken {
+	t.t.Taken = slices.Clone(t.t.Taken)
+	for _, id := range ids {
+		if !slices.Contains(t.t.Taken, wire.ID(id)) {
+			t.t.Taken = append(t.t.Taken, wire.ID(id))
+		}
+	}
+	return t
 }
 
 // String returns the resource and the time.

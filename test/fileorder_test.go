@@ -23,9 +23,8 @@ import (
 // declares itself and what the files below it declare.
 var fileOrder = []string{
 	"client", "enrichment", "upsert", "upsertfind", "pagination", "changes", "changefeed", "search", "company",
-	"messages",
-	"contacts", "users", "update", "readback", "list", "decode", "core", "options", "request", "errors",
-	"requestoptions", "upsertmemory", "token", "cache", "person", "transport", "retry", "ratelimit",
+	"messages", "contacts", "users", "update", "once", "readback", "list", "decode", "core", "options", "request",
+	"errors", "requestoptions", "upsertmemory", "ledger", "token", "cache", "person", "transport", "retry", "ratelimit",
 	"optional", "id", "doc",
 }
 

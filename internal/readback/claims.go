@@ -51,10 +51,11 @@ func (c *claims) of(resource string, id wire.ID) (claim, bool) {
 
 // taken reports whether a record is the outcome of another create than p.
 func (c *claims) taken(p *pending, id wire.ID) bool {
-	if known, ok := c.of(p.token.Resource, id); ok {
-		return known.nonce != p.token.Nonce && !known.deleted
+	if slices.Contains(p.token.Taken, id) {
+		return true
 	}
-	return slices.Contains(p.token.Taken, id)
+	known, ok := c.of(p.token.Resource, id)
+	return ok && known.nonce != p.token.Nonce && !known.deleted
 }
 
 // reused reports whether a record was deleted, so that its id may be that of another one.
@@ -77,7 +78,8 @@ func (c *claims) add(p *pending, id wire.ID, began, at time.Time) {
 func (c *claims) outcome(token Token) (wire.ID, bool) {
 	for _, set := range c.sets() {
 		key, ok := set.by[token.Nonce]
-		if ok && key.resource == token.Resource && set.of[key].nonce == token.Nonce {
+		if ok && key.resource == token.Resource && set.of[key].nonce == token.Nonce &&
+			!slices.Contains(token.Taken, key.id) {
 			return key.id, true
 		}
 	}

@@ -138,11 +138,9 @@ func (t *Tracker) leave(p *pending, c Creation) error {
 			t.drop(p)
 		}
 	}()
-	if err := c.HandOver(token); err != nil {
-		return fmt.Errorf("BeforeCreate refused: %w", err)
-	}
-	accepted = true
-	return nil
+	err := c.HandOver(token)
+	accepted = err == nil
+	return err
 }
 
 // accept settles a create by the record in its response. It returns an error if there is

@@ -187,7 +187,7 @@ func TestHandOver(t *testing.T) {
 						}
 					}()
 					_, err := d.Create(t.Context(), c)
-					if !errors.Is(err, errLost) || err.Error() != "BeforeCreate refused: connection reset" {
+					if !errors.Is(err, errLost) || err.Error() != "connection reset" {
 						t.Errorf("%v", err)
 					}
 				})

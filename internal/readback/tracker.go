@@ -119,6 +119,11 @@ func (t *Tracker) adopt(token Token, l List) (*pending, error) {
 			}
 			t.parked = slices.DeleteFunc(t.parked, func(q *pending) bool { return q == known })
 			known.list.Headers = cmp.Or(p.list.Headers, known.list.Headers)
+			for _, id := range token.Taken {
+				if !slices.Contains(known.token.Taken, id) {
+					known.token.Taken = append(known.token.Taken, id)
+				}
+			}
 			return known, nil
 		}
 	}

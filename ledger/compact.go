@@ -1,0 +1,95 @@
+package ledger
+
+import (
+	"bufio"
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+)
+
+// compact writes the file anew, and puts it in place of the former one in one step. It
+// needs mu, and no write may be under way. After an error nothing can be written.
+func (f *File) compact() error {
+	err := f.rewrite()
+	if err != nil && f.broken == nil {
+		f.broken = fmt.Errorf("ledger: compacting failed, close the ledger and open it again: %w", err)
+	}
+	return err
+}
+
+func (f *File) rewrite() error {
+	path := f.path + suffixNew
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600) //nolint:gosec // the caller names the file
+	if err != nil {
+		return err //nolint:wrapcheck // names the file
+	}
+	index, end, err := f.copyTo(file)
+	if err == nil {
+		err = file.Sync()
+	}
+	if closed := file.Close(); err == nil {
+		err = closed
+	}
+	if err != nil {
+		_ = os.Remove(path)
+		return err //nolint:wrapcheck // names the file
+	}
+	if f.file != nil { // Windows does not replace a file that is open
+		_ = f.file.Close()
+	}
+	if err = os.Rename(path, f.path); err == nil {
+		err = syncFolder(f.path)
+	}
+	if err != nil {
+		return err //nolint:wrapcheck // names the file
+	}
+	if f.file, err = os.OpenFile(f.path, os.O_RDWR, 0); err != nil {
+		return err //nolint:wrapcheck // names the file
+	}
+	f.index, f.end = index, end
+	return nil
+}
+
+// copyTo writes the header and the newest line of each key, in their order.
+func (f *File) copyTo(to io.Writer) (index map[string]place, end int64, err error) {
+	buffered := bufio.NewWriterSize(to, 1<<20)
+	members, err := encode(f.header)
+	if err != nil {
+		return nil, 0, err
+	}
+	head := seal(nil, members, 0)
+	_, _ = buffered.Write(head) // Flush returns its error
+	end = int64(len(head))
+	index = make(map[string]place, len(f.index))
+	keys := slices.SortedFunc(maps.Keys(f.index), func(a, b string) int {
+		return cmp.Compare(f.index[a].offset, f.index[b].offset)
+	})
+	for _, key := range keys {
+		at := f.index[key]
+		if _, err := io.Copy(buffered, io.NewSectionReader(f.file, at.offset, int64(at.length))); err != nil {
+			return nil, 0, err //nolint:wrapcheck // names the file
+		}
+		at.offset = end
+		index[key] = at
+		end += int64(at.length)
+	}
+	return index, end, buffered.Flush() //nolint:wrapcheck // names the file
+}
+
+// syncFolder makes the new name of a file durable. Windows has no such call.
+func syncFolder(path string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	folder, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err //nolint:wrapcheck // names the folder
+	}
+	defer func() { _ = folder.Close() }()
+	return folder.Sync() //nolint:wrapcheck // names the folder
+}

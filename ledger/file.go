@@ -1,0 +1,361 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"sync"
+	"time"
+
+	growthgenius "github.com/growthgenius/growthgenius-go"
+)
+
+// compactFrom is the size in bytes from which on a file is written anew when most of it is
+// former entries.
+const compactFrom = 1 << 20
+
+// What is appended to the path of a ledger file.
+const (
+	suffixLock = ".lock"
+	suffixNew  = ".new"
+)
+
+var errInUse = errors.New("another process, or another part of this one, has it open")
+
+// FileOptions are the settings of a ledger file.
+type FileOptions struct {
+	// For says what the ledger is for: for example "import of customers.csv". A new file
+	// stores it, and OpenFile refuses a file that is for something else.
+	For string
+}
+
+// File is a ledger in a file. It is safe for concurrent use.
+//
+// The file has one JSON object a line, with a checksum, and each change is appended to it.
+// It is readable for its owner only: it holds what was sent to create records, which is
+// personal data. Beside it is a lock file, whose name ends in ".lock". Network file systems
+// whose locks do not reach other machines must not be used.
+type File struct {
+	path   string
+	lock   *os.File
+	header header
+	turns  turns
+
+	mu      sync.Mutex // guards the fields below
+	idle    sync.Cond  // no write is under way
+	file    *os.File
+	index   map[string]place
+	ids     ids
+	end     int64   // of what is written
+	live    int64   // bytes of the lines in index
+	pending []*item // to be written next
+	writing bool
+	broken  error // why nothing can be written any more
+}
+
+// place is where the newest line of a key is.
+type place struct {
+	offset int64
+	length int
+	at     time.Time
+	id     scopedID
+}
+
+// item is a line that waits to be written.
+type item struct {
+	key     string
+	at      time.Time
+	id      scopedID
+	members []byte
+	removed bool // the entry is the zero one
+	done    chan struct{}
+	err     error // set when done is closed
+}
+
+// OpenFile opens the ledger in a file, and creates the file if it does not exist. The file
+// belongs to this File until it is closed: a second OpenFile of any process fails.
+//
+// If the last write was cut off by a crash, its lines are removed from the first damaged
+// one on. They were not acknowledged. Damage anywhere else is an error that names the line:
+// without that line, a create could be repeated.
+func OpenFile(path string, o FileOptions) (*File, error) {
+	f, err := openFile(path, o)
+	if err != nil {
+		return nil, fmt.Errorf("ledger: opening %s: %w", path, err)
+	}
+	return f, nil
+}
+
+func openFile(path string, o FileOptions) (*File, error) {
+	held, err := lock(path + suffixLock)
+	if err != nil {
+		return nil, err
+	}
+	f := &File{
+		path: path, lock: held, header: newHeader(o.For),
+		index: map[string]place{}, ids: ids{},
+	}
+	f.idle.L = &f.mu
+	_ = os.Remove(f.path + suffixNew) // of a process that ended as it compacted
+	if err := f.start(); err != nil {
+		if f.file != nil {
+			_ = f.file.Close()
+		}
+		_ = held.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// start opens the file and loads it, or creates it.
+func (f *File) start() error {
+	var err error
+	switch f.file, err = os.OpenFile(f.path, os.O_RDWR, 0); {
+	case errors.Is(err, fs.ErrNotExist):
+		return f.compact()
+	case err != nil:
+		return err //nolint:wrapcheck // names the file
+	}
+	info, err := f.file.Stat()
+	if err != nil {
+		return err //nolint:wrapcheck // names the file
+	}
+	if info.Size() == 0 {
+		return f.compact()
+	}
+	return f.load()
+}
+
+// Acquire implements [growthgenius.Ledger].
+func (f *File) Acquire(ctx context.Context, key string) (growthgenius.Lease, error) {
+	if err := f.turns.take(ctx, key); err != nil {
+		return nil, err
+	}
+	entry, err := f.entry(key)
+	if err != nil {
+		f.turns.give(key)
+		return nil, err
+	}
+	return &lease{turns: &f.turns, store: f, key: key, entry: entry}, nil
+}
+
+// entry reads what is stored under a key.
+func (f *File) entry(key string) (growthgenius.Entry, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.broken != nil {
+		return growthgenius.Entry{}, f.broken
+	}
+	l, err := f.read(key)
+	return l.Entry, err
+}
+
+// read reads the line of a key. It needs mu.
+func (f *File) read(key string) (line, error) {
+	var l line
+	at, ok := f.index[key]
+	if !ok {
+		return l, nil
+	}
+	data := make([]byte, at.length)
+	_, err := f.file.ReadAt(data, at.offset)
+	if err == nil {
+		err = open(data, &l)
+	}
+	if err != nil {
+		return line{}, fmt.Errorf("ledger: reading %s at offset %d: %w", f.path, at.offset, err)
+	}
+	return l, nil
+}
+
+// put stores an entry, and returns when it is on the disk.
+func (f *File) put(key string, from, to growthgenius.Entry) error {
+	it := &item{key: key, at: time.Now().UTC(), id: idOf(to), removed: to.IsZero(), done: make(chan struct{})}
+	var err error
+	if it.members, err = encode(line{key, it.at, to}); err != nil {
+		return err
+	}
+	if err := f.enqueue(it, from, to); err != nil {
+		return err
+	}
+	<-it.done
+	return it.err
+}
+
+func (f *File) enqueue(it *item, from, to growthgenius.Entry) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.broken != nil {
+		return f.broken
+	}
+	if err := f.ids.move(it.key, idOf(from), idOf(to)); err != nil {
+		return err
+	}
+	f.pending = append(f.pending, it)
+	if !f.writing {
+		f.writing = true
+		go f.write()
+	}
+	return nil
+}
+
+// write writes what is pending, all at a time, until nothing is.
+func (f *File) write() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var data []byte
+	for len(f.pending) > 0 {
+		items, begin, file := f.pending, f.end, f.file
+		f.pending = nil
+		err := f.broken
+		places := make([]place, len(items))
+		f.mu.Unlock()
+		data = data[:0]
+		for i, it := range items {
+			from := len(data)
+			data = seal(data, it.members, begin)
+			places[i] = place{begin + int64(from), len(data) - from, it.at, it.id}
+		}
+		if err == nil {
+			err = appendAt(file, data, begin)
+		}
+		f.mu.Lock()
+		f.written(items, places, int64(len(data)), err)
+	}
+	if f.broken == nil && f.end > compactFrom && f.live < f.end/2 {
+		_ = f.compact() // what fails next returns the error
+	}
+	f.writing = false
+	f.idle.Broadcast()
+}
+
+// appendAt writes at the end of a file, and syncs it.
+func appendAt(file *os.File, data []byte, end int64) error {
+	if _, err := file.WriteAt(data, end); err != nil {
+		return err //nolint:wrapcheck // names the file
+	}
+	return file.Sync() //nolint:wrapcheck // names the file
+}
+
+// written takes over what a write has stored. After a failed one nobody can tell what is on
+// the disk, so the ledger is read again before it is used.
+func (f *File) written(items []*item, places []place, size int64, err error) {
+	if err != nil && f.broken == nil {
+		f.broken = fmt.Errorf("ledger: writing failed, close the ledger and open it again: %w", err)
+	}
+	if err == nil {
+		f.end += size
+	}
+	for i, it := range items {
+		if err == nil {
+			f.set(it.key, places[i], it.removed)
+		}
+		it.err = f.broken
+		close(it.done)
+	}
+}
+
+// set makes a line the newest one of its key.
+func (f *File) set(key string, at place, removed bool) {
+	former := f.index[key]
+	f.live -= int64(former.length)
+	if f.ids[former.id] == key && former.id != at.id {
+		delete(f.ids, former.id)
+	}
+	if removed {
+		delete(f.index, key)
+		return
+	}
+	if at.id != (scopedID{}) {
+		f.ids[at.id] = key
+	}
+	f.index[key] = at
+	f.live += int64(at.length)
+}
+
+// Len returns how many keys have an entry.
+func (f *File) Len() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.index)
+}
+
+// Close waits for writes that are under way, and closes the file. What waits for a key is
+// given [ErrClosed].
+func (f *File) Close() error {
+	if !f.turns.close() {
+		return ErrClosed
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for f.writing {
+		f.idle.Wait()
+	}
+	if f.broken == nil {
+		f.broken = ErrClosed
+	}
+	err := f.file.Close()
+	return errors.Join(err, f.lock.Close())
+}
+
+// Purge removes the entries that were stored before a time and whose ID is known, and
+// returns how many. A create under such a key creates again. Entries without an ID, whose
+// outcome is open, and those of keys that are in use stay.
+func (f *File) Purge(before time.Time) (int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.pause(); err != nil {
+		return 0, err
+	}
+	defer f.resume()
+	removed := 0
+	for key, at := range f.index {
+		if !at.at.Before(before) || f.turns.holds(key) {
+			continue
+		}
+		l, err := f.read(key)
+		if err != nil {
+			return 0, err
+		}
+		if l.Entry.ID == "" && l.Entry.Token != nil {
+			continue
+		}
+		f.set(key, place{}, true)
+		removed++
+	}
+	return removed, f.compact()
+}
+
+// Compact writes the file anew, with the newest line of each key only.
+func (f *File) Compact() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.pause(); err != nil {
+		return err
+	}
+	defer f.resume()
+	return f.compact()
+}
+
+// pause waits until no write is under way, and holds back those to come. It needs mu, as do
+// resume and compact.
+func (f *File) pause() error {
+	for f.writing && f.broken == nil {
+		f.idle.Wait()
+	}
+	if f.broken == nil {
+		f.writing = true
+	}
+	return f.broken
+}
+
+func (f *File) resume() {
+	if len(f.pending) > 0 {
+		go f.write()
+		return
+	}
+	f.writing = false
+	f.idle.Broadcast()
+}

@@ -1,0 +1,62 @@
+// Package ledger stores what became of creates under a key, in a file or in memory. See
+// [growthgenius.Once] and [growthgenius.WithLedger].
+//
+// A [File] serves all goroutines of one process, and what it stores outlives the process.
+// Processes that share a ledger need a database: see the modules sqlstore and redisstore.
+package ledger
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	growthgenius "github.com/growthgenius/growthgenius-go"
+)
+
+// ErrClosed means that the ledger was closed.
+var ErrClosed = errors.New("ledger: closed")
+
+// store is where the entries of a ledger are kept.
+type store interface {
+	put(key string, from, to growthgenius.Entry) error
+}
+
+// lease is a lease that lasts as long as the process.
+type lease struct {
+	turns *turns
+	store store
+	key   string
+	entry growthgenius.Entry
+	ended bool
+}
+
+// Entry implements [growthgenius.Lease].
+func (l *lease) Entry() growthgenius.Entry { return l.entry }
+
+// Record implements [growthgenius.Lease]. It returns early only if ctx has ended before it
+// begins.
+func (l *lease) Record(ctx context.Context, e growthgenius.Entry) error {
+	if err := ctx.Err(); err != nil {
+		return err //nolint:wrapcheck // the caller's own
+	}
+	if l.ended {
+		return growthgenius.ErrLeaseLost
+	}
+	if err := l.store.put(l.key, l.entry, e); err != nil {
+		return err //nolint:wrapcheck // of this package
+	}
+	l.entry = e
+	return nil
+}
+
+// Until implements [growthgenius.Lease].
+func (l *lease) Until() time.Time { return time.Time{} }
+
+// Release implements [growthgenius.Lease].
+func (l *lease) Release(context.Context) error {
+	if !l.ended {
+		l.ended = true
+		l.turns.give(l.key)
+	}
+	return nil
+}

@@ -1,0 +1,314 @@
+// Package ledgertest tests implementations of [growthgenius.Ledger].
+package ledgertest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	growthgenius "github.com/growthgenius/growthgenius-go"
+)
+
+// Store is what several processes share: a file, a table, a server.
+type Store struct {
+	// Open opens the store as one process does. The ledger is closed with t.
+	Open func(t *testing.T) growthgenius.Ledger
+	// Kill ends that process without releasing its leases. If it is nil, the store does not
+	// outlive its process, and no test of that is run.
+	Kill func(t *testing.T, l growthgenius.Ledger)
+	// Alone means that only one process can have the store open at a time.
+	Alone bool
+	// Takeover is how long the leases of a process that was killed last at most.
+	Takeover time.Duration
+}
+
+// Run runs all tests. empty returns an empty store.
+func Run(t *testing.T, empty func(t *testing.T) Store) {
+	t.Helper()
+	for name, test := range map[string]func(*testing.T, Store){
+		"stores and removes an entry":         testEntry,
+		"one holder at a time":                testOneHolder,
+		"a wait ends with its context":        testContext,
+		"an id belongs to one key of a scope": testScopes,
+		"a released lease records nothing":    testReleased,
+		"many keys at once":                   testManyKeys,
+		"outlives its process":                testKill,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, empty(t))
+		})
+	}
+}
+
+func acquire(t *testing.T, l growthgenius.Ledger, key string) growthgenius.Lease {
+	t.Helper()
+	lease, err := l.Acquire(t.Context(), key)
+	if err != nil {
+		t.Fatalf("Acquire(%q): %v", key, err)
+	}
+	return lease
+}
+
+func record(t *testing.T, lease growthgenius.Lease, e growthgenius.Entry) {
+	t.Helper()
+	if err := lease.Record(t.Context(), e); err != nil {
+		t.Fatalf("Record: %v", err)
+	}
+	wantEntry(t, lease, e)
+}
+
+func release(t *testing.T, lease growthgenius.Lease) {
+	t.Helper()
+	if err := lease.Release(t.Context()); err != nil {
+		t.Errorf("Release: %v", err)
+	}
+}
+
+func wantEntry(t *testing.T, lease growthgenius.Lease, want growthgenius.Entry) {
+	t.Helper()
+	got, err := json.Marshal(lease.Entry())
+	if err != nil {
+		t.Fatalf("the entry cannot be encoded: %v", err)
+	}
+	wanted, err := json.Marshal(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, wanted) {
+		t.Errorf("Entry: got %s, want %s", got, wanted)
+	}
+}
+
+// store acquires a key, records an entry, and releases the key.
+func store(t *testing.T, l growthgenius.Ledger, key string, e growthgenius.Entry) {
+	t.Helper()
+	lease := acquire(t, l, key)
+	record(t, lease, e)
+	release(t, lease)
+}
+
+// expect wants an entry under a key.
+func expect(t *testing.T, l growthgenius.Ledger, key string, want growthgenius.Entry) {
+	t.Helper()
+	lease := acquire(t, l, key)
+	wantEntry(t, lease, want)
+	release(t, lease)
+}
+
+// sample returns an entry with all fields.
+func sample(t *testing.T, id growthgenius.ID) growthgenius.Entry {
+	t.Helper()
+	var token growthgenius.CreateToken
+	err := json.Unmarshal([]byte(`{"version":1,"nonce":"N","resource":"contact","user_id":7,
+		"content":{"email":"ana@example.com","first_name":"Ana \u2028 \"Müller\""},"started":"2026-01-02T03:04:05.678Z"}`), &token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return growthgenius.Entry{
+		Scope: "contact", ID: id, Token: &token, Note: json.RawMessage(`{"line":12}`),
+	}
+}
+
+func testEntry(t *testing.T, s Store) {
+	l := s.Open(t)
+	const key = "an import/row 1 \x00\"ü\n"
+	expect(t, l, key, growthgenius.Entry{})
+	whole := sample(t, "4711")
+	store(t, l, key, whole)
+	expect(t, l, key, whole)
+	expect(t, l, key+" ", growthgenius.Entry{})
+	open := growthgenius.Entry{Token: whole.Token}
+	store(t, l, key, open)
+	expect(t, l, key, open)
+	store(t, l, key, growthgenius.Entry{})
+	expect(t, l, key, growthgenius.Entry{})
+}
+
+func testOneHolder(t *testing.T, s Store) {
+	ledgers := []growthgenius.Ledger{s.Open(t)}
+	if !s.Alone {
+		ledgers = append(ledgers, s.Open(t))
+	}
+	var holders, count atomic.Int64
+	var group sync.WaitGroup
+	const each = 20
+	for i := range 8 {
+		group.Go(func() {
+			for range each {
+				lease, err := ledgers[i%len(ledgers)].Acquire(t.Context(), "key")
+				if err != nil {
+					t.Errorf("Acquire: %v", err)
+					return
+				}
+				if n := holders.Add(1); n != 1 {
+					t.Errorf("%d holders at a time", n)
+				}
+				var n int64
+				if note := lease.Entry().Note; note != nil {
+					if err := json.Unmarshal(note, &n); err != nil {
+						t.Errorf("Note %s: %v", note, err)
+					}
+				}
+				if want := count.Load(); n != want {
+					t.Errorf("the entry is that of record %d, want %d", n, want)
+				}
+				n = count.Add(1)
+				if err := lease.Record(t.Context(), growthgenius.Entry{Note: fmt.Appendf(nil, "%d", n)}); err != nil {
+					t.Errorf("Record: %v", err)
+				}
+				holders.Add(-1)
+				if err := lease.Release(t.Context()); err != nil {
+					t.Errorf("Release: %v", err)
+				}
+			}
+		})
+	}
+	group.Wait()
+	if got := count.Load(); got != 8*each {
+		t.Errorf("%d records, want %d", got, 8*each)
+	}
+}
+
+func testContext(t *testing.T, s Store) {
+	l := s.Open(t)
+	held := acquire(t, l, "key")
+	ctx, cancel := context.WithCancel(t.Context())
+	waited := make(chan error)
+	go func() {
+		_, err := l.Acquire(ctx, "key")
+		waited <- err
+	}()
+	cancel()
+	if err := <-waited; !errors.Is(err, context.Canceled) {
+		t.Errorf("Acquire of a held key with a context that ended: %v", err)
+	}
+	if _, err := l.Acquire(ctx, "another"); !errors.Is(err, context.Canceled) {
+		t.Errorf("Acquire with a context that had ended: %v", err)
+	}
+	if err := held.Record(ctx, sample(t, "1")); !errors.Is(err, context.Canceled) {
+		t.Errorf("Record with a context that had ended: %v", err)
+	}
+	if err := held.Release(ctx); err != nil {
+		t.Errorf("Release with a context that had ended: %v", err)
+	}
+	expect(t, l, "key", growthgenius.Entry{}) // and it is free
+	expect(t, l, "another", growthgenius.Entry{})
+}
+
+func testScopes(t *testing.T, s Store) {
+	l := s.Open(t)
+	if !s.Alone {
+		store(t, s.Open(t), "a", sample(t, "1"))
+	} else {
+		store(t, l, "a", sample(t, "1"))
+	}
+	b := acquire(t, l, "b")
+	if err := b.Record(t.Context(), sample(t, "1")); !errors.Is(err, growthgenius.ErrIDTaken) {
+		t.Errorf("Record of the id of another key: got %v, want ErrIDTaken", err)
+	}
+	wantEntry(t, b, growthgenius.Entry{})
+	record(t, b, sample(t, "2"))
+	record(t, b, sample(t, "2"))
+	other := sample(t, "1")
+	other.Scope = "message"
+	record(t, b, other) // gives back 2
+	release(t, b)
+	none := sample(t, "1")
+	none.Scope = ""
+	store(t, l, "c", none)
+	store(t, l, "d", none)
+	store(t, l, "e", sample(t, "2"))
+	store(t, l, "a", growthgenius.Entry{}) // gives back 1
+	store(t, l, "d", sample(t, "1"))
+	expect(t, l, "b", other)
+	expect(t, l, "c", none)
+}
+
+func testReleased(t *testing.T, s Store) {
+	l := s.Open(t)
+	lease := acquire(t, l, "key")
+	record(t, lease, sample(t, "1"))
+	release(t, lease)
+	if err := lease.Record(t.Context(), sample(t, "2")); !errors.Is(err, growthgenius.ErrLeaseLost) {
+		t.Errorf("Record after Release: got %v, want ErrLeaseLost", err)
+	}
+	expect(t, l, "key", sample(t, "1"))
+}
+
+func testManyKeys(t *testing.T, s Store) {
+	l := s.Open(t)
+	other := l
+	if !s.Alone {
+		other = s.Open(t)
+	}
+	var group sync.WaitGroup
+	slots := make(chan struct{}, 64)
+	for i := range 1000 {
+		slots <- struct{}{}
+		group.Go(func() {
+			defer func() { <-slots }()
+			e := growthgenius.Entry{Scope: "contact", ID: growthgenius.IntID(int64(i))}
+			if err := storeAndRead(t.Context(), l, other, fmt.Sprint("key ", i), e); err != nil {
+				t.Errorf("key %d: %v", i, err)
+			}
+		})
+	}
+	group.Wait()
+}
+
+// storeAndRead records an entry through one ledger, and wants it from another one. Unlike
+// store and expect it may be called by any goroutine.
+func storeAndRead(ctx context.Context, l, other growthgenius.Ledger, key string, e growthgenius.Entry) error {
+	lease, err := l.Acquire(ctx, key)
+	if err != nil {
+		return err //nolint:wrapcheck // of the ledger under test
+	}
+	if err := errors.Join(lease.Record(ctx, e), lease.Release(ctx)); err != nil {
+		return err
+	}
+	if lease, err = other.Acquire(ctx, key); err != nil {
+		return err //nolint:wrapcheck // of the ledger under test
+	}
+	if got := lease.Entry(); got.ID != e.ID {
+		err = fmt.Errorf("got the id %q, want %q", got.ID, e.ID)
+	}
+	return errors.Join(err, lease.Release(ctx))
+}
+
+// testKill: what was recorded is there after the process was killed at each step, and its
+// keys can be acquired.
+func testKill(t *testing.T, s Store) {
+	if s.Kill == nil {
+		t.Skip("the store does not outlive its process")
+	}
+	dying := s.Open(t)
+	acquire(t, dying, "acquired")
+	begun, token := acquire(t, dying, "begun"), sample(t, "")
+	record(t, begun, token)
+	done := acquire(t, dying, "done")
+	record(t, done, token)
+	record(t, done, sample(t, "1"))
+	store(t, dying, "released", sample(t, "2"))
+	s.Kill(t, dying)
+
+	next := s.Open(t)
+	began := time.Now()
+	expect(t, next, "acquired", growthgenius.Entry{})
+	expect(t, next, "begun", token)
+	expect(t, next, "done", sample(t, "1"))
+	expect(t, next, "released", sample(t, "2"))
+	if took := time.Since(began); took > s.Takeover+5*time.Second {
+		t.Errorf("the keys of a process that was killed were free after %v, want %v", took, s.Takeover)
+	}
+	if err := begun.Record(t.Context(), sample(t, "3")); err == nil {
+		t.Error("a lease that was taken over still records")
+	}
+	expect(t, next, "begun", token)
+}

@@ -1,0 +1,181 @@
+package growthgenius
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"reflect"
+	"time"
+
+	"github.com/growthgenius/growthgenius-go/internal/readback"
+	"github.com/growthgenius/growthgenius-go/internal/wire"
+)
+
+// releaseTimeout bounds what is left to do in the ledger when the context of a call has
+// ended.
+const releaseTimeout = 5 * time.Second
+
+// createOnce is createOne, and honors [Once].
+func createOnce[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint, opts []RequestOption) (*T, error) {
+	o := applyOptions(opts)
+	if o.once == nil {
+		return createOne[T, P](ctx, c, e, opts)
+	}
+	k := keyed[T, P]{caller: c, endpoint: e, options: o, opts: opts}
+	if err := k.check(); err != nil {
+		return nil, e.refuse(err)
+	}
+	// Creates of contacts and of messages may have the same key.
+	lease, err := c.core.ledger.Acquire(ctx, k.scope()+"/"+*o.once)
+	if err != nil {
+		return nil, e.refuse(fmt.Errorf("acquiring the key from the ledger: %w", err))
+	}
+	k.lease, k.entry = lease, lease.Entry()
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
+		defer cancel()
+		_ = lease.Release(ctx) // it ends by itself otherwise
+	}()
+	return k.create(ctx)
+}
+
+// keyed is a create under a key.
+type keyed[T any, P resourceOf[T]] struct {
+	caller
+	endpoint
+	options callOptions
+	opts    []RequestOption
+	token   readback.Token // of this create, if it were sent now
+	lease   Lease
+	entry   Entry // what is stored under the key
+}
+
+// scope is that of the entry: each record belongs to one key only.
+func (k *keyed[T, P]) scope() string { return k.envelope.Singular }
+
+// check returns an error if the create cannot be sent.
+func (k *keyed[T, P]) check() error {
+	switch {
+	case k.options.err != nil:
+		return fmt.Errorf("%w: %w", ErrInvalidInput, k.options.err)
+	case *k.options.once == "":
+		return fmt.Errorf("%w: the key of Once is empty", ErrInvalidInput)
+	case k.core.ledger == nil:
+		return fmt.Errorf("%w: Once needs a client with a ledger: see WithLedger", ErrInvalidInput)
+	}
+	var err error
+	e := k.endpoint
+	k.token, err = k.newToken(&e, &k.options)
+	return err
+}
+
+// create returns the record of the key, and creates it if no earlier call has.
+func (k *keyed[T, P]) create(ctx context.Context) (*T, error) {
+	if k.entry.Token != nil && !sameCreate(k.entry.Token.t, k.token) {
+		return nil, k.refuse(ErrKeyReused)
+	}
+	if k.entry.ID != "" {
+		return k.known(ctx)
+	}
+	for {
+		v, err := k.settle(ctx)
+		if err != nil {
+			return nil, err
+		}
+		id := P(v).identity()
+		err = k.record(ctx, Entry{ID: id, Token: k.entry.Token})
+		if err == nil {
+			return v, nil
+		}
+		if !errors.Is(err, ErrIDTaken) {
+			return nil, k.unknown(ctx, k.entry.Token.t, fmt.Errorf(
+				"it was created with the id %s, which the ledger could not store: %w", shownID(string(id)), err), nil)
+		}
+		// The record is that of an equal create under another key: this one has another.
+		token := k.entry.Token.Except(id)
+		k.entry.Token = &token
+	}
+}
+
+// known reads the record that an earlier call created.
+func (k *keyed[T, P]) known(ctx context.Context) (*T, error) {
+	v, err := callOne[T, P](ctx, k.caller, endpoint{
+		method: http.MethodGet, route: k.route + "/{id}", id: &k.entry.ID, envelope: k.envelope,
+	}, k.opts)
+	if api, ok := errors.AsType[*APIError](err); ok && errors.Is(err, ErrNotFound) && !api.foreign {
+		return nil, k.refuse(fmt.Errorf("%w (id %s): use another key to create it again", ErrKeyDeleted, shownID(string(k.entry.ID))))
+	}
+	return v, err
+}
+
+// settle resolves the create that was begun under the key, or begins one.
+func (k *keyed[T, P]) settle(ctx context.Context) (*T, error) {
+	if k.entry.Token != nil {
+		v, err := resolveOne[T, P](ctx, k.caller, endpoint{
+			method: http.MethodGet, route: k.route, envelope: k.envelope,
+		}, *k.entry.Token, k.opts)
+		if !errors.Is(err, ErrNotFound) {
+			return v, k.kept(ctx, err)
+		}
+	}
+	guarded := func(o *callOptions) {
+		o.leaving = k.held
+		o.storeToken = func(token CreateToken) error { return k.record(ctx, Entry{Token: &token}) }
+	}
+	v, err := createOne[T, P](ctx, k.caller, k.endpoint, append(k.opts[:len(k.opts):len(k.opts)], guarded))
+	if err != nil && !errors.Is(err, ErrOutcomeUnknown) {
+		if k.entry.Token != nil { // it was not created
+			_ = k.record(ctx, Entry{}) // a later call finds that out again
+		}
+		return nil, err
+	}
+	return v, k.kept(ctx, err)
+}
+
+// held returns an error unless the lease lasts until a request that is sent now has ended.
+func (k *keyed[T, P]) held() error {
+	until := k.lease.Until()
+	if left := time.Until(until); !until.IsZero() && left < k.core.attemptTimeout {
+		return fmt.Errorf("%w: it has %v left, and a request may take %v", ErrLeaseLost, max(0, left), k.core.attemptTimeout)
+	}
+	return nil
+}
+
+// kept stores what is known of a create whose outcome is not, so that a later call knows it
+// too. It returns err.
+func (k *keyed[T, P]) kept(ctx context.Context, err error) error {
+	if unknown, ok := errors.AsType[*OutcomeUnknownError](err); ok {
+		_ = k.record(ctx, Entry{Token: &unknown.Token}) // the former one does too
+	}
+	return err
+}
+
+// record stores an entry under the key, also if ctx has ended.
+func (k *keyed[T, P]) record(ctx context.Context, e Entry) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
+	defer cancel()
+	e.Note = k.entry.Note
+	if e.ID != "" || e.Token != nil {
+		e.Scope = k.scope()
+	}
+	if err := k.lease.Record(ctx, e); err != nil {
+		return fmt.Errorf("storing it in the ledger: %w", err)
+	}
+	k.entry = e
+	return nil
+}
+
+// sameCreate reports whether two creates have the same content, apart from their markers,
+// and the same acting user.
+func sameCreate(a, b readback.Token) bool {
+	return a.Resource == b.Resource && a.UserID == b.UserID &&
+		reflect.DeepEqual(contentOf(a), contentOf(b))
+}
+
+func contentOf(t readback.Token) map[string]any {
+	var content map[string]any
+	_ = wire.UnmarshalForeign(t.Content, &content) // the SDK encoded it
+	delete(content, t.MarkerField)
+	return content
+}

@@ -7,6 +7,10 @@ import (
 
 // RetryPolicy sets how often a call is retried, and how long it waits before each retry.
 // A zero field means its default.
+//
+// Waits after a request that did not leave this machine, because there was no connection, are
+// longer, so that the call is tried for 2 seconds at least: a server that restarts refuses
+// connections for a moment. MaxAttempts and MaxBackoff hold nevertheless.
 type RetryPolicy struct {
 	// MaxAttempts is how many requests a call may send. 1 means no retries. Default 4.
 	MaxAttempts int

@@ -28,6 +28,7 @@ type call struct {
 	verdict   verdict
 	spent     int       // on retries, from the budget
 	ambiguous bool      // an attempt may have been carried out
+	tried     time.Time // when the first attempt began
 	begun     time.Time // when the last attempt began
 	since     time.Time // when the first attempt began that may have been carried out
 	rechecked error     // of Recheck
@@ -88,6 +89,9 @@ func (c *call) checkRetry(ctx context.Context, err error) bool {
 		c.last = attempt{err: c.cfg.Redact.Err(unwrapURLError(err))}
 		return false
 	}
+	if c.attempts == 1 {
+		c.tried = c.begun
+	}
 	if c.last.ambiguous() && !c.ambiguous {
 		c.ambiguous, c.since = true, c.begun
 	}
@@ -118,7 +122,14 @@ func (c *call) judge(n int) verdict {
 		}
 		wait = max(wait, asked) // a Retry-After of 0, or a date that has passed, must not make retries spin
 	}
-	if deadline, ok := c.ctx.Deadline(); ok && time.Until(deadline) < wait {
+	deadline, limited := c.ctx.Deadline()
+	if c.last.unsent || isDial(c.last.err) {
+		longer := policy.unsentBackoff(n, time.Since(c.tried), wait)
+		if !limited || longer <= time.Until(deadline) {
+			wait = longer
+		}
+	}
+	if limited && time.Until(deadline) < wait {
 		return verdict{why: fmt.Sprintf("not tried again: the wait of %s would pass the context's deadline",
 			wait.Round(time.Millisecond))}
 	}

@@ -39,6 +39,13 @@ func isAnyTimeout(err error) bool {
 	return ok && timeout.Timeout()
 }
 
+// isDial reports whether there was no connection. It proves nothing of a create, since the
+// error may be that of another request of the transport.
+func isDial(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && (op.Op == "dial" || op.Op == "proxyconnect")
+}
+
 // isPermanent reports whether another attempt would fail the same way.
 func isPermanent(err error) bool {
 	if errors.Is(err, errs.ErrResponseTooLarge) || isFinalHandshake(err) {

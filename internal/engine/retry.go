@@ -28,6 +28,19 @@ func (p Policy) backoff(n int) time.Duration {
 	return rand.N(max(bound, bound+1)) //nolint:gosec // jitter needs no secrecy
 }
 
+// unsentFor is how long a call is tried at least whose requests do not leave: a server that
+// restarts refuses connections for a moment, and nothing is lost by asking again.
+const unsentFor = 2 * time.Second
+
+// unsentBackoff lengthens the wait after request number n, which did not leave, so that the
+// last attempt of the call begins unsentFor after its first, which was so long ago. The waits
+// double, and none is longer than MaxBackoff.
+func (p Policy) unsentBackoff(n int, ago, wait time.Duration) time.Duration {
+	left := min(p.MaxAttempts-n, 32) // waits, this one included
+	least := (unsentFor - ago) / (1<<left - 1)
+	return wait + min(max(0, least), p.MaxBackoff-wait)
+}
+
 // Class is a class of requests: what may be sent again without harm.
 type Class int
 

@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"math"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -288,6 +289,56 @@ func TestBackoffDoesNotOverflow(t *testing.T) {
 			out := newEngine(t, statuses(500), withRetry(p)).Do(ctx, call)
 			if out.Response == nil && !errors.Is(out.Err, context.DeadlineExceeded) {
 				t.Errorf("%+v: %+v", p, out)
+			}
+		})
+	}
+}
+
+// TestUnsentIsTriedForTwoSeconds: the last attempt of a call whose requests do not leave
+// begins two seconds after the first, or later. MaxBackoff still bounds each wait, the deadline
+// of the caller costs no attempt, and what may have left is not tried for longer.
+func TestUnsentIsTriedForTwoSeconds(t *testing.T) {
+	t.Parallel()
+	dial := func(*http.Request) (*http.Response, error) {
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
+	}
+	get := call
+	get.Free = true
+	brief := engine.Policy{MaxAttempts: 3, MinBackoff: 1, MaxBackoff: time.Millisecond}
+	for name, tt := range map[string]struct {
+		call        engine.Call
+		respond     func(*http.Request) (*http.Response, error)
+		p           engine.Policy
+		deadline    time.Duration
+		sent        int
+		least, most time.Duration
+	}{
+		"a create":             {post, refuse, policy, time.Hour, 4, 2 * time.Second, 3750 * time.Millisecond},
+		"a read":               {get, dial, policy, time.Hour, 4, 2 * time.Second, 3750 * time.Millisecond},
+		"two attempts":         {post, refuse, engine.Policy{MaxAttempts: 2, MinBackoff: 1, MaxBackoff: time.Minute}, time.Hour, 2, 2 * time.Second, 2*time.Second + 1},
+		"one attempt":          {post, refuse, engine.Policy{MaxAttempts: 1, MinBackoff: 1, MaxBackoff: time.Minute}, time.Hour, 1, 0, 0},
+		"many attempts":        {post, refuse, engine.Policy{MaxAttempts: 90, MinBackoff: 1, MaxBackoff: time.Minute}, time.Hour, 90, 2 * time.Second, 80 * time.Minute},
+		"a brief MaxBackoff":   {post, refuse, brief, time.Hour, 3, 0, 2 * time.Millisecond},
+		"the longest backoff":  {post, refuse, engine.Policy{MaxAttempts: 2, MinBackoff: math.MaxInt64, MaxBackoff: math.MaxInt64}, 0, 1, 0, 0},
+		"a deadline of 100 ms": {post, refuse, engine.Policy{MaxAttempts: 4, MinBackoff: 1, MaxBackoff: time.Minute}, 100 * time.Millisecond, 4, 0, time.Microsecond},
+		"a read that was sent": {call, reset, policy, time.Hour, 4, 0, 1750 * time.Millisecond},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), tt.deadline)
+			if tt.deadline == 0 { // none
+				ctx, cancel = context.WithCancel(t.Context())
+				time.AfterFunc(48*time.Hour, cancel)
+			}
+			defer cancel()
+			var last time.Time
+			begun := time.Now()
+			s := always(func(r *http.Request) (*http.Response, error) {
+				last = time.Now()
+				return tt.respond(r)
+			})
+			out := newEngine(t, s, withRetry(tt.p)).Do(ctx, tt.call)
+			if took := last.Sub(begun); out.Sent != tt.sent || took < tt.least || took > tt.most {
+				t.Errorf("%s: %d requests in %s, want %d in %s to %s (%v)", name, out.Sent, took, tt.sent, tt.least, tt.most, out.Err)
 			}
 		})
 	}

@@ -65,15 +65,14 @@ func Addresses(sent, row string) Likeness {
 //   - they drop a +tag, but they do not add one or change it;
 //   - they escape, drop and replace characters that are unusual before the @;
 //   - they drop the dots before the @ if the domain is Google's, where they mean nothing;
-//   - they cannot store all characters of a domain;
+//   - they cannot store all characters;
 //   - they cut it short.
 func rewritesAddress(sent, row string) bool {
 	sent, row = addressAlone(sent), addressAlone(row)
 	if sent == row {
 		return true
 	}
-	key := addressKey(sent)
-	if key != addressKey(row) {
+	if x, y := addressKey(sent), addressKey(row); x != y && x != "" && y != "" {
 		return false
 	}
 	local, domain, ok := strings.Cut(sent, "@")
@@ -86,6 +85,9 @@ func rewritesAddress(sent, row string) bool {
 	}
 	if !sameDomain(domain, rowDomain) {
 		return false
+	}
+	if losesCharacters(local, rowLocal) || plainLocal(spelled.Replace(local), domain) == plainLocal(rowLocal, domain) {
+		return true
 	}
 	local, rowLocal = plainLocal(local, domain), plainLocal(rowLocal, domain)
 	if local == rowLocal {
@@ -173,13 +175,17 @@ func sameDomain(sent, row string) bool {
 // maxAddressKey is how many characters an addressKey has.
 const maxAddressKey = 20
 
-// addressKey returns a part of an e-mail address that no rewriting changes.
+// addressKey returns a part of an e-mail address that no rewriting changes. It is "" if there
+// may be none: servers that cannot store all characters drop or replace some.
 func addressKey(address string) string {
 	if read, ok := latin1(address); ok {
 		address = read
 	}
 	local, _, _ := strings.Cut(addressAlone(address), "@")
 	local, _, _ = strings.Cut(strings.ReplaceAll(local, " ", "+"), "+")
-	key := []rune(letters(unaccented(local)))
-	return string(key[:min(len(key), maxAddressKey)])
+	if !isASCII(local) {
+		return ""
+	}
+	key := letters(local)
+	return key[:min(len(key), maxAddressKey)]
 }

@@ -7,6 +7,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -52,15 +53,17 @@ func Rewritten(sent, row string) bool { return relate(sent, row, rewritesText) >
 //   - they remove or change white space;
 //   - they replace characters by plain ones: ligatures, wide letters, accented letters;
 //   - they cannot store some characters, which they drop or replace by "?";
-//   - they take UTF-8 for Latin-1;
+//   - they take UTF-8 for Windows-1252, which is what databases mean by Latin-1;
 //   - they drop punctuation;
-//   - they cut the text short, or add a footer.
+//   - they cut the text short, or add a header or a footer.
 const (
 	// minCut is how much is left of a text that was cut short, at least, without spaces.
 	minCut = 7
 	// minCutName and minCutAddress are the same for names and e-mail addresses. Columns for
 	// those are not as short, and many begin alike.
 	minCutName, minCutAddress = 15, 30
+	// minWithin is how long a text is, at least, that is recognized behind a header.
+	minWithin = 15
 	// longCut is a length in bytes at which a server may cut within a number.
 	longCut = 20
 )
@@ -68,7 +71,8 @@ const (
 // rewritesText is for texts of any length, such as those of messages.
 func rewritesText(sent, row string) bool {
 	return anyForm(sent, row, func(x, y string) bool {
-		return x == y || isCut(x, y, minCut) || isCut(y, x, minCut) || letters(x) != "" && letters(x) == letters(y)
+		return x == y || isCut(x, y, minCut) || isCut(y, x, minCut) || letters(x) != "" && letters(x) == letters(y) ||
+			len(x) >= minWithin && strings.Contains(y, x)
 	})
 }
 
@@ -185,17 +189,23 @@ func storable(s string, limit rune) string {
 	}, s))
 }
 
-// latin1 reads UTF-8 that was taken for Latin-1.
+// latin1 reads UTF-8 that was taken for Windows-1252. Of the five bytes that Windows-1252
+// does not have, a server makes what Latin-1 has.
 func latin1(s string) (string, bool) {
 	if isASCII(s) {
 		return "", false
 	}
 	read := make([]byte, 0, len(s))
 	for _, r := range s {
-		if r > unicode.MaxLatin1 {
+		b, ok := charmap.Windows1252.EncodeRune(r)
+		switch {
+		case ok:
+		case r <= unicode.MaxLatin1:
+			b = byte(r) //nolint:gosec // it fits
+		default:
 			return "", false
 		}
-		read = append(read, byte(r)) //nolint:gosec // it fits
+		read = append(read, b)
 	}
 	return string(read), utf8.Valid(read)
 }
@@ -232,6 +242,9 @@ func rewritesPhone(sent, row string) bool {
 	if x == "" || y == "" {
 		return letters(Fold(sent)) == letters(Fold(row))
 	}
+	if alone := extension.ReplaceAllString(sent, ""); alone != sent && digits(alone) != "" && rewritesPhone(alone, row) {
+		return true
+	}
 	bare := func(s string) string { return strings.TrimLeft(s, "0") }
 	short, long := bare(x), bare(y)
 	if len(short) > len(long) {
@@ -240,6 +253,9 @@ func rewritesPhone(sent, row string) bool {
 	return short == long ||
 		len(short) >= least && (strings.HasSuffix(long, short) || strings.HasPrefix(long, short))
 }
+
+// extension is what follows a telephone number: "x12", "ext. 12", ";ext=12".
+var extension = regexp.MustCompile(`(?i)[\s,;]*(?:x|#|ext|extension|durchwahl|dw|poste)[\s.:=]*\d+\s*$`)
 
 func digits(s string) string {
 	return strings.Map(func(r rune) rune {

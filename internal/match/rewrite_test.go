@@ -45,7 +45,9 @@ func TestRewritings(t *testing.T) {
 		{"email", "ada@müller.example", match.Unlike, []string{"ada@möller.example", "ada@mller.example.org"}},
 		{"email", "ada@straße.example", match.Exact, []string{"ada@xn--strae-oqa.example"}},
 		{"email", "jo\u0308rg@example.com", match.Exact, []string{"jörg@example.com", "JÖRG@example.com"}},
-		{"email", "jörg@example.com", match.Near, []string{"jorg@example.com", "JÃ¶rg@example.com"}},
+		{"email", "jörg@example.com", match.Near, []string{"jorg@example.com", "JÃ¶rg@example.com", "joerg@example.com", "j?rg@example.com", "jrg@example.com", "j??rg@example.com"}},
+		{"email", "jörg@müller.example", match.Near, []string{"j?rg@m?ller.example"}},
+		{"email", "jörg@example.com", match.Unlike, []string{"jürg@example.com", "j?rg@example.org", "george@example.com"}},
 		{"email", "a.very.long.name.of.somebody@department.example.com", match.Near, []string{"a.very.long.name.of.somebody@department"}},
 		{"email", "ada@example.com.au", match.Unlike, []string{"ada@example.com"}},
 		{"email", "Ada <ada@example.com>", match.Near, []string{"ada@example.com"}},
@@ -57,6 +59,7 @@ func TestRewritings(t *testing.T) {
 		{"full_name", "Pat O'Brien", match.Unlike, []string{"Pat Brien", "Pat O'Brian", "Patricia O'Brien", "Pat"}},
 		{"full_name", "José Müller-Groß", match.Exact, []string{"Jose\u0301 Mu\u0308ller-Groß", "JOSÉ MÜLLER-GROSS"}},
 		{"full_name", "José Müller-Groß", match.Near, []string{"Jose Muller-Gross", "Jos? M?ller-Gro?", "Jos\ufffd M\ufffdller-Gro\ufffd", "JosÃ© MÃ¼ller-GroÃ\u009f", "Jos Mller-Gro", "José Mueller‑Gross"}},
+		{"full_name", "Zoë D’Čapek–Œuvré", match.Near, []string{"ZoÃ« Dâ€™ÄŒapekâ€“Å’uvrÃ©", "ZoÃ« Dâ\u0080\u0099Ä\u008capekâ\u0080\u0093Å\u0092uvrÃ©"}},
 		{"full_name", "Dr. Ada Maria Byron", match.Near, []string{"Ada Byron", "Ada Maria Byron"}},
 		{"full_name", "Οδυσσεύς", match.Exact, []string{"ΟΔΥΣΣΕΎΣ"}},
 		{"full_name", "ﬁona Ｗong", match.Near, []string{"Fiona Wong"}},
@@ -71,6 +74,8 @@ func TestRewritings(t *testing.T) {
 
 		{"mobile_phone", "+49 (0)151 123-456", match.Near, []string{"+49151123456", "0151123456", "0049 151 123456", "151123456", "49151123456 x12"}},
 		{"mobile_phone", "+49 (0)151 123-456", match.Unlike, []string{"+49151123457", "123456789"}},
+		{"mobile_phone", "(0151) 123-456 ext. 12", match.Near, []string{"+49151123456", "0151123456", "+49151123456,12", "0151 123456 x12"}},
+		{"mobile_phone", "0151123456x12", match.Unlike, []string{"+49151123457", "12"}},
 		{"mobile_phone", "0151123456", match.Exact, []string{"0151123456"}},
 	} {
 		for _, stored := range test.rows {
@@ -81,7 +86,7 @@ func TestRewritings(t *testing.T) {
 			if got := match.Contradicts(match.Contact, content, row); got != (test.want == match.Unlike) {
 				t.Errorf("%s: %q contradicts %q: %t", test.field, stored, test.sent, got)
 			}
-			if a, b := match.Mark(match.Contact, content), match.Mark(match.Contact, row); test.want != match.Unlike && a != b {
+			if a, b := match.Mark(match.Contact, content), match.Mark(match.Contact, row); test.want != match.Unlike && a != b && a != "" && b != "" {
 				t.Errorf("%s: the marks of %q and %q are %q and %q", test.field, test.sent, stored, a, b)
 			}
 		}
@@ -106,6 +111,10 @@ func TestRewrittenMessages(t *testing.T) {
 		}},
 		{`"rendered_copy":"Hi <script>alert(1)</script>Louis"`, match.Near, []string{`"rendered_copy":"Hi Louis"`, `"rendered_copy":"Hi alert(1)Louis"`}},
 		{`"rendered_copy":"a < b and c > d"`, match.Near, []string{`"rendered_copy":"a  b and c  d"`}},
+		{`"rendered_copy":"Hi Louis, how are you?"`, match.Near, []string{
+			`"rendered_copy":"Sent by Ada:\nHi Louis, how are you?"`, `"rendered_copy":"<div>[CRM] Hi Louis, how are you?</div>\n--\nUnsubscribe"`,
+		}},
+		{`"rendered_copy":"Hi Louis"`, match.Unlike, []string{`"rendered_copy":"Dear Lea, say hi to Louis"`, `"rendered_copy":"So hi Louis"`}},
 		{`"rendered_copy":"Hi Louis"`, match.Unlike, []string{`"rendered_copy":"Hi Lea"`, `"rendered_copy":"Hi"`}},
 		{`"rendered_copy":"message 1"`, match.Unlike, []string{`"rendered_copy":"message 12"`, `"rendered_copy":"message 2"`}},
 		{`"rendered_copy":"call the office on 0301234567"`, match.Near, []string{`"rendered_copy":"call the office on 03012"`}},
@@ -332,7 +341,7 @@ func TestAnyRewriting(t *testing.T) {
 			if match.Contradicts(resource, content, row) {
 				rt.Errorf("%v became %v, which contradicts it", sent, stored)
 			}
-			if x, y := match.Mark(resource, content), match.Mark(resource, row); x != y {
+			if x, y := match.Mark(resource, content), match.Mark(resource, row); x != y && x != "" && y != "" {
 				rt.Errorf("%v became %v, and the marks are %q and %q", sent, stored, x, y)
 			}
 			if like := match.Compare(resource, content, content); like != match.Exact {

@@ -404,6 +404,7 @@ func holdsNone(t *testing.T, h http.HandlerFunc, call func(ctx context.Context, 
 	c := testkit.NewClient(t, testkit.Secret,
 		growthgenius.WithBaseURL(srv.URL), growthgenius.WithUserID("1"), growthgenius.WithHTTPClient(&http.Client{Transport: transport}),
 		growthgenius.WithRetry(growthgenius.RetryPolicy{MaxAttempts: 2, MinBackoff: 1, MaxBackoff: 1}), growthgenius.WithReadBack(growthgenius.ReadBackPolicy{Disabled: true}),
+		growthgenius.WithLimiter(rate.NewLimiter(rate.Inf, 0)), // the default one slows down for 429s
 	)
 	for _, k := range kinds {
 		ctx, cancel := context.WithCancel(t.Context())

@@ -18,6 +18,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/growthgenius/growthgenius-go"
 	"github.com/growthgenius/growthgenius-go/growthgeniustest"
 	"github.com/growthgenius/growthgenius-go/internal/testkit"
@@ -637,7 +639,7 @@ func TestSameBytesOnEveryAttempt(t *testing.T) {
 	for _, k := range kinds {
 		srv := growthgeniustest.NewServer(t)
 		srv.Inject(growthgeniustest.Fault{Status: 429, Times: 3})
-		err := k.do(t.Context(), testkit.Live(t, srv, growthgenius.WithMarkerField("custom9")))
+		err := k.do(t.Context(), testkit.Live(t, srv, growthgenius.WithMarkerField("custom9"), growthgenius.WithLimiter(rate.NewLimiter(rate.Inf, 0))))
 		_, refusal := errors.AsType[*growthgenius.APIError](err)
 		if err != nil && !refusal {
 			t.Errorf("%s: %v", k.name, err)

@@ -224,7 +224,7 @@ func TestStreamBound(t *testing.T) {
 		says     string // part of the error; "" for none
 	}{
 		"at the bound":         {`{"contacts":[` + element(7, limit) + "," + small + "]}", 2, ""},
-		"many":                 {`{"contacts":[` + strings.Repeat(small+",", 39) + small + "]}", 40, ""},
+		"many":                 {`{"contacts":[` + strings.Repeat(small+",", 40) + small + "]}", 41, ""},
 		"over it":              {`{"contacts":[` + element(7, limit+1) + "," + small + "]}", 0, "record 1 (id 7)"},
 		"over it, later":       {`{"contacts":[` + small + "," + element(7, limit+1) + "," + small + "]}", 1, "record 2 (id 7)"},
 		"far over it":          {`{"contacts":[` + small + "," + element(7, 200_000) + "," + small + "]}", 1, "record 2 (id 7)"},

@@ -195,8 +195,9 @@ func (l List) inside(from, to time.Time) []time.Time {
 	return times
 }
 
-// split returns a time between two of the times, near the middle of them, and by how much
-// the parts before and behind it may overlap without having any of the two in common.
+// split returns a time near the middle of the times, and by how much the parts before and
+// behind it may overlap: if there is room, without having a record in common, and else so
+// that each part lacks some records of the other.
 func split(times []time.Time) (at time.Time, over time.Duration, ok bool) {
 	for _, room := range []time.Duration{4 * slack, least} {
 		for i := range times { // from the middle outwards
@@ -209,5 +210,9 @@ func split(times []time.Time) (at time.Time, over time.Duration, ok bool) {
 			}
 		}
 	}
-	return time.Time{}, 0, false
+	if len(times) > 0 {
+		at = times[len(times)/2]
+		ok = times[0].Before(at.Add(-least)) && times[len(times)-1].After(at.Add(least))
+	}
+	return at, least / 2, ok
 }

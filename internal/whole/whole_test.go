@@ -76,6 +76,10 @@ func TestCheck(t *testing.T) {
 	}{
 		{"whole", server{times: every(50, time.Minute)}, false, whole.Shown, 2},
 		{"whole and dense", server{times: every(50, 10*time.Millisecond)}, false, whole.Shown, 2},
+		{"whole, a millisecond apart", server{times: every(100, time.Millisecond)}, false, whole.Shown, 2},
+		{"cut, a millisecond apart", server{times: every(250, time.Millisecond), most: 100}, false, whole.Cut, 2},
+		{"cut to the newest, a millisecond apart", server{times: every(250, time.Millisecond), most: 100, newest: true}, false, whole.Cut, 2},
+		{"within a few milliseconds", server{times: every(8, time.Millisecond)}, false, whole.Open, 2},
 		{"whole, without times", server{times: every(50, time.Minute)}, true, whole.Shown, 9},
 		{"cut to the oldest", server{times: every(50, time.Minute), most: 37}, false, whole.Cut, 2},
 		{"cut to the newest", server{times: every(50, time.Minute), most: 37, newest: true}, false, whole.Cut, 2},

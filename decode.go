@@ -161,9 +161,9 @@ func decodeMany[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoin
 		if !ok {
 			break
 		}
-		taken += int64(reflect.TypeFor[T]().Size()) //nolint:gosec // no type is that large
+		taken += int64(wire.InList(reflect.TypeFor[T]().Size())) //nolint:gosec // no type is that large
 		taken += items.Taken()
-		if taken > most { // a 64 MB list of empty objects takes many times that in memory
+		if most := min(most, wire.Bound(items.Offset())); taken > most { // empty objects take many times their JSON
 			return nil, e.refuse(fmt.Errorf("%w: its first %d records take over %d bytes; see WithMaxResponseBytes and Stream", ErrResponseTooLarge, len(found), most))
 		}
 	}

@@ -53,7 +53,7 @@ func (d *decoder) convertList(field reflect.Value, raw []byte) bool {
 	w := &walk{data: raw}
 	n := 0
 	for w.enter(); w.more(); n++ {
-		if !d.takes(w, field.Type().Elem().Size()) {
+		if !d.takes(w, InList(field.Type().Elem().Size())) {
 			return false
 		}
 		field.Grow(1)

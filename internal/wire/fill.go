@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"reflect"
 	"strconv"
 	"strings"
@@ -38,6 +39,15 @@ const (
 	memberBytes = 100
 )
 
+// Bound returns how much memory may be taken by what was decoded from so much JSON.
+func Bound(read int64) int64 {
+	return max(minTaken, RecordGrowth*min(read, math.MaxInt64/RecordGrowth))
+}
+
+// InList returns what an element of this size takes in a list that grows: beside it, the list
+// is copied to one that is a quarter longer.
+func InList(size uintptr) uintptr { return size * 9 / 4 }
+
 // record decodes one record. into is a pointer to a record or to a map of raw values.
 func (d *decoder) record(raw []byte, into any) error {
 	v := reflect.ValueOf(into).Elem()
@@ -61,7 +71,7 @@ func (d *decoder) record(raw []byte, into any) error {
 // in memory. Only lists need to look at the result.
 func (d *decoder) takes(w *walk, size uintptr) bool {
 	d.taken += int64(size) //nolint:gosec // no type is that large
-	d.full = d.full || d.taken > max(minTaken, RecordGrowth*int64(len(w.data)))
+	d.full = d.full || d.taken > Bound(int64(w.at))
 	return !d.full
 }
 
@@ -191,7 +201,7 @@ func (d *decoder) setList(field reflect.Value, elem *shape, w *walk) bool {
 	field.SetZero()
 	begin, n := w.at, 0
 	for w.enter(); w.more(); n++ {
-		if !d.takes(w, field.Type().Elem().Size()) {
+		if !d.takes(w, InList(field.Type().Elem().Size())) {
 			// The record will be rejected, so only the cursor has to move on.
 			field.SetZero()
 			w.at = begin

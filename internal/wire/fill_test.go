@@ -304,7 +304,7 @@ func TestNestedWrappers(t *testing.T) {
 func TestListsInRecords(t *testing.T) {
 	t.Parallel()
 	listOf := func(elem string, n int) string { return "[" + strings.Repeat(elem+",", n) + elem + "]" }
-	contacts, people := int(reflect.TypeFor[Contact]().Size()), int(reflect.TypeFor[Experience]().Size())
+	contacts, people := int(wire.InList(reflect.TypeFor[Contact]().Size())), int(wire.InList(reflect.TypeFor[Experience]().Size()))
 	const bound = 64 << 20
 	enough, tooMany := listOf("{}", bound/contacts-100), listOf("{}", bound/contacts+100)
 	var p Page
@@ -315,7 +315,8 @@ func TestListsInRecords(t *testing.T) {
 		`{"contacts":` + tooMany + `}`,
 		`{"contacts":` + tooMany + `,"contacts":[],"pagination":{"page":1}}`,
 		`{"contacts":` + tooMany[:len(tooMany)-1] + `,5]}`,
-		`{"contacts":[` + strings.Repeat("{},", bound/contacts*2/3) + `5]}`, // which is decoded twice
+		`{"contacts":[` + strings.Repeat("{},", bound/contacts*2/3) + `5]}`,     // which is decoded twice
+		`{"contacts":` + tooMany + `,"x":"` + strings.Repeat("x", 8<<20) + `"}`, // what follows does not count
 	} {
 		err := new(Page).UnmarshalJSON([]byte(body))
 		if !errors.Is(err, errs.ErrResponseTooLarge) || !strings.HasSuffix(err.Error(), "much larger in memory than in the response") {
@@ -332,7 +333,7 @@ func TestListsInRecords(t *testing.T) {
 			t.Errorf("%.40s: %v", body, err)
 		}
 	}
-	body := `{"companies":` + listOf(`{"contact":{}}`, bound/contacts) + `}` // each has a pointer
+	body := `{"companies":` + listOf(`{"contact":{}}`, bound/int(reflect.TypeFor[Contact]().Size())) + `}` // each has a pointer
 	if err := wire.UnmarshalRecord([]byte(body), new(companies)); !errors.Is(err, errs.ErrResponseTooLarge) {
 		t.Error(err)
 	}

@@ -59,6 +59,13 @@ func TestUpsertRewrittenAddress(t *testing.T) {
 		"with a curly quote":   {strings.NewReplacer("'", "’").Replace, "o'brien@example.com", true},
 		"lost characters":      {strings.NewReplacer("ü", "?").Replace, "ada@bücher.example", true},
 		"nothing to rewrite":   {strings.Clone, "ada@example.com", false},
+		"lost before the @":    {strings.NewReplacer("ö", "?").Replace, "jörg@example.com", true},
+		"plain letters":        {strings.NewReplacer("ö", "o").Replace, "jörg@example.com", true},
+		"spelled letters":      {strings.NewReplacer("ö", "oe").Replace, "jörg@example.com", true},
+		"another charset":      {strings.NewReplacer("ö", "Ã¶").Replace, "jörg@example.com", true},
+		"dots":                 {strings.NewReplacer("a.d.a", "ada").Replace, "a.d.a@gmail.com", true},
+		"Google's name":        {strings.NewReplacer("googlemail", "gmail").Replace, "ada@googlemail.com", true},
+		"cut short":            {func(s string) string { return s[:min(len(s), 50)] }, strings.Repeat("ada.byron", 6) + "@example.com", true},
 		"a tag and a punycode": {func(s string) string { return withoutTag(withDomain(idna.ToASCII)(s)) }, "ada+x@bücher.example", true},
 	} {
 		testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {

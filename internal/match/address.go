@@ -97,30 +97,49 @@ func rewritesAddress(sent, row string) bool {
 	return tagless == rowLocal
 }
 
+// longAddress is how much is left of an address that was cut short, at least, to search for.
+const longAddress = 40
+
 // Spellings returns what addresses servers may have made of one, to search for. It leaves out
 // the address itself. For most addresses there are none.
 func Spellings(address string) []string {
 	address = strings.ToLower(strings.TrimSpace(address))
 	local, domain, _ := strings.Cut(address, "@")
-	domains := []string{domain, ASCIIDomain(domain)}
-	if shown, err := idna.ToUnicode(domain); err == nil {
-		domains = append(domains, shown, withoutForeign(shown, '?'), withoutForeign(shown, -1))
-	}
 	tagless, _, _ := strings.Cut(local, "+")
 	locals := []string{local, tagless}
 	special := func(r rune) bool { return isForeign(r) && r != '.' && r != '+' }
 	if parts := strings.FieldsFunc(tagless, special); strings.ContainsFunc(tagless, special) && len(parts) > 0 {
 		locals = append(locals, html.EscapeString(local), html.EscapeString(tagless), strings.Join(parts, ""), parts[len(parts)-1])
 	}
+	if isGoogle(domain) {
+		domain = "gmail.com"
+		locals = append(locals, strings.ReplaceAll(tagless, ".", ""))
+	}
 	var all []string
 	for _, l := range locals {
-		for _, d := range domains {
-			if text := l + "@" + d; text != address && !slices.Contains(all, text) {
+		for _, text := range spelledAs(l, domain) {
+			if text != address && !slices.Contains(all, text) {
 				all = append(all, text)
 			}
 		}
 	}
+	if len(address) > longAddress && isASCII(address) {
+		all = append(all, address[:longAddress])
+	}
 	return all
+}
+
+// spelledAs returns an address as servers write it that cannot store all characters.
+func spelledAs(local, domain string) []string {
+	all := []string{local + "@" + domain, local + "@" + ASCIIDomain(domain)}
+	if shown, err := idna.ToUnicode(domain); err == nil {
+		domain = shown
+	}
+	whole := local + "@" + domain
+	if isASCII(whole) {
+		return all
+	}
+	return append(all, whole, withoutForeign(whole, '?'), withoutForeign(whole, -1), unaccented(whole), spelled.Replace(whole), asLatin1(whole))
 }
 
 // withoutForeign replaces the characters that are not ASCII.

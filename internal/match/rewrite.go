@@ -210,6 +210,15 @@ func latin1(s string) (string, bool) {
 	return string(read), utf8.Valid(read)
 }
 
+// asLatin1 takes UTF-8 for Windows-1252.
+func asLatin1(s string) string {
+	var taken strings.Builder
+	for i := range len(s) {
+		taken.WriteRune(charmap.Windows1252.DecodeByte(s[i]))
+	}
+	return taken.String()
+}
+
 // rewritesSite is for addresses of web pages. Servers write them with or without the scheme,
 // "www.", the host, a query and a slash at the end.
 func rewritesSite(sent, row string) bool {

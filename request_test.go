@@ -381,16 +381,17 @@ func TestHeadersOfOurs(t *testing.T) {
 	}
 }
 
-// TestHeaderInjection: neither a name nor a value can add another header.
+// TestHeaderInjection: neither a name nor a value can add another header. A value that is not
+// valid UTF-8 cannot be sent again with the lists in which a create is looked for.
 func TestHeaderInjection(t *testing.T) {
 	t.Parallel()
 	for _, h := range [][2]string{
 		{"", "x"}, {" ", "x"}, {"X A", "x"}, {"X:A", "x"}, {"X-A\r\nY", "x"}, {"Ä", "x"}, {"X\x00", "x"}, {"(X)", "x"}, {"Authorization\u00a0", "x"},
-		{"X-A", "x\r\nAuthorization: y"}, {"X-A", "x\ny"}, {"X-A", "x\ry"}, {"X-A", "x\x00"}, {"X-A", "\x7f"},
+		{"X-A", "x\r\nAuthorization: y"}, {"X-A", "x\ny"}, {"X-A", "x\ry"}, {"X-A", "x\x00"}, {"X-A", "\x7f"}, {"X-A", "Jos\xe9"},
 	} {
 		testkit.OnlyIs(t, testkit.Err(testkit.Unused(t).Contacts.Get(t.Context(), "1", growthgenius.WithHeader(h[0], h[1]))), growthgenius.ErrInvalidInput)
 	}
-	for _, agent := range []string{"x\r\ny: z", "x\x00"} {
+	for _, agent := range []string{"x\r\ny: z", "x\x00", "Jos\xe9"} {
 		if _, err := growthgenius.NewClient("key", growthgenius.WithUserAgent(agent)); !errors.Is(err, growthgenius.ErrInvalidInput) {
 			t.Errorf("%q: %v", agent, err)
 		}

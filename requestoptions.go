@@ -7,6 +7,7 @@ import (
 	"net/textproto"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // RequestOption configures one call.
@@ -210,6 +211,9 @@ func checkHeaderValue(value string) error {
 		if c := value[i]; (c < ' ' && c != '\t') || c == 0x7f {
 			return errors.New("the value has a control character")
 		}
+	}
+	if !utf8.ValidString(value) { // it could not be kept for the lists in which a create is looked for
+		return errors.New("the value is not valid UTF-8")
 	}
 	return nil
 }

@@ -33,6 +33,10 @@ type Ledger interface {
 }
 
 // Lease is the sole right to a key for a time.
+//
+// It may have one more method, Taken(ctx, scope, id) (bool, error), which reports whether
+// another key of a scope has an ID. Then a create that was begun under a key can be told from
+// equal ones whose records belong to other keys.
 type Lease interface {
 	// Entry returns what is stored under the key, or the zero Entry for nothing.
 	Entry() Entry

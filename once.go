@@ -112,9 +112,7 @@ func (k *keyed[T, P]) known(ctx context.Context) (*T, error) {
 // settle resolves the create that was begun under the key, or begins one.
 func (k *keyed[T, P]) settle(ctx context.Context) (*T, error) {
 	if k.entry.Token != nil {
-		v, err := resolveOne[T, P](ctx, k.caller, endpoint{
-			method: http.MethodGet, route: k.route, envelope: k.envelope,
-		}, *k.entry.Token, k.opts)
+		v, err := k.resolve(ctx)
 		if !errors.Is(err, ErrNotFound) {
 			return v, k.kept(ctx, err)
 		}
@@ -131,6 +129,43 @@ func (k *keyed[T, P]) settle(ctx context.Context) (*T, error) {
 		return nil, err
 	}
 	return v, k.kept(ctx, err)
+}
+
+// resolve resolves the create that was begun under the key.
+func (k *keyed[T, P]) resolve(ctx context.Context) (*T, error) {
+	for {
+		v, err := resolveOne[T, P](ctx, k.caller, endpoint{
+			method: http.MethodGet, route: k.route, envelope: k.envelope,
+		}, *k.entry.Token, k.opts)
+		if !k.exclude(ctx, err) {
+			return v, err
+		}
+	}
+}
+
+// exclude adds to the token the records that may be the one of the create, but belong to other
+// keys. It reports whether there are any. err is why the create could not be resolved.
+func (k *keyed[T, P]) exclude(ctx context.Context, err error) bool {
+	unknown, ok := errors.AsType[*OutcomeUnknownError](err)
+	if !ok {
+		return false
+	}
+	alike, ok := errors.AsType[*readback.AlikeError](unknown.Last)
+	lease, knows := k.lease.(interface {
+		Taken(ctx context.Context, scope string, id ID) (bool, error)
+	})
+	if !ok || !knows {
+		return false
+	}
+	var others []ID
+	for _, id := range alike.IDs {
+		if taken, err := lease.Taken(ctx, k.scope(), ID(id)); err == nil && taken {
+			others = append(others, ID(id))
+		}
+	}
+	token := unknown.Token.Except(others...)
+	k.entry.Token = &token
+	return len(others) > 0
 }
 
 // held returns an error unless the lease lasts until a request that is sent now has ended.

@@ -151,6 +151,51 @@ func TestOnceOfTwins(t *testing.T) {
 	})
 }
 
+// TestOnceOfTwinsThatExist: of two equal records whose responses were lost, the one that no
+// other key has is that of a key. Each call is made by another process.
+func TestOnceOfTwinsThatExist(t *testing.T) {
+	t.Parallel()
+	twin := growthgenius.ContactInput{FirstName: growthgenius.Set("Ana"), LastName: growthgenius.Set("Lima")}
+	for _, known := range []string{"a", "b"} {
+		testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+			l := ledger.NewMemory()
+			srv.Inject(growthgeniustest.Fault{Method: "POST", Effect: growthgeniustest.Reset, Commit: true, Times: 2})
+			for _, key := range []string{"a", "b"} {
+				dying := srv.NewClient(growthgenius.WithLedger(l), growthgenius.WithReadBack(growthgenius.ReadBackPolicy{Disabled: true}))
+				_, err := createUnder(t, dying, key, twin, growthgenius.NoRetry())
+				testkit.Unknown(t, err)
+			}
+			for _, key := range []string{"a", "b"} { // neither key has a record yet
+				_, err := createUnder(t, srv.NewClient(growthgenius.WithLedger(l)), key, twin)
+				testkit.Unknown(t, err)
+			}
+			lease, err := l.Acquire(t.Context(), "contact/"+known)
+			if err != nil {
+				t.Fatal(err)
+			}
+			stored := srv.Contacts()
+			e := lease.Entry()
+			e.ID = stored[0].ID
+			if err := lease.Record(t.Context(), e); err != nil {
+				t.Fatal(err)
+			}
+			if err := lease.Release(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			for _, key := range []string{"a", "b"} {
+				want := stored[1].ID
+				if key == known {
+					want = stored[0].ID
+				}
+				id, err := createUnder(t, srv.NewClient(growthgenius.WithLedger(l)), key, twin)
+				if err != nil || id != want || len(srv.Contacts()) != 2 {
+					t.Errorf("%s has a record: %s has %q, %v, want %q", known, key, id, err, want)
+				}
+			}
+		})
+	}
+}
+
 // TestOnceRefuses: the errors of Once say what was wrong, and nothing is sent.
 func TestOnceRefuses(t *testing.T) {
 	t.Parallel()

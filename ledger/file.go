@@ -184,6 +184,12 @@ func (f *File) put(key string, from, to growthgenius.Entry) error {
 	return it.err
 }
 
+func (f *File) taken(key string, id scopedID) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.ids.taken(key, id)
+}
+
 func (f *File) enqueue(it *item, from, to growthgenius.Entry) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

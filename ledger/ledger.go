@@ -19,6 +19,7 @@ var ErrClosed = errors.New("ledger: closed")
 // store is where the entries of a ledger are kept.
 type store interface {
 	put(key string, from, to growthgenius.Entry) error
+	taken(key string, id scopedID) bool
 }
 
 // lease is a lease that lasts as long as the process.
@@ -47,6 +48,11 @@ func (l *lease) Record(ctx context.Context, e growthgenius.Entry) error {
 	}
 	l.entry = e
 	return nil
+}
+
+// Taken reports whether another key of a scope has an id.
+func (l *lease) Taken(_ context.Context, scope string, id growthgenius.ID) (bool, error) {
+	return l.store.taken(l.key, scopedID{scope, id}), nil
 }
 
 // Until implements [growthgenius.Lease].

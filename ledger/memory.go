@@ -47,6 +47,12 @@ func (m *Memory) put(key string, from, to growthgenius.Entry) error {
 	return nil
 }
 
+func (m *Memory) taken(key string, id scopedID) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.ids.taken(key, id)
+}
+
 // ids knows the key of each id of each scope.
 type ids map[scopedID]string
 
@@ -66,7 +72,7 @@ func idOf(e growthgenius.Entry) scopedID {
 // move replaces an id of a key by another one. The error matches [growthgenius.ErrIDTaken]
 // if another key has that.
 func (s ids) move(key string, from, to scopedID) error {
-	if other, taken := s[to]; taken && other != key {
+	if s.taken(key, to) {
 		return fmt.Errorf("ledger: %w", growthgenius.ErrIDTaken)
 	}
 	if s[from] == key {
@@ -76,4 +82,10 @@ func (s ids) move(key string, from, to scopedID) error {
 		s[to] = key
 	}
 	return nil
+}
+
+// taken reports whether another key has an id.
+func (s ids) taken(key string, id scopedID) bool {
+	other, ok := s[id]
+	return ok && other != key
 }

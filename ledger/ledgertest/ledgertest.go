@@ -216,6 +216,7 @@ func testScopes(t *testing.T, s Store) {
 	wantEntry(t, b, growthgenius.Entry{})
 	record(t, b, sample(t, "2"))
 	record(t, b, sample(t, "2"))
+	testTaken(t, b)
 	other := sample(t, "1")
 	other.Scope = "message"
 	record(t, b, other) // gives back 2
@@ -229,6 +230,26 @@ func testScopes(t *testing.T, s Store) {
 	store(t, l, "d", sample(t, "1"))
 	expect(t, l, "b", other)
 	expect(t, l, "c", none)
+}
+
+// testTaken looks for the ids of other keys, if the lease can. Key a has 1, and this one has 2.
+func testTaken(t *testing.T, b growthgenius.Lease) {
+	t.Helper()
+	lease, ok := b.(interface {
+		Taken(ctx context.Context, scope string, id growthgenius.ID) (bool, error)
+	})
+	if !ok {
+		return
+	}
+	own := sample(t, "1").Scope
+	for id, want := range map[growthgenius.ID]bool{"1": true, "2": false, "3": false} {
+		for _, scope := range []string{own, "message"} {
+			taken, err := lease.Taken(t.Context(), scope, id)
+			if err != nil || taken != (want && scope == own) {
+				t.Errorf("Taken of %s %s: got %v, %v", scope, id, taken, err)
+			}
+		}
+	}
 }
 
 func testReleased(t *testing.T, s Store) {

@@ -6,6 +6,20 @@ import (
 	"strings"
 )
 
+// The headers that APIs use for the number of records and of pages, and for what is behind
+// the last record of a response. The keys are canonical.
+var (
+	totals = []string{
+		"X-Total-Count", "X-Total", "Total-Count", "X-Total-Results", "X-Total-Records", "X-Total-Items",
+		"X-Wp-Total", "X-Pagination-Total-Count", "X-Pagination-Total",
+	}
+	pages = []string{"X-Total-Pages", "Total-Pages", "X-Page-Count", "X-Wp-Totalpages", "X-Pagination-Page-Count", "X-Pagination-Total-Pages"}
+	nexts = []string{
+		"X-Next-Page", "X-Next-Link", "X-Next-Cursor", "X-Next-Token", "X-Pagination-Next", "X-Has-More", "X-Truncated",
+		"X-Continuation-Token", "X-Ms-Continuation",
+	}
+)
+
 // Extent returns what the head of a response says of how much of a list it holds: how many
 // records there are, or 0, and whether these are only a part of them. None of it is
 // documented for this API: it is what the status and the headers mean in HTTP, or in other
@@ -18,16 +32,24 @@ func (r *Response) Extent() (total int, partial bool) {
 		whole := first == 0 && n > 0 && last+1 >= n
 		partial = !whole && (partial || first > 0 || n > 0)
 	}
-	for _, name := range []string{"X-Total-Count", "X-Total"} {
+	for _, name := range totals {
 		if n, err := strconv.Atoi(h.Get(name)); err == nil {
 			total = max(total, n)
 		}
 	}
-	if n, err := strconv.Atoi(h.Get("X-Total-Pages")); err == nil && n > 1 {
-		partial = true
+	for _, name := range pages {
+		if n, err := strconv.Atoi(h.Get(name)); err == nil && n > 1 {
+			partial = true
+		}
 	}
-	next := h.Get("X-Next-Page")
-	return total, partial || next != "" && next != "0" || hasNext(h.Values("Link"))
+	for _, name := range nexts {
+		switch strings.ToLower(h.Get(name)) {
+		case "", "0", "-1", "false", "null":
+		default:
+			partial = true
+		}
+	}
+	return total, partial || hasNext(h.Values("Link"))
 }
 
 // contentRange reads a Content-Range, such as "contacts 0-99/250" or, without a unit,

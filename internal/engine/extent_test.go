@@ -43,6 +43,14 @@ func TestExtent(t *testing.T) {
 		{200, "X-Total-Pages", "1", 0, false, ""},
 		{200, "X-Next-Page", "2", 0, true, ""},
 		{200, "X-Next-Page", "", 0, false, ""},
+		{200, "X-WP-Total", "250", 250, false, ""},
+		{200, "X-WP-TotalPages", "3", 0, true, ""},
+		{200, "X-Pagination-Total-Count", "250", 250, false, ""},
+		{200, "X-Pagination-Page-Count", "1", 0, false, ""},
+		{200, "X-Has-More", "true", 0, true, ""},
+		{200, "X-Has-More", "False", 0, false, ""},
+		{200, "X-Next-Cursor", "a", 0, true, ""},
+		{200, "x-ms-continuation", "a", 0, true, ""},
 	} {
 		res := engine.Response{Status: h.status, Header: http.Header{http.CanonicalHeaderKey(h.name): {h.value}}}
 		if h.anotherValue != "" {

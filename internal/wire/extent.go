@@ -73,28 +73,36 @@ const (
 	isPages          // how many pages there are
 	isError          // there was an error unless it is empty
 	isSuccess        // there was an error if it is false
-	isStatus         // there was an error if it is a word for that
+	isStatus         // there was an error if it is a word for that, or such a status of HTTP
 )
 
 // roles are the names in lower case, without what separates their words.
 var roles = map[string]role{
 	"pagination": holdsOthers, "paging": holdsOthers, "page": holdsOthers, "pageinfo": holdsOthers,
 	"meta": holdsOthers, "metadata": holdsOthers, "responsemetadata": holdsOthers, "resultinfo": holdsOthers,
-	"links": holdsOthers, "cursor": holdsOthers, "cursors": holdsOthers,
+	"links": holdsOthers, "cursor": holdsOthers, "cursors": holdsOthers, "info": holdsOthers, "additionaldata": holdsOthers,
 
 	"hasmore": isMore, "hasmoreitems": isMore, "hasmorepages": isMore, "hasmorerecords": isMore, "hasmoreresults": isMore,
 	"hasnext": isMore, "hasnextpage": isMore, "more": isMore, "moreavailable": isMore, "moreresults": isMore,
+	"morerecords": isMore, "moreitems": isMore, "moreitemsincollection": isMore, "moreresultsavailable": isMore,
+	"limitreached": isMore, "limitexceeded": isMore, "timedout": isMore,
+	"continuationtoken": isNext, "continuation": isNext,
 	"truncated": isMore, "istruncated": isMore, "incomplete": isMore, "incompleteresults": isMore,
 	"partial": isMore, "ispartial": isMore, "partialresults": isMore, "partialresultsonly": isMore,
 	"done": isWhole, "complete": isWhole, "iscomplete": isWhole, "islast": isWhole, "islastpage": isWhole,
+	"endoflist": isWhole, "endofrecords": isWhole, "finished": isWhole,
 	"odatanextlink": isNext, "rel": isRelation,
 
 	"totalentries": isTotal, "totalcount": isTotal, "totalrecords": isTotal, "totalresults": isTotal, "totalitems": isTotal,
 	"totalelements": isTotal, "totalcontacts": isTotal, "totalmessages": isTotal, "totalusers": isTotal, "total": isTotal,
+	"totalsize": isTotal, "totalrows": isTotal, "totalhits": isTotal, "totalnumber": isTotal, "count": isTotal, "recordcount": isTotal,
+	"resultcount": isTotal, "numresults": isTotal, "numfound": isTotal,
 	"totalpages": isPages, "pagecount": isPages, "numpages": isPages, "lastpage": isPages, "pages": isPages,
 
 	"error": isError, "errors": isError, "errormessage": isError, "errorcode": isError, "errortype": isError,
-	"success": isSuccess, "ok": isSuccess, "status": isStatus,
+	"fault": isError, "exception": isError, "haserror": isError, "haserrors": isError, "iserror": isError,
+	"success": isSuccess, "ok": isSuccess, "succeeded": isSuccess, "successful": isSuccess, "issuccess": isSuccess,
+	"issuccessful": isSuccess, "status": isStatus, "statuscode": isStatus, "httpstatus": isStatus, "httpcode": isStatus, "code": isStatus,
 }
 
 // maxRoleName is the length of the longest name that is looked at.
@@ -120,7 +128,7 @@ func roleOf(name string) role {
 func (x *extent) hear(dec *jsontext.Decoder, name string) error {
 	is, kind := roleOf(name), dec.PeekKind()
 	switch {
-	case is == holdsOthers && (kind == '{' || kind == '['):
+	case is == holdsOthers && (kind == '{' || kind == '['), is == isPages && kind == '{':
 		return x.hearAll(dec, kind == '{')
 	case is == saysNothing, is == holdsOthers:
 		return dec.SkipValue()
@@ -163,7 +171,7 @@ func (x *extent) hearAll(dec *jsontext.Decoder, object bool) error {
 // note notes what a value that is neither an object nor a list says. text is in lower case.
 func (x *extent) note(is role, name string, kind jsontext.Kind, text string) {
 	no := kind == 'f' || kind != 'n' && (text == "0" || text == "false" || text == "no")
-	empty := no || kind == 'n' || text == ""
+	empty := no || kind == 'n' || text == "" || text == "-1" // the offset behind the last page
 	switch is {
 	case isMore, isNext:
 		x.more = x.more || !empty
@@ -176,9 +184,11 @@ func (x *extent) note(is role, name string, kind jsontext.Kind, text string) {
 	case isSuccess:
 		x.failed = x.failed || no
 	case isStatus:
-		x.failed = x.failed || text == "error" || text == "fail" || text == "failed" || text == "failure"
-	case isTotal:
 		n, ok := wholeNumber(text)
+		x.failed = x.failed || text == "error" || text == "fail" || text == "failed" || text == "failure" || ok && n >= 400 && n < 600
+		x.more = x.more || text == "partial" || text == "incomplete"
+	case isTotal:
+		n, ok := wholeNumber(strings.ReplaceAll(text, ",", "")) // "1,250"
 		if !ok {
 			n = 0
 		}

@@ -151,11 +151,25 @@ func (w wanted) row(row match.Row) bool {
 }
 
 // index sorts rows by their mark.
-func (w wanted) index(rows []match.Row) map[string][]match.Row {
-	byMark := map[string][]match.Row{}
+func (w wanted) index(rows []match.Row) index {
+	x := index{all: rows, byMark: map[string][]match.Row{}}
 	for _, row := range rows {
 		mark := match.Mark(w.resource, row)
-		byMark[mark] = append(byMark[mark], row)
+		x.byMark[mark] = append(x.byMark[mark], row)
 	}
-	return byMark
+	return x
+}
+
+// index has rows by their mark.
+type index struct {
+	all    []match.Row
+	byMark map[string][]match.Row
+}
+
+// of returns the rows that can be the record that a create makes.
+func (x index) of(p *target) []match.Row {
+	if p.mark == "" || p.token.Marker != "" {
+		return x.all
+	}
+	return slices.Concat(x.byMark[p.mark], x.byMark[""])
 }

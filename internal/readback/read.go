@@ -3,10 +3,10 @@ package readback
 import (
 	"context"
 	"log/slog"
-	"slices"
 	"time"
 
 	"github.com/growthgenius/growthgenius-go/internal/match"
+	"github.com/growthgenius/growthgenius-go/internal/wire"
 )
 
 const (
@@ -144,7 +144,7 @@ func (t *Tracker) windowStart(targets []target, responded bool) (earliest time.T
 // weigh returns what the rows of a list say about each create.
 func (t *Tracker) weigh(r *reading) []*sighting {
 	seen := make([]*sighting, len(r.targets))
-	byMark := r.wanted.index(r.rows)
+	rows, older := r.wanted.index(r.rows), r.wanted.index(r.unseen())
 	for i := range r.targets {
 		x := &r.targets[i]
 		clock := t.stamps(x)
@@ -155,27 +155,33 @@ func (t *Tracker) weigh(r *reading) []*sighting {
 		// Nothing is known of a clock that is fast before it shows a time that has passed.
 		s.complete = r.complete && !(x.clockless() && x.began.After(r.began))
 		s.proven = s.complete && r.proven
-		candidates := r.rows
-		if x.mark != "" && x.token.Marker == "" {
-			candidates = slices.Concat(byMark[x.mark], byMark[""])
-		}
-		for _, row := range candidates {
+		for _, row := range rows.of(x) {
 			t.examine(x, row, r, s)
 		}
-		t.examineOlder(x, r, s)
+		t.examineOlder(x, older.of(x), r, s)
 		seen[i] = s
 	}
 	return seen
 }
 
+// unseen returns the rows that only the reads of a proof showed, each once.
+func (r *reading) unseen() (rows []match.Row) {
+	seen := map[wire.ID]bool{}
+	for _, row := range r.older {
+		if id := row.ID(); id == "" || !r.ids[id] && !seen[id] {
+			seen[id] = true
+			rows = append(rows, row)
+		}
+	}
+	return rows
+}
+
 // examineOlder adds the rows to a sighting that only the reads of a proof showed. If they
 // may be the record, they are not known to be.
-func (t *Tracker) examineOlder(x *target, r *reading, s *sighting) {
+func (t *Tracker) examineOlder(x *target, rows []match.Row, r *reading, s *sighting) {
 	var older sighting
-	for _, row := range r.older {
-		if !r.ids[row.ID()] {
-			t.examine(x, row, r, &older)
-		}
+	for _, row := range rows {
+		t.examine(x, row, r, &older)
 	}
 	s.near = append(s.near, older.near...)
 	for _, row := range older.exact {

@@ -555,7 +555,7 @@ func TestChangesWire(t *testing.T) {
 	})
 }
 
-// TestChangesBurst: ten thousand records of one moment, too large for any window but the
+// TestChangesBurst: twelve thousand records of one moment, too large for any window but the
 // smallest, are each delivered once.
 func TestChangesBurst(t *testing.T) {
 	t.Parallel()
@@ -565,7 +565,7 @@ func TestChangesBurst(t *testing.T) {
 
 func burst[T any](t *testing.T, f feedOf[T]) {
 	t.Helper()
-	const count, moment = 10_000, 40 * time.Second
+	const count, moment = 12_000, 40 * time.Second
 	all := make([]string, count)
 	for i := range all {
 		all[i] = f.record(growthgenius.IntID(int64(i+1)), "x", beginning.Add(moment))

@@ -45,8 +45,8 @@ const (
 )
 
 // usual are the limits that are so common that a list of one moment with as many records is
-// not believed without proof.
-var usual = []int{100, 200, 250, 500, 1000, 2000, 2500, 5000}
+// not believed without proof. The last is the one that the API states for searches.
+var usual = []int{100, 200, 250, 500, 1000, 2000, 2500, 5000, 10_000}
 
 const (
 	// few is a number of records below which only a round one is suspicious.

@@ -88,6 +88,7 @@ func TestCheck(t *testing.T) {
 		{"one moment, and cut before the last", server{times: append(every(50, 0), begin.Add(23*time.Hour)), most: 50}, false, whole.Cut, 1},
 		{"one moment, and cut behind the first", server{times: append(every(50, 0), begin), most: 50, newest: true}, false, whole.Cut, 2},
 		{"one moment, cut to a usual limit", server{times: every(150, 0), most: 100}, false, whole.Doubtful, 3},
+		{"one moment, cut to the limit of searches", server{times: every(10_001, 0), most: 10_000}, false, whole.Doubtful, 3},
 		{"one moment, as many as a usual limit", server{times: append(every(100, 0), begin.Add(-time.Hour))}, false, whole.Shown, 3},
 		{"one moment, without times", server{times: every(50, 0)}, true, whole.Open, 18},
 		{"bounds without effect", server{times: every(50, time.Minute), deaf: true}, false, whole.Open, 2},

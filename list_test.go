@@ -142,6 +142,13 @@ func TestPartialListsProveNoAbsence(t *testing.T) {
 		"whole":                    {growthgeniustest.Fault{}, true},
 		"a link to the next page":  {growthgeniustest.Fault{Header: http.Header{"Link": {`</contacts?page=2>; rel="next"`}}}, false},
 		"from a cache":             {growthgeniustest.Fault{Header: http.Header{"Age": {"1800"}}}, false},
+		"stale":                    {growthgeniustest.Fault{Header: http.Header{"Warning": {`110 proxy "Response is Stale"`}}}, false},
+		"changed by a proxy":       {growthgeniustest.Fault{Status: 203, Body: `{"contacts":[]}`}, false},
+		"a warning":                {growthgeniustest.Fault{Status: 200, Body: `{"contacts":[],"warnings":["shard 3 failed"]}`}, false},
+		"a message":                {growthgeniustest.Fault{Status: 200, Body: `{"contacts":[],"message":"query timed out"}`}, false},
+		"no warning":               {growthgeniustest.Fault{Status: 200, Body: `{"contacts":[],"warning":null,"request_id":"x"}`}, true},
+		"a null record":            {growthgeniustest.Fault{Status: 200, Body: `{"contacts":[null]}`}, false},
+		"a count":                  {growthgeniustest.Fault{Status: 200, Body: `{"contacts":[],"count":1}`}, false},
 		"has_more":                 {growthgeniustest.Fault{Status: 200, Body: `{"contacts":[],"has_more":true}`}, false},
 		"an error beside the list": {growthgeniustest.Fault{Status: 200, Body: `{"contacts":[],"error":"shard 3 timed out"}`}, false},
 		"status 206":               {growthgeniustest.Fault{Status: 206, Body: `{"contacts":[]}`}, false},
@@ -167,6 +174,22 @@ func TestPartialListsProveNoAbsence(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestDoubtsAboutAPartOfAList: what is said beside a part of a list that is read only to prove
+// that the list is whole counts, too.
+func TestDoubtsAboutAPartOfAList(t *testing.T) {
+	t.Parallel()
+	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+		srv.Inject(growthgeniustest.Fault{Method: "POST", Status: 503, Times: 1})
+		noReadBack := growthgenius.WithReadBack(growthgenius.ReadBackPolicy{Disabled: true})
+		_, err := srv.NewClient(noReadBack).Contacts.Create(t.Context(), testkit.Steve)
+		token := testkit.Unknown(t, err).Token
+		time.Sleep(time.Minute)
+		srv.Inject(growthgeniustest.Fault{Method: "GET", Status: 200, Body: `{"contacts":[],"warning":"shard 3 failed"}`, Skip: 1})
+		_, err = srv.NewClient().Contacts.Resolve(t.Context(), token)
+		testkit.Unknown(t, err)
+	})
 }
 
 // TestCappedListsAreNoticed: a list that is as long as a usual limit is read again, in parts,

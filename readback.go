@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -254,7 +255,11 @@ func (l lists) Read(ctx context.Context, list readback.List, from, to time.Time,
 			}
 			return true
 		},
-		func(string, wire.Kind) {})
+		func(name string, k wire.Kind) {
+			if isDoubt(name, k) {
+				use(match.Row{}) // there may be a record of which nothing is shown
+			}
+		})
 	if err == nil && nameless > 0 { // the list is not the API's own, or not as documented
 		err = e.refuse(fmt.Errorf("%d records of the list have no id", nameless))
 	}
@@ -262,8 +267,8 @@ func (l lists) Read(ctx context.Context, list readback.List, from, to time.Time,
 		err = e.refuse(fmt.Errorf("the text of record %s in the list is not valid UTF-8", shownID(l.core.redact.Text(string(garbled)))))
 	}
 	switch {
-	case err == nil && res.IsCached():
-		return errors.New("the list is from a cache, so it may be old")
+	case err == nil && (res.IsCached() || res.Status == http.StatusNonAuthoritativeInfo):
+		return errors.New("the list is from a cache or a proxy, so it may be old")
 	case err == nil:
 		return nil
 	}
@@ -273,6 +278,16 @@ func (l lists) Read(ctx context.Context, list readback.List, from, to time.Time,
 		Again: errors.Is(err, ErrDecode) || errors.Is(err, errBrokenOff),
 		Final: ok && api.StatusCode < 500 && api.StatusCode != http.StatusTooManyRequests && api.StatusCode != http.StatusRequestTimeout,
 	}
+}
+
+// isDoubt reports whether a member beside the records of a list, or a null among them, raises
+// doubts about the list: it may be a complaint.
+func isDoubt(name string, k wire.Kind) bool {
+	if k == wire.KindNull {
+		return strings.HasSuffix(name, "[]")
+	}
+	plain := strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(name))
+	return slices.Contains([]string{"warning", "warnings", "message", "detail", "details", "reason", "degraded", "shards"}, plain)
 }
 
 // headersText encodes a header, or returns "" if it is empty. It leaves out callHeaders.

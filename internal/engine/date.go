@@ -24,7 +24,8 @@ func (r *Response) IsCached() bool {
 			return true
 		}
 	}
-	return r.Status == http.StatusNotModified
+	stale := strings.HasPrefix(strings.TrimSpace(r.Header.Get("Warning")), "11") // "110 - Response is Stale"
+	return stale || r.Status == http.StatusNotModified
 }
 
 // Date returns the time of the Date header, and whether it is the server's own. It is not

@@ -41,6 +41,8 @@ func TestDate(t *testing.T) {
 		"from a cache, by X-Cache":      {200, "", http.Header{"X-Cache": {"Hit from cloudfront"}}, false, true},
 		"not from a cache, by X-Cache":  {200, "", http.Header{"X-Cache": {"Miss from cloudfront"}}, true, false},
 		"from a cache, by Cache-Status": {200, "", http.Header{"Cache-Status": {"proxy; hit"}}, false, true},
+		"stale":                         {200, "", http.Header{"Warning": {`110 - "Response is Stale"`}}, false, true},
+		"with another warning":          {200, "", http.Header{"Warning": {`299 - "deprecated"`}}, true, false},
 		"without a date":                {200, "", http.Header{"Date": {""}}, false, false},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -179,10 +179,11 @@ func (r *reading) unseen() (rows []match.Row) {
 // examineOlder adds the rows to a sighting that only the reads of a proof showed. If they
 // may be the record, they are not known to be.
 func (t *Tracker) examineOlder(x *target, rows []match.Row, r *reading, s *sighting) {
-	var older sighting
+	older := sighting{complete: s.complete, proven: s.proven}
 	for _, row := range rows {
 		t.examine(x, row, r, &older)
 	}
+	s.complete, s.proven = older.complete, older.proven
 	s.near = append(s.near, older.near...)
 	for _, row := range older.exact {
 		s.near = append(s.near, row.ID())

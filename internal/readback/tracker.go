@@ -113,19 +113,20 @@ func (t *Tracker) adopt(token Token, l List) (*pending, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for known := range t.groups[p.key] {
-		if known.token.Nonce == token.Nonce {
-			if known.calling {
-				return nil, ErrUnderWay
-			}
-			t.parked = slices.DeleteFunc(t.parked, func(q *pending) bool { return q == known })
-			known.list.Headers = cmp.Or(p.list.Headers, known.list.Headers)
-			for _, id := range token.Taken {
-				if !slices.Contains(known.token.Taken, id) {
-					known.token.Taken = append(known.token.Taken, id)
-				}
-			}
-			return known, nil
+		if known.token.Nonce != token.Nonce {
+			continue
 		}
+		if known.calling {
+			return nil, ErrUnderWay
+		}
+		t.parked = slices.DeleteFunc(t.parked, func(q *pending) bool { return q == known })
+		known.list.Headers = cmp.Or(p.list.Headers, known.list.Headers)
+		for _, id := range token.Taken {
+			if !slices.Contains(known.token.Taken, id) {
+				known.token.Taken = append(known.token.Taken, id)
+			}
+		}
+		return known, nil
 	}
 	p.waiting, p.foreign = true, true
 	t.add(p)

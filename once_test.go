@@ -322,6 +322,28 @@ func TestOnceNeedsItsLease(t *testing.T) {
 	})
 }
 
+// TestOnceStoresSlowly: nothing is sent if the lease runs short while the token is stored, and
+// the next call need not resolve anything.
+func TestOnceStoresSlowly(t *testing.T) {
+	t.Parallel()
+	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+		slow := 4 * time.Second
+		until := time.Now().Add(12 * time.Second)
+		l := spoilt{ledger.NewMemory(), func() time.Time { return until }, func(growthgenius.Entry) error { time.Sleep(slow); return nil }}
+		c := srv.NewClient(growthgenius.WithLedger(l), growthgenius.WithAttemptTimeout(10*time.Second))
+		_, err := createUnder(t, c, "key", testkit.Steve)
+		testkit.OnlyIs(t, err, growthgenius.ErrLeaseLost)
+		if n := testkit.Count(srv.Server, "POST", "/contacts"); n != 0 {
+			t.Errorf("%d requests were sent", n)
+		}
+		slow, until = 0, time.Time{}
+		began := time.Now()
+		if _, err = createUnder(t, c, "key", testkit.Steve); err != nil || time.Since(began) > time.Second {
+			t.Errorf("%v after %s", err, time.Since(began))
+		}
+	})
+}
+
 // TestOnceCannotStore: if the ledger cannot store the id, the outcome is unknown, the token
 // resolves to the record, and so does the key later.
 func TestOnceCannotStore(t *testing.T) {

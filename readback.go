@@ -48,7 +48,10 @@ func createOne[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint
 					if err := check(); err != nil {
 						return err
 					}
-					return leave()
+					if err := leave(); err != nil {
+						return err
+					}
+					return check() // leave may have taken a while
 				}
 			}
 			created, answer = sendCreate[T, P](ctx, c, e, &o, sent)

@@ -209,7 +209,7 @@ func (c *core) warn(ctx context.Context, e endpoint, res *engine.Response, o wir
 	if c.logger == nil {
 		return
 	}
-	o.Field = redact.Clip(c.redact.Text(o.Field), maxFieldName)
+	o.Field = redact.Clip(redact.Printable(c.redact.Text(o.Field)), maxFieldName)
 	fate := "; its value is kept"
 	if o.Record == wire.EnvelopeRecord {
 		fate = "; it is ignored"

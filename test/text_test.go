@@ -1,9 +1,12 @@
 package test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -176,8 +179,8 @@ func TestByteOrderMark(t *testing.T) {
 	}
 }
 
-// TestForgedLines: no text of a server begins another line of an error, or moves the cursor
-// of a terminal.
+// TestForgedLines: no text of a server begins another line of an error or of a log, whatever
+// writes that, or moves the cursor of a terminal.
 func TestForgedLines(t *testing.T) {
 	t.Parallel()
 	const forged = "x\r\n2026-01-01 level=INFO msg=forged\u0085\u2028\x1b[2J"
@@ -201,10 +204,33 @@ func TestForgedLines(t *testing.T) {
 	} {
 		c := testkit.Scripted(t, res, growthgenius.WithStrictDecoding(), growthgenius.WithRetry(growthgenius.RetryPolicy{MaxAttempts: 1}))
 		_, err := c.Contacts.Get(t.Context(), "7")
-		if err == nil || strings.ContainsFunc(err.Error(), func(r rune) bool { return !unicode.IsPrint(r) }) {
+		if err == nil || strings.ContainsFunc(err.Error(), isUnprintable) {
 			t.Errorf("%s: %q", name, err)
 		}
+		var log plainLog
+		c = testkit.Scripted(t, res, growthgenius.WithLogger(slog.New(&log)), growthgenius.WithRetry(testkit.Quick))
+		_, _ = c.Contacts.Get(t.Context(), "7")
+		if len(log.texts) == 0 || slices.ContainsFunc(log.texts, func(text string) bool { return strings.ContainsFunc(text, isUnprintable) }) {
+			t.Errorf("%s: %q", name, log.texts)
+		}
 	}
+}
+
+func isUnprintable(r rune) bool { return !unicode.IsPrint(r) }
+
+// plainLog is a handler that does not quote what it is given.
+type plainLog struct {
+	slog.Handler // nil: a client uses no other methods
+
+	texts []string
+}
+
+func (l *plainLog) Enabled(context.Context, slog.Level) bool { return true }
+
+func (l *plainLog) Handle(_ context.Context, r slog.Record) error {
+	l.texts = append(l.texts, r.Message)
+	r.Attrs(func(a slog.Attr) bool { l.texts = append(l.texts, a.Value.String()); return true })
+	return nil
 }
 
 // responding is a script that always responds the same.

@@ -323,11 +323,11 @@ func (s *ContactsService) Stream(ctx context.Context, list ListOptions, opts ...
 //
 // Resolve waits until the settle window has passed since the last request of the create,
 // unless the list shows the contact earlier. The window is [ReadBackPolicy].Settle, or
-// ReplayAfter if that is longer. If the token does not say when the last request was, as
-// in a token from BeforeCreate, Resolve waits for a whole window. If the list is not
-// conclusive then, it is read a few more times. To resolve several tokens, call Resolve
-// concurrently: calls that wait at the same time share their reads of the list, and take
-// little longer than a single one.
+// ReplayAfter if that is longer. A token from BeforeCreate does not say when that request
+// ended: it is taken to have lasted for [WithAttemptTimeout]. If the list is not conclusive
+// then, it is read a few more times. To resolve several tokens, call Resolve concurrently:
+// calls that wait at the same time share their reads of the list, and take little longer
+// than a single one.
 //
 // The list is read as the user who created the contact. Use a client of the same account,
 // since the lists of another account do not have the contact. If the create was sent with

@@ -5,26 +5,32 @@ import (
 	"time"
 )
 
-// transport returns the transport of the next attempt.
-func (c *call) transport() http.RoundTripper {
+// roundTrip sends the request of an attempt.
+func (c *call) roundTrip(req *http.Request) (*http.Response, error) {
 	if c.timedOut {
-		return apart(c.cfg.Transport)
+		if own := apart(c.cfg.Transport); own != nil {
+			res, err := c.cfg.roundTrip(own, req)
+			if err != nil {
+				own.CloseIdleConnections() // this ends a dial that is still under way
+			}
+			return res, err
+		}
 	}
-	return c.cfg.Transport
+	return c.cfg.roundTrip(c.cfg.Transport, req)
 }
 
 // apart returns a transport like t that shares no connection with it, and keeps none. It is
 // for the attempts of a call after one that timed out: over HTTP/2, t would send them over
-// the same connection, which may be dead. It returns t itself if that is not of net/http, or
-// has an implementation of HTTP/2 of its own.
-func apart(t http.RoundTripper) http.RoundTripper {
+// the same connection, which may be dead. It returns nil if t is not of net/http, or has an
+// implementation of HTTP/2 of its own.
+func apart(t http.RoundTripper) *http.Transport {
 	original, ok := t.(*http.Transport)
 	if !ok {
-		return t
+		return nil
 	}
 	own := original.Clone()
 	if own.TLSNextProto["h2"] != nil { // net/http does not clone its own
-		return t
+		return nil
 	}
 	own.DisableKeepAlives = true      // the connection is closed after the response
 	own.IdleConnTimeout = time.Second // or if it was made too late for the attempt

@@ -60,7 +60,7 @@ func (c *call) attempt(req *http.Request) (*http.Response, error) {
 	// Each attempt has a header of its own: a transport may change it, though it should not.
 	req.Header = c.newHeader(req.ContentLength > 0)
 	req.Host = req.URL.Host // set this late: otherwise net/http's client clones the URL
-	res, err := c.cfg.roundTrip(c.transport(), req)
+	res, err := c.roundTrip(req)
 	arrived := err == nil
 	if arrived {
 		received := c.received(res, begun)

@@ -648,6 +648,9 @@ func TestListThatSaysItIsPartial(t *testing.T) {
 }
 
 func TestChangesMemory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it counts memory")
+	}
 	const (
 		count  = 100_000
 		gap    = 64 * time.Millisecond

@@ -215,6 +215,9 @@ func TestChangesLeastClock(t *testing.T) {
 // Their checkpoint is where the second began, until the last. The test is not parallel: it
 // measures the heap of the process.
 func TestChangesInParts(t *testing.T) { //nolint:paralleltest // see above
+	if testing.Short() {
+		t.Skip("it counts memory")
+	}
 	const count = 60_000
 	moment := time.Now().Add(-time.Hour).Truncate(time.Second)
 	record := `{"id":%d,"updated_at":"` + moment.UTC().Format(time.RFC3339) + `","seo_description":"` + strings.Repeat("x", 1200) + `"},`

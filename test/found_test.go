@@ -58,7 +58,7 @@ func TestFoundSoon(t *testing.T) {
 					if len(took) == 0 {
 						return // the responses to the others show the clock of the records
 					}
-					if median, worst := took[len(took)/2], took[len(took)-1]; median > 1500*time.Millisecond || worst > 3*time.Second {
+					if median, worst := took[len(took)/2], took[len(took)-1]; len(took) > 2 && median > 1500*time.Millisecond || worst > 3*time.Second {
 						t.Errorf("found after %s, the last after %s", median, worst)
 					}
 				})

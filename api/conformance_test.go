@@ -55,13 +55,13 @@ func (v *validator) RoundTrip(req *http.Request) (*http.Response, error) {
 		_ = req.Body.Close()
 	}
 	checked := req.Clone(req.Context())
-	checked.Body = io.NopCloser(bytes.NewReader(body))
+	checked.Body, checked.GetBody = io.NopCloser(bytes.NewReader(body)), nil // the client takes GetBody for a second send
 	checked.ContentLength = int64(len(body))
 	input, err := v.request(checked)
 	v.report(req, err)
 
 	sent := req.Clone(req.Context())
-	sent.Body = io.NopCloser(bytes.NewReader(body))
+	sent.Body, sent.GetBody = io.NopCloser(bytes.NewReader(body)), nil
 	res, roundTripErr := v.next.RoundTrip(sent)
 	if roundTripErr != nil {
 		return nil, roundTripErr

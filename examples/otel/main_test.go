@@ -110,7 +110,7 @@ func TestSpans(t *testing.T) {
 			t.Fatal(contact, err)
 		}
 		_, _ = client.Contacts.Get(ctx, contact.ID)
-		_, _ = client.Contacts.Get(ctx, "/contacts/quinn@example.com?")
+		_, _ = client.Contacts.Get(ctx, "quinn@example.com?")
 		_, _ = client.Contacts.Update(ctx, contact.ID, in)
 		_, _ = client.Contacts.Search(ctx, growthgenius.SearchOptions{Keywords: "quinn@example.com"})
 		_, _ = client.Contacts.List(ctx, growthgenius.ListOptions{})

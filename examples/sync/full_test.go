@@ -97,8 +97,8 @@ func (a *api) replaying(t *testing.T, contacts, messages string) []string {
 	t.Helper()
 	var replayed atomic.Int32
 	t.Cleanup(func() {
-		if replayed.Load() != 2 {
-			t.Errorf("%d older lists were read, want 2", replayed.Load())
+		if replayed.Load() < 2 { // and again, in parts, if it may have been cut
+			t.Errorf("%d older lists were read, want 2 at least", replayed.Load())
 		}
 	})
 	return a.proxy(t, func(w http.ResponseWriter, r *http.Request, serve http.HandlerFunc) {

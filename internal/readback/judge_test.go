@@ -237,7 +237,7 @@ func TestElsewhere(t *testing.T) {
 		`{"email":"ada@example.com","user_id":null,"is_user":true,"title":""}`: "",
 	} {
 		for _, shown := range []bool{true, false} {
-			t.Run(content, func(t *testing.T) {
+			t.Run(strings.ReplaceAll(content, "@", " at "), func(t *testing.T) {
 				t.Parallel()
 				inBubble(t, settle, func(t *testing.T, d *desk) {
 					c := d.creation()

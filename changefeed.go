@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/growthgenius/growthgenius-go/internal/engine"
-
 	"github.com/growthgenius/growthgenius-go/internal/wire"
 )
 

@@ -126,7 +126,6 @@ func (c caller) exchange(ctx context.Context, e endpoint, o *callOptions, before
 			return ex
 		}
 		ex.res, ex.ambiguous = res, false
-		c.core.dates.note(res.Header)
 		return ex
 	}
 	ex.err = gaveUp(newAPIError(call, res, time.Now(), c.core.redact), outcome.GaveUp)
@@ -235,21 +234,17 @@ func (s *stampClock) earliest(t time.Time, ahead *time.Duration) time.Time {
 	}
 }
 
-// dates is the Date header of the last response that was a success.
+// dates is the server's own time in the last success that had it.
 type dates struct {
-	mu   sync.Mutex
-	text string
+	mu   sync.Mutex // guards the fields below
+	date time.Time
 	at   time.Time // when it arrived
 }
 
-func (d *dates) note(h http.Header) {
-	text := h.Get("Date")
-	if text == "" || h.Get("Age") != "" { // a cached one says when it was made
-		return
-	}
+func (d *dates) note(date, at time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.text, d.at = text, time.Now()
+	d.date, d.at = date, at
 }
 
 // ahead returns by how much the clock of that response was ahead of this machine's, at
@@ -257,8 +252,7 @@ func (d *dates) note(h http.Header) {
 func (d *dates) ahead() (ahead time.Duration, ok bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	date, err := http.ParseTime(d.text)
-	return date.Sub(d.at), err == nil && time.Since(d.at) < 10*time.Minute
+	return d.date.Sub(d.at), !d.at.IsZero() && time.Since(d.at) < 10*time.Minute
 }
 
 // fits is how many records the lists of each route had. A list with fewer than another one

@@ -170,10 +170,8 @@ func (u *update[T, P]) read() (current[T], error) {
 	if err != nil {
 		return current[T]{}, err
 	}
-	now := current[T]{record: record, row: rowIn(ex.res, e)}
-	age := ex.res.Header.Get("Age")
-	now.cached = age != "" && age != "0"
-	if date, err := http.ParseTime(ex.res.Header.Get("Date")); err == nil {
+	now := current[T]{record: record, row: rowIn(ex.res, e), cached: ex.res.IsCached()}
+	if date, ok := ex.res.Date(); ok {
 		ahead := time.Until(date)
 		now.ahead = &ahead
 	}

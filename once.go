@@ -1,7 +1,9 @@
 package growthgenius
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -9,7 +11,6 @@ import (
 	"time"
 
 	"github.com/growthgenius/growthgenius-go/internal/readback"
-	"github.com/growthgenius/growthgenius-go/internal/wire"
 )
 
 // releaseTimeout bounds what is left to do in the ledger when the context of a call has
@@ -20,7 +21,7 @@ const releaseTimeout = 5 * time.Second
 func createOnce[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint, opts []RequestOption) (*T, error) {
 	o := applyOptions(opts)
 	if o.once == nil {
-		return createOne[T, P](ctx, c, e, opts)
+		return createOne[T, P](ctx, c, e, &o)
 	}
 	k := keyed[T, P]{caller: c, endpoint: e, options: o, opts: opts}
 	if err := k.check(); err != nil {
@@ -117,11 +118,10 @@ func (k *keyed[T, P]) settle(ctx context.Context) (*T, error) {
 			return v, k.kept(ctx, err)
 		}
 	}
-	guarded := func(o *callOptions) {
-		o.leaving = k.held
-		o.storeToken = func(token CreateToken) error { return k.record(ctx, Entry{Token: &token}) }
-	}
-	v, err := createOne[T, P](ctx, k.caller, k.endpoint, append(k.opts[:len(k.opts):len(k.opts)], guarded))
+	guarded := k.options
+	guarded.leaving = k.held
+	guarded.storeToken = func(token CreateToken) error { return k.record(ctx, Entry{Token: &token}) }
+	v, err := createOne[T, P](ctx, k.caller, k.endpoint, &guarded)
 	if err != nil && !errors.Is(err, ErrOutcomeUnknown) {
 		if k.entry.Token != nil { // it was not created
 			_ = k.record(ctx, Entry{}) // a later call finds that out again
@@ -210,7 +210,9 @@ func sameCreate(a, b readback.Token) bool {
 
 func contentOf(t readback.Token) map[string]any {
 	var content map[string]any
-	_ = wire.UnmarshalForeign(t.Content, &content) // the SDK encoded it
+	decoder := json.NewDecoder(bytes.NewReader(t.Content))
+	decoder.UseNumber()          // of large numbers, each digit counts
+	_ = decoder.Decode(&content) // the SDK encoded it
 	delete(content, t.MarkerField)
 	return content
 }

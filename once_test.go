@@ -206,6 +206,12 @@ func TestOnceRefuses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		serial := func(n int64) growthgenius.ContactInput {
+			return growthgenius.ContactInput{FullName: growthgenius.Set("Ana"), Extra: map[string]any{"serial": n}}
+		}
+		if _, err := createUnder(t, c, "serial", serial(9007199254740992)); err != nil {
+			t.Fatal(err)
+		}
 		other := testkit.Steve
 		other.Title = growthgenius.Set("CTO")
 		sent := testkit.Count(srv.Server, "POST", "/contacts")
@@ -219,6 +225,7 @@ func TestOnceRefuses(t *testing.T) {
 			"no ledger":      {srv.NewClient(), "key", other, growthgenius.ErrInvalidInput, "WithLedger"},
 			"no key":         {c, "", other, growthgenius.ErrInvalidInput, "the key of Once is empty"},
 			"another record": {c, "key", other, growthgenius.ErrKeyReused, "another record"},
+			"another number": {c, "serial", serial(9007199254740993), growthgenius.ErrKeyReused, "another record"},
 			"another user":   {c.ForUser("77"), "key", testkit.Steve, growthgenius.ErrKeyReused, "another record"},
 		} {
 			_, err := createUnder(t, c.client, c.key, c.in)

@@ -18,11 +18,10 @@ import (
 )
 
 // createOne sends a create and determines its outcome.
-func createOne[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint, opts []RequestOption) (*T, error) {
-	o := applyOptions(opts)
-	token, err := c.newToken(&e, &o)
+func createOne[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint, o *callOptions) (*T, error) {
+	token, err := c.newToken(&e, o)
 	if err == nil {
-		_, err = e.build(c.core.base, c.userID, &o)
+		_, err = e.build(c.core.base, c.userID, o)
 	}
 	if err != nil {
 		return nil, e.refuse(err)
@@ -54,7 +53,7 @@ func createOne[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint
 					return check() // leave may have taken a while
 				}
 			}
-			created, answer = sendCreate[T, P](ctx, c, e, &o, sent)
+			created, answer = sendCreate[T, P](ctx, c, e, o, sent)
 			return answer
 		},
 		MayRepeat: func(sent int) bool {

@@ -4,20 +4,16 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/growthgenius/growthgenius-go/internal/turns"
 )
 
 // upserts makes upserts with the same key wait for each other, and remembers their
 // outcomes.
 type upserts struct {
-	mu    sync.Mutex // guards locks, the users of each lock, and known
-	locks map[string]*upsertLock
+	turns turns.Turns
+	mu    sync.Mutex // guards known
 	known [2]map[string]upserted
-}
-
-// upsertLock is the lock of one key.
-type upsertLock struct {
-	held  chan struct{} // holds an element while the lock is held
-	users int           // how many upserts hold it or wait for it
 }
 
 // upserted is what is known of a key: the id of its contact, or the token of a create
@@ -49,51 +45,20 @@ const maxUpserted = 1 << 16
 // that releases the locks, or the context's error. All upserts lock that of
 // an e-mail address first, so that no two wait for each other.
 func (u *upserts) lock(ctx context.Context, keys []upsertKey) (unlock func(), err error) {
-	var held []func()
+	held := 0
 	unlock = func() {
-		for _, release := range held {
-			release()
+		for _, key := range keys[:held] {
+			u.turns.Give(key.shared)
 		}
 	}
 	for _, key := range keys {
-		release, err := u.lockOne(ctx, key.shared)
-		if err != nil {
+		if err := u.turns.Take(ctx, key.shared); err != nil {
 			unlock()
-			return nil, err
+			return nil, err //nolint:wrapcheck // the caller says what it waited for
 		}
-		held = append(held, release)
+		held++
 	}
 	return unlock, nil
-}
-
-// lockOne is lock for one key.
-func (u *upserts) lockOne(ctx context.Context, key string) (unlock func(), err error) {
-	u.mu.Lock()
-	l := u.locks[key]
-	if l == nil {
-		if u.locks == nil {
-			u.locks = map[string]*upsertLock{}
-		}
-		l = &upsertLock{held: make(chan struct{}, 1)}
-		u.locks[key] = l
-	}
-	l.users++
-	u.mu.Unlock()
-	leave := func() {
-		u.mu.Lock()
-		defer u.mu.Unlock()
-		l.users--
-		if l.users == 0 {
-			delete(u.locks, key)
-		}
-	}
-	select {
-	case l.held <- struct{}{}:
-		return func() { <-l.held; leave() }, nil
-	case <-ctx.Done():
-		leave()
-		return nil, ctx.Err()
-	}
 }
 
 // recall returns what is known of a key, or the zero value.

@@ -15,9 +15,8 @@ func Members(l []byte) []byte {
 
 // Waits reports whether a call waits for the key.
 func (f *File) Waits(key string) bool {
-	f.turns.mu.Lock()
-	defer f.turns.mu.Unlock()
-	return len(f.turns.held[key]) > 0
+	n, _ := f.turns.Waiting(key)
+	return n > 0
 }
 
 // Spoil makes all writes to the file fail.

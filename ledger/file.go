@@ -10,6 +10,7 @@ import (
 	"time"
 
 	growthgenius "github.com/growthgenius/growthgenius-go"
+	"github.com/growthgenius/growthgenius-go/internal/turns"
 )
 
 // compactFrom is the size in bytes from which on a file is written anew when most of it is
@@ -41,7 +42,7 @@ type File struct {
 	path   string
 	lock   *os.File
 	header header
-	turns  turns
+	turns  turns.Turns
 
 	mu      sync.Mutex // guards the fields below
 	idle    sync.Cond  // no write is under way
@@ -130,12 +131,12 @@ func (f *File) start() error {
 
 // Acquire implements [growthgenius.Ledger].
 func (f *File) Acquire(ctx context.Context, key string) (growthgenius.Lease, error) {
-	if err := f.turns.take(ctx, key); err != nil {
+	if err := take(ctx, &f.turns, key); err != nil {
 		return nil, err
 	}
 	entry, err := f.entry(key)
 	if err != nil {
-		f.turns.give(key)
+		f.turns.Give(key)
 		return nil, err
 	}
 	return &lease{turns: &f.turns, store: f, key: key, entry: entry}, nil
@@ -291,7 +292,7 @@ func (f *File) Len() int {
 // Close waits for writes that are under way, and closes the file. What waits for a key is
 // given [ErrClosed].
 func (f *File) Close() error {
-	if !f.turns.close() {
+	if !f.turns.Close(ErrClosed) {
 		return ErrClosed
 	}
 	f.mu.Lock()
@@ -318,7 +319,7 @@ func (f *File) Purge(before time.Time) (int, error) {
 	defer f.resume()
 	removed := 0
 	for key, at := range f.index {
-		if !at.at.Before(before) || f.turns.holds(key) {
+		if _, held := f.turns.Waiting(key); held || !at.at.Before(before) {
 			continue
 		}
 		l, err := f.read(key)

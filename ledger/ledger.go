@@ -8,13 +8,24 @@ package ledger
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	growthgenius "github.com/growthgenius/growthgenius-go"
+	"github.com/growthgenius/growthgenius-go/internal/turns"
 )
 
 // ErrClosed means that the ledger was closed.
 var ErrClosed = errors.New("ledger: closed")
+
+// take waits until a key is free, and holds it.
+func take(ctx context.Context, t *turns.Turns, key string) error {
+	err := t.Take(ctx, key)
+	if err == nil || errors.Is(err, ErrClosed) {
+		return err //nolint:wrapcheck // of this package
+	}
+	return fmt.Errorf("ledger: waiting for the key: %w", err)
+}
 
 // store is where the entries of a ledger are kept.
 type store interface {
@@ -24,7 +35,7 @@ type store interface {
 
 // lease is a lease that lasts as long as the process.
 type lease struct {
-	turns *turns
+	turns *turns.Turns
 	store store
 	key   string
 	entry growthgenius.Entry
@@ -62,7 +73,7 @@ func (l *lease) Until() time.Time { return time.Time{} }
 func (l *lease) Release(context.Context) error {
 	if !l.ended {
 		l.ended = true
-		l.turns.give(l.key)
+		l.turns.Give(l.key)
 	}
 	return nil
 }

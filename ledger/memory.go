@@ -6,12 +6,13 @@ import (
 	"sync"
 
 	growthgenius "github.com/growthgenius/growthgenius-go"
+	"github.com/growthgenius/growthgenius-go/internal/turns"
 )
 
 // Memory is a ledger in memory: it serves the goroutines of one process, and forgets all
 // when the process ends. It is safe for concurrent use.
 type Memory struct {
-	turns turns
+	turns turns.Turns
 
 	mu      sync.Mutex // guards the fields below
 	entries map[string]growthgenius.Entry
@@ -25,7 +26,7 @@ func NewMemory() *Memory {
 
 // Acquire implements [growthgenius.Ledger].
 func (m *Memory) Acquire(ctx context.Context, key string) (growthgenius.Lease, error) {
-	if err := m.turns.take(ctx, key); err != nil {
+	if err := take(ctx, &m.turns, key); err != nil {
 		return nil, err
 	}
 	m.mu.Lock()

@@ -63,6 +63,7 @@ var (
 		"internal/lookup":  {not: noHTTP},
 		"internal/redact":  {not: noHTTP},
 		"internal/whole":   {not: noHTTP},
+		"internal/turns":   {not: noHTTP},
 		"internal/errs":    {not: noHTTP},
 	}
 

@@ -1,29 +1,31 @@
-package ledger
+// Package turns gives each key to one holder at a time. It knows nothing of what a key is for.
+package turns
 
 import (
 	"context"
-	"fmt"
 	"sync"
 )
 
-// turns gives each key to one holder at a time, in the order in which they asked.
-type turns struct {
+// Turns gives each key to one holder at a time, in the order in which they asked. The zero
+// value is ready to use, and safe for concurrent use.
+type Turns struct {
 	mu     sync.Mutex                 // guards the fields below
 	held   map[string][]chan struct{} // by key: those that wait for it, the first one first
-	closed bool
+	closed error                      // why no key is given any more
 }
 
-// take waits until the key is free, and holds it.
-func (t *turns) take(ctx context.Context, key string) error {
+// Take waits until the key is free, and holds it. The error is that of the context, or the
+// one that Close was given.
+func (t *Turns) Take(ctx context.Context, key string) error {
 	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("ledger: %w", err)
+		return err //nolint:wrapcheck // the caller says what it waited for
 	}
 	t.mu.Lock()
 	waiting, held := t.held[key]
 	switch {
-	case t.closed:
-		t.mu.Unlock()
-		return ErrClosed
+	case t.closed != nil:
+		defer t.mu.Unlock()
+		return t.closed
 	case !held:
 		if t.held == nil {
 			t.held = map[string][]chan struct{}{}
@@ -40,22 +42,21 @@ func (t *turns) take(ctx context.Context, key string) error {
 	case <-turn:
 	case <-ctx.Done():
 		if t.leave(key, turn) {
-			return fmt.Errorf("ledger: waiting for another holder of the key: %w", ctx.Err())
+			return ctx.Err() //nolint:wrapcheck // the caller says what it waited for
 		}
 		<-turn // it was given the key in this moment
 	}
 	t.mu.Lock()
 	closed := t.closed
 	t.mu.Unlock()
-	if closed {
-		t.give(key)
-		return ErrClosed
+	if closed != nil {
+		t.Give(key)
 	}
-	return nil
+	return closed
 }
 
 // leave stops waiting, and reports false if it was this one's turn already.
-func (t *turns) leave(key string, turn chan struct{}) bool {
+func (t *Turns) leave(key string, turn chan struct{}) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for i, other := range t.held[key] {
@@ -67,8 +68,8 @@ func (t *turns) leave(key string, turn chan struct{}) bool {
 	return false
 }
 
-// give gives the key to the next one that waits, or frees it.
-func (t *turns) give(key string) {
+// Give gives the key to the next one that waits, or frees it.
+func (t *Turns) Give(key string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	waiting := t.held[key]
@@ -80,22 +81,22 @@ func (t *turns) give(key string) {
 	close(waiting[0])
 }
 
-// holds reports whether the key is held.
-func (t *turns) holds(key string) bool {
+// Waiting returns how many wait for the key, and whether it is held.
+func (t *Turns) Waiting(key string) (n int, held bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	_, held := t.held[key]
-	return held
+	waiting, held := t.held[key]
+	return len(waiting), held
 }
 
-// close ends all waits with ErrClosed, and reports whether it was open.
-func (t *turns) close() bool {
+// Close ends all waits with an error, and reports whether it was the first call.
+func (t *Turns) Close(because error) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.closed {
+	if t.closed != nil {
 		return false
 	}
-	t.closed = true
+	t.closed = because
 	for key, waiting := range t.held {
 		for _, turn := range waiting {
 			close(turn)

@@ -1,11 +1,9 @@
 package match
 
 import (
-	"cmp"
 	"encoding/json"
 	"regexp"
 	"strconv"
-	"strings"
 
 	"github.com/growthgenius/growthgenius-go/internal/wire"
 )
@@ -60,21 +58,13 @@ func rewritesID(sent, row string) bool {
 	return isNumber(sent) != isNumber(row) || letters(sent) == letters(row) && !isNumber(sent)
 }
 
-// maxZeros is how many zeros there are at the end of a number that can be an id.
-const maxZeros = 20
-
 // idOf writes a whole number in digits. Other ids it returns folded.
 func idOf(id string) string {
 	id = Fold(id)
-	if !isNumber(id) {
-		return id
+	if n, ok := wire.Integer(id); ok {
+		return strconv.FormatInt(n, 10)
 	}
-	short, zeros, _ := strings.Cut(string(plainNumber(json.Number(id))), "e")
-	n, err := strconv.Atoi(cmp.Or(zeros, "0"))
-	if err != nil || n < 0 || n > maxZeros {
-		return id
-	}
-	return short + strings.Repeat("0", n)
+	return id
 }
 
 var number = regexp.MustCompile(`^-?\d+(\.\d+)?([eE][+-]?\d+)?$`)

@@ -72,12 +72,12 @@ func wholeNumber(text string) (int64, bool) {
 	if n, err := strconv.ParseInt(text, 10, strconv.IntSize); err == nil {
 		return n, text[0] != '+'
 	}
-	n, ok := exactInteger(text)
+	n, ok := Integer(text)
 	return n, ok && -1<<53 <= n && n <= 1<<53
 }
 
-// exactInteger returns the value of a JSON number if that is an integer and fits an int64.
-func exactInteger(text string) (int64, bool) {
+// Integer returns the value of a JSON number if that is an integer and fits an int64.
+func Integer(text string) (int64, bool) {
 	mantissa, exponent, _ := strings.Cut(strings.ToLower(text), "e")
 	power, err := strconv.ParseInt(cmp.Or(exponent, "0"), 10, 16)
 	digits, negative := strings.CutPrefix(mantissa, "-")

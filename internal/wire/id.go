@@ -41,7 +41,7 @@ func plainNumber(number []byte) []byte {
 	if !bytes.ContainsAny(number, ".eE") {
 		return number
 	}
-	if n, ok := exactInteger(string(number)); ok {
+	if n, ok := Integer(string(number)); ok {
 		return strconv.AppendInt(nil, n, 10)
 	}
 	return number

@@ -246,8 +246,8 @@ func appendAt(file *os.File, data []byte, end int64) error {
 	return file.Sync() //nolint:wrapcheck // names the file
 }
 
-// written takes over what a write has stored. After a failed one nobody can tell what is on
-// the disk, so the ledger is read again before it is used.
+// written takes over what a write has stored. After a write that failed, what is on the disk
+// is not known, so the ledger must be read again before it is used.
 func (f *File) written(items []*item, places []place, size int64, err error) {
 	if err != nil && f.broken == nil {
 		f.broken = fmt.Errorf("ledger: writing failed, close the ledger and open it again: %w", err)

@@ -43,7 +43,7 @@ func (t *Tracker) hasOwn(r *reading) bool {
 	return true
 }
 
-// window is a part of the time that a list covers. A zero end is none.
+// window is a part of the time that a list covers. If to is the zero time, it has no end.
 type window struct{ from, to time.Time }
 
 // proof shows that a list is complete. All that is known is how many rows fit into a

@@ -44,7 +44,7 @@ func (t *Turns) Take(ctx context.Context, key string) error {
 		if t.leave(key, turn) {
 			return ctx.Err() //nolint:wrapcheck // the caller says what it waited for
 		}
-		<-turn // it was given the key in this moment
+		<-turn // Give has passed the key on meanwhile
 	}
 	t.mu.Lock()
 	closed := t.closed

@@ -61,7 +61,8 @@ func MarshalForeign(v any) ([]byte, error) {
 		return nil, err
 	}
 	data := bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
-	// With one or the other it replaces what is not valid, depending on GOEXPERIMENT=jsonv2.
+	// These stand for what encoding/json has replaced: the first by default, the second with
+	// GOEXPERIMENT=jsonv2.
 	if bytes.Contains(data, []byte(`\ufffd`)) || bytes.Contains(data, []byte("\ufffd")) {
 		if _, err := jsonv2.Marshal(v, jsonv1.DefaultOptionsV1(), jsontext.AllowInvalidUTF8(false)); err != nil {
 			return nil, fmt.Errorf("%w: a text in it %w", errs.ErrInvalidInput, errNotText)

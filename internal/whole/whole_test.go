@@ -149,3 +149,18 @@ func TestRound(t *testing.T) {
 		}
 	}
 }
+
+// TestCheckWithoutBounds: a list of everything that has as many records as a usual limit, all of
+// one moment, is doubted only if the server heeds the bounds.
+func TestCheckWithoutBounds(t *testing.T) {
+	t.Parallel()
+	for deaf, want := range map[bool]whole.Verdict{true: whole.Open, false: whole.Doubtful} {
+		s := server{times: every(150, 0), most: 100, deaf: deaf}
+		l := s.read(false)
+		l.From = time.Unix(0, 0)
+		verdict, err := whole.Check(l, s.list)
+		if asked := map[bool]int{true: 1, false: 4}[deaf]; verdict != want || err != nil || s.asked > asked {
+			t.Errorf("deaf %v: got %v, %v by %d requests, want %v by %d", deaf, verdict, err, s.asked, want, asked)
+		}
+	}
+}

@@ -512,16 +512,15 @@ func TestCreateThatDidNotHappen(t *testing.T) {
 func TestAmbiguityIsNotForgotten(t *testing.T) {
 	t.Parallel()
 	for name, second := range map[string]growthgeniustest.Fault{
-		"403": {Status: 403}, "409": {Status: 409, Body: `{"error":"the e-mail is taken"}`}, "422": {Status: 422},
-		"429 for good": {Status: 429, RetryAfter: time.Hour}, "429, then canceled": {Status: 429, RetryAfter: 30 * time.Second},
-		"refused for good": {Effect: growthgeniustest.Refuse},
+		"403": {Method: http.MethodPost, Status: 403}, "409": {Method: http.MethodPost, Status: 409, Body: `{"error":"the e-mail is taken"}`}, "422": {Method: http.MethodPost, Status: 422},
+		"429 for good": {Method: http.MethodPost, Status: 429, RetryAfter: time.Hour}, "429, then canceled": {Method: http.MethodPost, Status: 429, RetryAfter: 30 * time.Second},
+		"refused for good": {Method: http.MethodPost, Effect: growthgeniustest.Refuse},
 	} {
 		for _, late := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, late %v", name, late), func(t *testing.T) {
 				t.Parallel()
 				testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
-					second.Method = http.MethodPost
-					srv.Inject(growthgeniustest.Fault{Method: "POST", Status: 503, Times: 1, Commit: late}, second)
+					srv.Inject(growthgeniustest.Fault{Method: http.MethodPost, Status: 503, Times: 1, Commit: late}, second)
 					ctx, cancel := context.WithCancel(t.Context())
 					defer cancel()
 					if strings.HasSuffix(name, "canceled") {

@@ -15,12 +15,15 @@ type Limiter interface {
 	Wait(ctx context.Context) error
 }
 
-// ThrottleAware is implemented by a [Limiter] that needs to know of responses with status
-// 429.
-type ThrottleAware interface {
-	// Throttled is called for each of them. retryAfter is how long the API asks to wait,
-	// or 0 if it does not say.
-	Throttled(retryAfter time.Duration)
+// ResponseAware is implemented by a [Limiter] that needs to know of the API's responses.
+type ResponseAware interface {
+	// Responded is called for each response to an attempt, on the goroutine of the call, so
+	// it must not block. sent is when the request was sent. retryAfter is how long the API
+	// asks to wait, or 0 if it does not say.
+	//
+	// A 403 that asks to wait, in response to a read, an update or a delete, is reported as
+	// a 429.
+	Responded(sent time.Time, statusCode int, retryAfter time.Duration)
 }
 
 var _ Limiter = (*rate.Limiter)(nil)

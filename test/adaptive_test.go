@@ -227,7 +227,7 @@ func TestFixedRateLeavesRoom(t *testing.T) {
 type own struct {
 	waits atomic.Int64
 	mu    sync.Mutex
-	told  []time.Duration
+	told  []string
 }
 
 func (o *own) Wait(ctx context.Context) error {
@@ -237,14 +237,14 @@ func (o *own) Wait(ctx context.Context) error {
 
 type aware struct{ own }
 
-func (a *aware) Throttled(after time.Duration) {
+func (a *aware) Responded(sent time.Time, status int, after time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.told = append(a.told, after)
+	a.told = append(a.told, fmt.Sprintf("%d %s %s", status, after, time.Since(sent)))
 }
 
 // TestOwnLimiter: every request waits for it, those of read-back included, and it learns of
-// every 429 if it is a ThrottleAware.
+// every response if it is a ResponseAware.
 func TestOwnLimiter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -280,8 +280,9 @@ func TestOwnLimiter(t *testing.T) {
 				t.Errorf("%d waits for %d requests", waits, sent)
 			}
 		}
-		if want := []time.Duration{3 * time.Second, 0, 2 * time.Hour}; !slices.Equal(wise.told, want) {
-			t.Errorf("told %v", wise.told)
+		want := []string{"429 3s 0s", "429 0s 0s", "429 2h0m0s 0s", "503 1s 0s"}
+		if len(wise.told) < 8 || !slices.Equal(wise.told[:4], want) || !slices.Contains(wise.told, "200 0s 0s") {
+			t.Errorf("told %q", wise.told)
 		}
 	})
 }

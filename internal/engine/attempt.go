@@ -118,9 +118,11 @@ func (c *call) received(res *http.Response, sent time.Time) time.Time {
 		c.cfg.Date(sent, now, c.last.res)
 	}
 	asked, _ := c.last.res.RetryAfter(now)
-	throttled := c.Class.throttled(c.last.res)
-	busy := res.StatusCode == http.StatusServiceUnavailable
-	c.cfg.Gate.Answered(c.Route, sent, throttled, busy, asked)
+	status := res.StatusCode
+	if c.Class.throttled(c.last.res) {
+		status = http.StatusTooManyRequests
+	}
+	c.cfg.Gate.Answered(c.Route, sent, status, asked)
 	return now
 }
 

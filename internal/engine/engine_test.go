@@ -213,14 +213,16 @@ func TestPauseIsReported(t *testing.T) {
 			}
 			return reply(200, "{}"), nil
 		}}
-		e := newEngine(t, s, withLimiter(aware(func(d time.Duration) { order = append(order, "throttled "+d.String()) })),
+		e := newEngine(t, s, withLimiter(aware(func(sent time.Time, status int, asked time.Duration) {
+			order = append(order, fmt.Sprintf("%d %s %s", status, sent.Sub(begun), asked))
+		})),
 			func(c *engine.Config) {
 				c.Date = func(sent, received time.Time, res *engine.Response) {
 					order = append(order, fmt.Sprintf("date %q %s %s", res.Header.Get("Date"), sent.Sub(begun), received.Sub(begun)))
 				}
 			})
 		e.Do(t.Context(), call)
-		want := []string{"throttled 7s", `date "today" 0s 1s`, `date "" 8s 9s`}
+		want := []string{"429 0s 7s", `date "today" 0s 1s`, `date "" 8s 9s`, "200 8s 0s"}
 		if !slices.Equal(order, want) {
 			t.Errorf("%q, want %q", order, want)
 		}
@@ -262,11 +264,11 @@ func TestLeave(t *testing.T) {
 	})
 }
 
-// aware is a limiter that learns of 429s.
-type aware func(time.Duration)
+// aware is a limiter that learns of responses.
+type aware func(sent time.Time, status int, asked time.Duration)
 
-func (aware) Wait(context.Context) error  { return nil }
-func (a aware) Throttled(d time.Duration) { a(d) }
+func (aware) Wait(context.Context) error                                  { return nil }
+func (a aware) Responded(sent time.Time, status int, asked time.Duration) { a(sent, status, asked) }
 
 // TestRefusedByNetHTTP: a request that cannot be sent at all is an error.
 func TestRefusedByNetHTTP(t *testing.T) {

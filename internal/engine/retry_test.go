@@ -473,7 +473,7 @@ func TestBudgetIsPaidBack(t *testing.T) {
 }
 
 // TestThrottledByForbidden: a 403 that asks for a wait pauses the other calls too, and its
-// retries are not paid from the budget.
+// retries are not paid from the budget. The limiter is told of a 429.
 func TestThrottledByForbidden(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -486,7 +486,9 @@ func TestThrottledByForbidden(t *testing.T) {
 			}
 			return reply(200, "{}"), nil
 		}}
-		e := newEngine(t, s, withBudget(b))
+		var told []int
+		limiter := aware(func(_ time.Time, status int, _ time.Duration) { told = append(told, status) })
+		e := newEngine(t, s, withBudget(b), withLimiter(limiter))
 		begun := time.Now()
 		var calls sync.WaitGroup
 		for i := range 2 {
@@ -498,6 +500,9 @@ func TestThrottledByForbidden(t *testing.T) {
 			})
 		}
 		calls.Wait()
+		if len(told) == 0 || told[0] != 429 {
+			t.Errorf("the limiter was told %v", told)
+		}
 	})
 }
 

@@ -75,11 +75,11 @@ func load(t *testing.T, g *pace.Gate, b *bucket, long time.Duration) {
 				time.Sleep(500 * time.Microsecond)
 				taken := b.take()
 				time.Sleep(500 * time.Microsecond)
-				asked := time.Second
+				status, asked := 429, time.Second
 				if taken {
-					asked = 0
+					status, asked = 200, 0
 				}
-				g.Answered("", sent, !taken, false, asked)
+				g.Answered("", sent, status, asked)
 			}
 		})
 	}
@@ -137,7 +137,7 @@ func TestAdaptiveBegins(t *testing.T) {
 	}{
 		"no response":  {func(*pace.Gate, *pace.Adaptive) {}, false},
 		"200":          {func(g *pace.Gate, _ *pace.Adaptive) { accept(g, "", time.Now(), 1) }, false},
-		"503":          {func(g *pace.Gate, _ *pace.Adaptive) { g.Answered("", time.Now(), false, true, time.Second) }, false},
+		"503":          {func(g *pace.Gate, _ *pace.Adaptive) { g.Answered("", time.Now(), 503, time.Second) }, false},
 		"429 and wait": {func(g *pace.Gate, _ *pace.Adaptive) { throttle(g, 1, time.Second) }, true},
 		"a plain 429":  {func(g *pace.Gate, _ *pace.Adaptive) { throttle(g, 1, 0) }, false},
 		"2 plain 429s": {func(g *pace.Gate, _ *pace.Adaptive) { throttle(g, 2, 0) }, true},
@@ -145,15 +145,15 @@ func TestAdaptiveBegins(t *testing.T) {
 			sent := time.Now()
 			time.Sleep(time.Millisecond)
 			_ = l.Wait(t.Context())
-			g.Answered("", sent, true, false, 0)
-			g.Answered("", sent, true, false, 0)
+			g.Answered("", sent, 429, 0)
+			g.Answered("", sent, 429, 0)
 		}, false},
 		"3, others in flight": {func(g *pace.Gate, l *pace.Adaptive) {
 			sent := time.Now()
 			time.Sleep(time.Millisecond)
 			_ = l.Wait(t.Context())
 			for range 3 {
-				g.Answered("", sent, true, false, 0)
+				g.Answered("", sent, 429, 0)
 			}
 		}, true},
 		"6 accepted later": {func(g *pace.Gate, _ *pace.Adaptive) {
@@ -185,7 +185,7 @@ func TestAdaptiveBegins(t *testing.T) {
 // throttle reports 429s to requests that are sent now.
 func throttle(g *pace.Gate, n int, asked time.Duration) {
 	for range n {
-		g.Answered("", time.Now(), true, false, asked)
+		g.Answered("", time.Now(), 429, asked)
 	}
 }
 
@@ -209,7 +209,7 @@ func TestAdaptivePause(t *testing.T) {
 				t.Errorf("another pause of %s took %s", asked, took)
 			}
 			throttle(g, 1, asked)
-			g.Answered("", sent.Add(time.Millisecond), false, false, 0)
+			g.Answered("", sent.Add(time.Millisecond), 200, 0)
 			if took := spend(t, l, 1); took >= asked {
 				t.Errorf("a pause of %s took %s although a later request was accepted", asked, took)
 			}
@@ -250,7 +250,7 @@ func TestAdaptiveContext(t *testing.T) {
 		if err := l.Wait(done); !errors.Is(err, context.Canceled) {
 			t.Errorf("before the first 429: %v", err)
 		}
-		pace.NewGate(l, time.Minute).Answered("", time.Now(), true, false, time.Second)
+		pace.NewGate(l, time.Minute).Answered("", time.Now(), 429, time.Second)
 		spend(t, l, 1) // the bucket is empty
 		var all, canceled sync.WaitGroup
 		begun := time.Now()

@@ -1,8 +1,8 @@
 // Package pace decides when the next request may be sent, and whether a failed call may be
 // tried again.
 //
-// It knows nothing of HTTP or of the API. The caller reports each response, and how long
-// the server asked for a pause.
+// It knows nothing of the API, and of HTTP only the two status codes that slow requests
+// down. The caller reports each response, and how long the server asked for a pause.
 package pace
 
 import (
@@ -19,11 +19,17 @@ type Limiter interface {
 	Wait(ctx context.Context) error
 }
 
-// ThrottleAware is implemented by a [Limiter] that is to learn of every 429. retryAfter is
-// the wait that the server asked for, or 0 if it named none.
-type ThrottleAware interface {
-	Throttled(retryAfter time.Duration)
+// ResponseAware is implemented by a [Limiter] that is to learn of every response: when its
+// request was sent, its status, and the wait that the server asked for, or 0 for none.
+type ResponseAware interface {
+	Responded(sent time.Time, statusCode int, retryAfter time.Duration)
 }
+
+// The status codes that mean something to a gate.
+const (
+	tooManyRequests = 429
+	unavailable     = 503
+)
 
 // Gate is what every request waits for: the limiter, and a pause that the server asked for.
 // It is safe for concurrent use.
@@ -67,18 +73,18 @@ func (g *Gate) Wait(ctx context.Context, route string) error {
 	}
 }
 
-// Answered reports a response to a request of a route that was sent then. throttled means
-// that its status is 429, busy that it is 503. asked is the wait that the response asked
-// for, 0 for none.
-func (g *Gate) Answered(route string, sent time.Time, throttled, busy bool, asked time.Duration) {
+// Answered reports a response to a request of a route that was sent then: its status, and
+// the wait that it asked for, 0 for none.
+func (g *Gate) Answered(route string, sent time.Time, status int, asked time.Duration) {
+	throttled, busy := status == tooManyRequests, status == unavailable
 	pause := asked
 	if pause > g.longest || !(throttled || busy) {
 		pause = 0
 	}
 	own, cleared := g.judge(route, sent, throttled, pause)
 	l, adaptive := g.limiter.(*Adaptive)
-	if aware, ok := g.limiter.(ThrottleAware); ok && throttled {
-		aware.Throttled(asked)
+	if aware, ok := g.limiter.(ResponseAware); ok {
+		aware.Responded(sent, status, asked)
 	}
 	switch {
 	case own:

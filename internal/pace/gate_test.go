@@ -33,17 +33,18 @@ func took(ctx context.Context, g *pace.Gate) (time.Duration, error) {
 func TestGatePause(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
-		throttled, busy bool
-		asked, want     time.Duration
+		status      int
+		asked, want time.Duration
 	}{
-		{true, false, 5 * time.Second, 5 * time.Second},
-		{false, true, 5 * time.Second, 5 * time.Second},
-		{false, false, 5 * time.Second, 0},
-		{true, false, time.Minute, time.Minute},
-		{true, false, time.Minute + 1, 0},
-		{false, true, time.Minute + 1, 0},
-		{true, false, 1<<63 - 1, 0},
-		{true, false, 0, 0},
+		{429, 5 * time.Second, 5 * time.Second},
+		{503, 5 * time.Second, 5 * time.Second},
+		{200, 5 * time.Second, 0},
+		{500, 5 * time.Second, 0},
+		{429, time.Minute, time.Minute},
+		{429, time.Minute + 1, 0},
+		{503, time.Minute + 1, 0},
+		{429, 1<<63 - 1, 0},
+		{429, 0, 0},
 	} {
 		for name, limiter := range map[string]pace.Limiter{
 			"own": waiter(unlimited), "fixed": rate.NewLimiter(rate.Inf, 0), "adaptive": nil,
@@ -55,7 +56,7 @@ func TestGatePause(t *testing.T) {
 						limiter = pace.NewAdaptive()
 					}
 					g := pace.NewGate(limiter, time.Minute)
-					g.Answered("", time.Now(), tt.throttled, tt.busy, tt.asked)
+					g.Answered("", time.Now(), tt.status, tt.asked)
 					for _, want := range []time.Duration{tt.want, 0} {
 						if d, err := took(t.Context(), g); err != nil || d != want {
 							t.Errorf("waited %s, want %s: %v", d, want, err)
@@ -75,7 +76,7 @@ func TestGatePauses(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			g := pace.NewGate(waiter(unlimited), time.Minute)
 			for _, d := range asked {
-				g.Answered("", time.Now(), true, false, d)
+				g.Answered("", time.Now(), 429, d)
 			}
 			if d, err := took(t.Context(), g); err != nil || d != 5*time.Second {
 				t.Errorf("%v: waited %s: %v", asked, d, err)
@@ -94,7 +95,7 @@ func TestGatePauseMeanwhile(t *testing.T) {
 		g = pace.NewGate(waiter(func(context.Context) error {
 			turns++
 			if turns == 1 {
-				g.Answered("", time.Now(), false, true, 3*time.Second)
+				g.Answered("", time.Now(), 503, 3*time.Second)
 			}
 			return nil
 		}), time.Minute)
@@ -110,7 +111,7 @@ func TestGateContext(t *testing.T) {
 	t.Parallel()
 	paused := func() *pace.Gate {
 		g := pace.NewGate(waiter(unlimited), time.Minute)
-		g.Answered("", time.Now(), true, false, 10*time.Second)
+		g.Answered("", time.Now(), 429, 10*time.Second)
 		return g
 	}
 	synctest.Test(t, func(t *testing.T) {
@@ -142,26 +143,38 @@ func TestGateContext(t *testing.T) {
 	}
 }
 
-// aware is a limiter that learns of 429s.
-type aware struct {
-	waiter
-	told []time.Duration
+// response is what a limiter learns of one.
+type response struct {
+	sent   time.Time
+	status int
+	asked  time.Duration
 }
 
-func (a *aware) Throttled(after time.Duration) { a.told = append(a.told, after) }
+// aware is a limiter that learns of responses.
+type aware struct {
+	waiter
+	told []response
+}
 
-// TestThrottleAware: such a limiter learns of every 429, and of the wait as the server
-// asked for it, even if that is too long for a pause. It learns of nothing else.
-func TestThrottleAware(t *testing.T) {
+func (a *aware) Responded(sent time.Time, status int, asked time.Duration) {
+	a.told = append(a.told, response{sent, status, asked})
+}
+
+// TestResponseAware: such a limiter learns of every response: when the request was sent,
+// the status, and the wait as the server asked for it, even if that is too long for a pause.
+func TestResponseAware(t *testing.T) {
 	t.Parallel()
 	a := &aware{waiter: unlimited}
 	g := pace.NewGate(a, time.Second)
-	for _, d := range []time.Duration{time.Millisecond, 0, 2 * time.Hour} {
-		g.Answered("", time.Now(), true, false, d)
-		g.Answered("", time.Now(), false, true, d+1)
-		g.Answered("", time.Now(), false, false, d+2)
+	var want []response
+	for i, d := range []time.Duration{time.Millisecond, 0, 2 * time.Hour} {
+		for _, status := range []int{429, 503, 200, 404} {
+			r := response{time.Now().Add(-time.Duration(i) * time.Minute), status, d}
+			g.Answered("", r.sent, r.status, r.asked)
+			want = append(want, r)
+		}
 	}
-	if want := []time.Duration{time.Millisecond, 0, 2 * time.Hour}; !slices.Equal(a.told, want) {
+	if !slices.Equal(a.told, want) {
 		t.Errorf("the limiter was told %v, want %v", a.told, want)
 	}
 }

@@ -24,7 +24,7 @@ func TestRouteQuota(t *testing.T) {
 				for range goroutines {
 					all.Go(func() {
 						for time.Since(begun) < long {
-							send(t, g, "reads", 0, false)
+							send(t, g, "reads", 0, 200)
 							mu.Lock()
 							reads++
 							mu.Unlock()
@@ -33,7 +33,7 @@ func TestRouteQuota(t *testing.T) {
 				}
 				all.Go(func() {
 					for time.Since(begun) < long {
-						send(t, g, "lookups", after, true)
+						send(t, g, "lookups", after, 429)
 						lookups++
 						time.Sleep(after + time.Second)
 					}
@@ -48,14 +48,14 @@ func TestRouteQuota(t *testing.T) {
 }
 
 // send sends a request of a route, which takes 50 ms.
-func send(t *testing.T, g *pace.Gate, route string, after time.Duration, throttled bool) {
+func send(t *testing.T, g *pace.Gate, route string, after time.Duration, status int) {
 	t.Helper()
 	if err := g.Wait(t.Context(), route); err != nil {
 		t.Error(err)
 	}
 	sent := time.Now()
 	time.Sleep(50 * time.Millisecond)
-	g.Answered(route, sent, throttled, false, after)
+	g.Answered(route, sent, status, after)
 }
 
 // TestRouteEvidence: eight accepted requests of other routes, sent since the first 429,
@@ -77,7 +77,7 @@ func TestRouteEvidence(t *testing.T) {
 		}, 5 * time.Second},
 		"others refused": {func(g *pace.Gate, sent time.Time) {
 			accept(g, "b", sent, 7)
-			g.Answered("c", sent, true, false, 0)
+			g.Answered("c", sent, 429, 0)
 			accept(g, "b", sent, 1)
 		}, 5 * time.Second},
 	} {
@@ -86,9 +86,9 @@ func TestRouteEvidence(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				g := pace.NewGate(waiter(unlimited), time.Minute) // it pauses after any other 429
 				sent := time.Now()
-				g.Answered("a", sent, true, false, 0)
+				g.Answered("a", sent, 429, 0)
 				tt.before(g, sent)
-				g.Answered("a", sent, true, false, 5*time.Second)
+				g.Answered("a", sent, 429, 5*time.Second)
 				begun := time.Now()
 				if err := g.Wait(t.Context(), "b"); err != nil || time.Since(begun) != tt.others {
 					t.Errorf("another route waited %s, want %s: %v", time.Since(begun), tt.others, err)
@@ -104,6 +104,6 @@ func TestRouteEvidence(t *testing.T) {
 // accept reports accepted requests.
 func accept(g *pace.Gate, route string, sent time.Time, n int) {
 	for range n {
-		g.Answered(route, sent, false, false, 0)
+		g.Answered(route, sent, 200, 0)
 	}
 }

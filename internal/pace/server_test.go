@@ -120,12 +120,12 @@ func (r *run) do(t *testing.T, s server) {
 		}
 		mu.Unlock()
 		time.Sleep(r.latency / 2)
-		asked := r.after
+		status, asked := 429, r.after
 		if accepted {
-			asked = 0
+			status, asked = 200, 0
 		}
 		if gate != nil {
-			gate.Answered("", sent, !accepted, false, asked)
+			gate.Answered("", sent, status, asked)
 		}
 		return accepted
 	}

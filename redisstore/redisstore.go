@@ -1,0 +1,45 @@
+// Package redisstore keeps in Redis what the processes of a fleet share: a ledger of creates
+// under a key, and a cache of lookups.
+//
+// Redis 6.2 or later is needed, or a server that is compatible with it. A Redis Cluster is
+// supported: all that a ledger stores is in one hash slot, so one node has it.
+package redisstore
+
+import (
+	"cmp"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Options are the settings of a [Store]. A zero field means its default.
+type Options struct {
+	// Prefix is what the names of all keys in Redis begin with. Stores with different
+	// prefixes share nothing. Default "growthgenius:".
+	Prefix string
+	// Timeout is how long a call waits for Redis at most, whatever the timeouts and retries
+	// of the client are. Default 250ms.
+	Timeout time.Duration
+}
+
+// Store is what the processes that use one Redis and one prefix share. It is safe for
+// concurrent use, and it does not close the client.
+type Store struct {
+	client  redis.UniversalClient
+	prefix  string
+	timeout time.Duration
+
+	slots chan struct{} // has one value for each call that is under way
+	late  atomic.Int64  // calls that are under way, and that no caller waits for any more
+}
+
+// New returns a store in the Redis of a client. It sends nothing.
+func New(client redis.UniversalClient, o Options) *Store {
+	return &Store{
+		client:  client,
+		prefix:  cmp.Or(o.Prefix, "growthgenius:"),
+		timeout: cmp.Or(max(o.Timeout, 0), 250*time.Millisecond),
+		slots:   make(chan struct{}, maxCalls),
+	}
+}

@@ -239,10 +239,10 @@ func callInto(ctx context.Context, c caller, e endpoint, out any, opts []Request
 		return err
 	}
 	switch {
+	case out == nil:
+		err = refusal(e, res)
 	case res.IsPage():
 		err = errPage
-	case out == nil:
-		return nil
 	default:
 		err = wire.UnmarshalForeign(res.Body, out)
 	}

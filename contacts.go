@@ -268,8 +268,8 @@ func (s *ContactsService) update(ctx context.Context, id ID, in ContactInput, be
 
 // Delete deletes the contact with the id. [ErrNotFound] means that there was none.
 //
-// The response is not documented: any 2xx status is a success, whatever the body, unless
-// it is an HTML page. Status 404 is a success if an earlier attempt of the same call may
+// The response is not documented: any 2xx status is a success, without a body or with JSON
+// that reports no error. Other text is a proxy's, and the delete is tried again. Status 404 is a success if an earlier attempt of the same call may
 // have deleted the contact, and the 404 is the API's own: JSON that says that a record was
 // not found. A gateway's 404 is [ErrNotFound].
 func (s *ContactsService) Delete(ctx context.Context, id ID, opts ...RequestOption) error {

@@ -1,12 +1,14 @@
 package growthgenius
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"math"
+	"net/http"
 	"reflect"
 	"slices"
 	"strings"
@@ -44,11 +46,29 @@ func callNone(ctx context.Context, c caller, e endpoint, opts []RequestOption) e
 	if err != nil {
 		return err
 	}
-	if res.IsPage() {
-		return e.undecodable(c.core, res, errPage)
+	if err := refusal(e, res); err != nil {
+		return e.undecodable(c.core, res, err)
 	}
 	c.core.readBack.Deleted(e.envelope.Singular, wire.ID(*e.id))
 	return nil
+}
+
+// errReported means that a response with the status of a success reports an error.
+var errReported = errors.New("the response reports an error")
+
+// refusal returns why a success whose records are not needed is none, or nil: a proxy has
+// sent it, or it reports an error. A 404 that says that a record was deleted is a success.
+func refusal(e endpoint, res *engine.Response) error {
+	switch body := bytes.TrimSpace(res.Body); {
+	case !res.Succeeded():
+		return nil
+	case res.IsPage(), e.method == http.MethodDelete && len(body) > 0 && !json.Valid(body):
+		return errPage // or other text: newDecodeError looks
+	case wire.ReportsError(body):
+		return errReported
+	default:
+		return nil
+	}
 }
 
 // callWhole makes a call and decodes the whole response into v, which must pass the check.

@@ -326,21 +326,37 @@ func TestDoDecodeErrors(t *testing.T) {
 	}
 }
 
-// TestDeleteTakesAnyAnswer: its response is not documented. A page of HTML is from a proxy,
-// though, and says nothing about the record.
+// TestDeleteTakesAnyAnswer: its response is not documented, so any JSON will do, and none at
+// all. JSON that reports an error is one, though.
 func TestDeleteTakesAnyAnswer(t *testing.T) {
 	t.Parallel()
-	for _, body := range []string{"", "OK", `{"contact":{"id":9}}`, string(testkit.Sample(t, "messages_delete.json"))} {
-		for _, status := range []int{200, 202, 204} {
+	for body, want := range map[string]error{
+		"": nil, " ": nil, "null": nil, `{}`: nil, `{"success":true,"error":null}`: nil, `{"contact":{"id":9}}`: nil,
+		string(testkit.Sample(t, "messages_delete.json")): nil,
+		`{"id":1,"status":"failed"}`:                      nil, // of a message
+		`{"error":"contact is locked"}`:                   growthgenius.ErrDecode,
+		`{"errors":[{"message":"contact is locked"}]}`:    growthgenius.ErrDecode,
+		`{"success":false}`:                               growthgenius.ErrDecode,
+		`{"id":"7f","error":{"type":"locked"}}`:           growthgenius.ErrDecode,
+		`{"status":"error"}`:                              growthgenius.ErrDecode,
+		`{"status":409}`:                                  growthgenius.ErrDecode,
+	} {
+		for _, status := range []int{200, 202, 203, 204} {
 			api := testkit.NewAPI(t).On("DELETE", "/contacts/1", status, body).On("DELETE", "/messages/1", status, body)
 			c := api.Client()
-			if err := errors.Join(c.Contacts.Delete(t.Context(), "1"), c.Messages.Delete(t.Context(), "1")); err != nil {
-				t.Errorf("%d %q: %v", status, body, err)
+			for way, err := range map[string]error{
+				"contact": c.Contacts.Delete(t.Context(), "1"), "message": c.Messages.Delete(t.Context(), "1"),
+				"raw": c.Do(t.Context(), "DELETE", "/contacts/1", nil, nil, nil),
+			} {
+				if !errors.Is(err, want) || (err == nil) != (want == nil) {
+					t.Errorf("%s, %d %q: %v", way, status, body, err)
+				}
+				if sent := len(api.Requests); sent > 3 {
+					t.Errorf("%d %q: %d requests", status, body, sent)
+				}
 			}
 		}
 	}
-	page := testkit.NewAPI(t).On("DELETE", "/contacts/1", 200, " <html>")
-	testkit.OnlyIs(t, page.Client().Contacts.Delete(t.Context(), "1"), growthgenius.ErrDecode)
 	api := testkit.NewAPI(t).On("DELETE", "/contacts/1", 404, "")
 	testkit.OnlyIs(t, api.Client().Contacts.Delete(t.Context(), "1"), growthgenius.ErrNotFound)
 }

@@ -92,10 +92,8 @@ func (s *MessagesService) Update(ctx context.Context, id ID, in MessageInput, op
 
 // Delete deletes the message with the id. [ErrNotFound] means that there was none.
 //
-// The reference shows the response of another call here, which must be a mistake. So any
-// 2xx status is a success, whatever the body, unless it is an HTML page. Status 404 is a
-// success if an earlier attempt of the same call may have deleted the message: see
-// [ContactsService.Delete].
+// The reference shows the response of another call here, which must be a mistake. See
+// [ContactsService.Delete] for which responses are a success.
 func (s *MessagesService) Delete(ctx context.Context, id ID, opts ...RequestOption) error {
 	return callNone(ctx, s.caller, endpoint{method: http.MethodDelete, route: "/messages/{id}", id: &id, envelope: messageEnvelope}, opts)
 }

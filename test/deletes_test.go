@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/growthgenius/growthgenius-go"
+	"github.com/growthgenius/growthgenius-go/growthgeniustest"
 	"github.com/growthgenius/growthgenius-go/internal/testkit"
 )
 
@@ -43,6 +44,41 @@ func TestDeleteBelievesOnlyTheAPIs404(t *testing.T) {
 			}}, growthgenius.WithRetry(testkit.Quick))
 			if err := remove(c); (err == nil) != tt.done || err != nil && !errors.Is(err, growthgenius.ErrNotFound) {
 				t.Errorf("%s, %s %s: %v", way, tt.media, tt.body, err)
+			}
+		}
+	}
+}
+
+// TestDeleteAnsweredByAProxy: text that is not JSON is not the API's, whatever the status. The
+// delete is tried again, as after a 502, and a 404 of the API then says that it was done.
+func TestDeleteAnsweredByAProxy(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]growthgeniustest.Fault{
+		"a page": {Effect: growthgeniustest.HTMLPage}, "a page at 202": {Status: 202, Body: "<html>"},
+		"text": {Status: 200, Body: "upstream connect error"}, "a word at 203": {Status: 203, Body: "OK"},
+	} {
+		for _, way := range []string{"contact", "raw"} {
+			for _, always := range []bool{true, false} {
+				fault.Method, fault.Commit, fault.Times = http.MethodDelete, !always, 1
+				want := 2
+				if always {
+					fault.Times, want = 0, 4
+				}
+				testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+					id := srv.AddContacts(growthgenius.Contact{Email: "ada@acme.example"})[0].ID
+					srv.Inject(fault)
+					c := srv.NewClient()
+					remove := func() error { return c.Contacts.Delete(t.Context(), id) }
+					if way == "raw" {
+						remove = func() error { return c.Do(t.Context(), http.MethodDelete, "/contacts/"+string(id), nil, nil, nil) }
+					}
+					if err := remove(); errors.Is(err, growthgenius.ErrDecode) != always || (err != nil) != always {
+						t.Errorf("%s, %s, always: %t: %v", name, way, always, err)
+					}
+					if n := len(srv.Requests()); n != want {
+						t.Errorf("%s, %s, always: %t: %d requests", name, way, always, n)
+					}
+				})
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -56,16 +57,23 @@ func (r *Response) Succeeded() bool { return 200 <= r.Status && r.Status < 300 }
 func (r *Response) IsPage() bool { return bytes.HasPrefix(bytes.TrimSpace(r.Body), []byte("<")) }
 
 // isHollow reports whether a response is a success without the JSON that the API would send
-// to a read or an update: a proxy has put a page in its place, or nothing at all. A create is
-// never sent again for that, and the API may respond to a delete as it likes.
+// to a read, an update or a delete: a proxy has put a page in its place, or nothing at all. A
+// create is never sent again for that. To a delete the API may respond with nothing.
 func (c *call) isHollow(res *Response) bool {
-	if res.Status != http.StatusOK || res.Unreadable != nil || c.Class != Safe || c.Method == http.MethodDelete || c.Method == http.MethodHead {
+	if !res.Succeeded() || res.Unreadable != nil || c.Class != Safe || c.Method == http.MethodHead {
 		return false
 	}
-	if c.Stream != nil && len(res.Body) >= redact.MaxBody { // of blanks alone, it may go on with JSON
+	body := bytes.TrimSpace(res.Body)
+	switch {
+	case c.Method == http.MethodDelete:
+		return len(body) > 0 && !json.Valid(body)
+	case res.Status != http.StatusOK:
+		return false
+	case c.Stream != nil && len(res.Body) >= redact.MaxBody: // of blanks alone, it may go on with JSON
 		return res.IsPage()
+	default:
+		return res.IsPage() || c.Content && len(body) == 0
 	}
-	return res.IsPage() || c.Content && len(bytes.TrimSpace(res.Body)) == 0
 }
 
 // RequestID returns the server's id of the request, from one of the usual headers, or "".

@@ -507,8 +507,8 @@ func TestThrottledByForbidden(t *testing.T) {
 }
 
 // TestWithoutJSON: a page at status 200, or nothing at all, is retried as a 502 is, except
-// after a create or a delete. The last response is returned, so that its caller can say what
-// it was.
+// after a create. A delete may be responded to with nothing, and with no other text than JSON.
+// The last response is returned, so that its caller can say what it was.
 func TestWithoutJSON(t *testing.T) {
 	t.Parallel()
 	update, remove, stream := call, call, call
@@ -537,7 +537,10 @@ func TestWithoutJSON(t *testing.T) {
 		"nothing at 204":                {call, true, 204, "", 1},
 		"nothing at 202":                {call, true, 202, "", 1},
 		"a page to an update":           {update, false, 200, "<html>", 4},
-		"a page to a delete":            {remove, true, 200, "<html>", 1},
+		"a page to a delete":            {remove, true, 200, "<html>", 4},
+		"text to a delete":              {remove, true, 202, "OK", 4},
+		"JSON to a delete":              {remove, true, 200, "[]", 1},
+		"nothing to a delete":           {remove, true, 200, " ", 1},
 		"a page to a create":            {post, true, 200, "<html>", 1},
 		"a stream of a page":            {stream, false, 200, "<html>", 4},
 		"a stream of nothing":           {stream, true, 200, "", 4},

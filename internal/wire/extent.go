@@ -59,6 +59,19 @@ func Failed(beside map[string]json.RawMessage) bool {
 	return x.failed
 }
 
+// ReportsError reports whether a body without records reports an error. The status in a
+// record is not that of the request.
+func ReportsError(body []byte) bool {
+	var doc map[string]json.RawMessage
+	if KindOf(body) != KindObject || Unmarshal(body, &doc) != nil {
+		return false
+	}
+	if doc["id"] != nil {
+		delete(doc, "status")
+	}
+	return Failed(doc)
+}
+
 // role is what the value beside a name says.
 type role int
 

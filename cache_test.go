@@ -306,6 +306,7 @@ func TestWhatIsNeverKept(t *testing.T) {
 	for _, tt := range []wrong{
 		{202, ``, growthgenius.ErrPending},
 		{202, tesla, growthgenius.ErrPending},
+		{202, `<html>`, growthgenius.ErrDecode},
 		{200, ``, growthgenius.ErrDecode},
 		{200, `{}`, growthgenius.ErrDecode},
 		{200, `null`, growthgenius.ErrDecode},

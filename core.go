@@ -97,7 +97,8 @@ func (c caller) exchange(ctx context.Context, e endpoint, o *callOptions, before
 		Class: e.class, Once: o.noRetry, Sent: before,
 		Free:     e.method == http.MethodGet && !e.lookup, // a lookup costs money
 		MaxBytes: e.maxBytes, Split: e.splits, Stream: e.open, Recheck: e.recheck,
-		Content: !e.empty && (e.method == http.MethodGet || e.class == engine.Safe || e.recheck != nil), Leave: e.leave,
+		Content: !e.empty && (e.method == http.MethodGet || e.class == engine.Safe || e.recheck != nil),
+		Queued:  e.lookup, Leave: e.leave,
 	})
 	call := e.about()
 	call.id, call.attempts, call.took = c.core.redact.Text(call.id), outcome.Sent, time.Since(o.began)
@@ -118,7 +119,7 @@ func (c caller) exchange(ctx context.Context, e endpoint, o *callOptions, before
 		}
 	}
 	switch {
-	case res.Succeeded() && !(e.lookup && res.Status == http.StatusAccepted),
+	case res.Succeeded() && !(e.lookup && res.Status == http.StatusAccepted && !res.IsPage()),
 		// An earlier attempt of this call has deleted it.
 		e.method == http.MethodDelete && ex.ambiguous && res.Status == http.StatusNotFound && isOwnNotFound(res):
 		if res.Unreadable != nil && e.open == nil { // of a stream, as much as can be read is read

@@ -674,3 +674,41 @@ func TestAttemptTimeoutCoversTheBody(t *testing.T) {
 	_, err = c.Contacts.Create(t.Context(), testkit.Steve, growthgenius.BeforeCreate(func(growthgenius.CreateToken) error { return nil }))
 	testkit.Unknown(t, err)
 }
+
+// TestSuccessOfAProxy: what a proxy says at any status of a success is not the API's. A create
+// is looked for then, and is not sent again.
+func TestSuccessOfAProxy(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{"", "<html>"} {
+		for _, status := range []int{200, 201, 202, 203} {
+			testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+				id := srv.AddContacts(growthgenius.Contact{Email: "ada@acme.example"})[0].ID
+				c := srv.NewClient()
+				for name, do := range map[string]func() error{
+					"get":    func() error { return testkit.Err(c.Contacts.Get(t.Context(), id)) },
+					"list":   func() error { return testkit.Err(c.Contacts.List(t.Context(), testkit.Everything)) },
+					"stream": func() error { return testkit.Err(testkit.Drain(t, c.Contacts.Stream(t.Context(), testkit.Everything))) },
+					"search": func() error {
+						return testkit.Err(c.Contacts.Search(t.Context(), growthgenius.SearchOptions{}))
+					},
+					"update": func() error {
+						return testkit.Err(c.Contacts.Update(t.Context(), id, growthgenius.ContactInput{Title: growthgenius.Set("CTO")}))
+					},
+					"create": func() error { return testkit.Err(c.Contacts.Create(t.Context(), testkit.Steve)) },
+				} {
+					fault := growthgeniustest.Fault{Status: status, Body: body, Commit: true, Times: 1}
+					if body == "" {
+						fault.Effect = growthgeniustest.EmptyBody
+					}
+					srv.Inject(fault)
+					if err := do(); err != nil {
+						t.Errorf("%s, %q at %d: %v", name, body, status, err)
+					}
+				}
+				if n := len(srv.Contacts()); n != 2 {
+					t.Errorf("%q at %d: %d contacts", body, status, n)
+				}
+			})
+		}
+	}
+}

@@ -54,6 +54,7 @@ type Call struct {
 	// Content means that a success must have a body: an empty one is tried again, as a page
 	// is that a proxy has put in place of JSON.
 	Content bool
+	Queued  bool // status 202 means that the result comes later, and needs no body
 	// Recheck is called before the request is sent again if an earlier attempt may have been
 	// carried out. The first of those began at since. An error ends the call, and is its Err.
 	Recheck func(since time.Time) error

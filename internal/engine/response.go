@@ -60,15 +60,16 @@ func (r *Response) IsPage() bool { return bytes.HasPrefix(bytes.TrimSpace(r.Body
 // to a read, an update or a delete: a proxy has put a page in its place, or nothing at all. A
 // create is never sent again for that. To a delete the API may respond with nothing.
 func (c *call) isHollow(res *Response) bool {
-	if !res.Succeeded() || res.Unreadable != nil || c.Class != Safe || c.Method == http.MethodHead {
+	if !res.Succeeded() || res.Unreadable != nil || c.Class != Safe || c.Method == http.MethodHead ||
+		res.Status == http.StatusNoContent || res.Status == http.StatusResetContent {
 		return false
 	}
 	body := bytes.TrimSpace(res.Body)
 	switch {
 	case c.Method == http.MethodDelete:
 		return len(body) > 0 && !json.Valid(body)
-	case res.Status != http.StatusOK:
-		return false
+	case c.Queued && res.Status == http.StatusAccepted:
+		return res.IsPage()
 	case c.Stream != nil && len(res.Body) >= redact.MaxBody: // of blanks alone, it may go on with JSON
 		return res.IsPage()
 	default:

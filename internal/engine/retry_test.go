@@ -506,13 +506,13 @@ func TestThrottledByForbidden(t *testing.T) {
 	})
 }
 
-// TestWithoutJSON: a page at status 200, or nothing at all, is retried as a 502 is, except
+// TestWithoutJSON: a success that is a page, or nothing at all, is retried as a 502 is, except
 // after a create. A delete may be responded to with nothing, and with no other text than JSON.
 // The last response is returned, so that its caller can say what it was.
 func TestWithoutJSON(t *testing.T) {
 	t.Parallel()
-	update, remove, stream := call, call, call
-	update.Method, remove.Method = http.MethodPatch, http.MethodDelete
+	update, remove, stream, lookup := call, call, call, call
+	update.Method, remove.Method, lookup.Queued = http.MethodPatch, http.MethodDelete, true
 	var body *engine.Body
 	stream.Stream = func(b *engine.Body) error {
 		body = b
@@ -535,7 +535,13 @@ func TestWithoutJSON(t *testing.T) {
 		"nothing, which will do":        {call, false, 200, "", 1},
 		"JSON":                          {call, true, 200, "null", 1},
 		"nothing at 204":                {call, true, 204, "", 1},
-		"nothing at 202":                {call, true, 202, "", 1},
+		"nothing at 205":                {call, true, 205, "", 1},
+		"nothing at 202":                {call, true, 202, "", 4},
+		"a page at 203":                 {call, false, 203, "<html>", 4},
+		"a page at 201 to an update":    {update, true, 201, "<html>", 4},
+		"nothing while it is queued":    {lookup, true, 202, "", 1},
+		"a page while it is queued":     {lookup, true, 202, "<html>", 4},
+		"nothing to a lookup":           {lookup, true, 203, "", 4},
 		"a page to an update":           {update, false, 200, "<html>", 4},
 		"a page to a delete":            {remove, true, 200, "<html>", 4},
 		"text to a delete":              {remove, true, 202, "OK", 4},

@@ -2,9 +2,11 @@ package engine
 
 import (
 	"errors"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -127,28 +129,30 @@ type verdict struct {
 }
 
 // RetryAfter returns the wait that the Retry-After header asks for, and whether there is a
-// valid one. It has seconds, a date, or against the standard a Unix time in seconds or
-// milliseconds. A time is compared with the Date header of the response, so that the clocks
-// need not agree, or with now. One that has passed is 0.
+// valid one. It has seconds or a date. Against the standard, servers also send fractions of
+// seconds, a time in RFC 3339, and a Unix time in seconds or milliseconds. A time is compared
+// with the Date header of the response, so that the clocks need not agree, or with now. One
+// that has passed is 0.
 func (r *Response) RetryAfter(now time.Time) (time.Duration, bool) {
-	text := r.Header.Get("Retry-After")
+	text := strings.TrimSpace(r.Header.Get("Retry-After"))
 	if text == "" {
 		return 0, false
 	}
-	const forever = time.Duration(1<<63 - 1)
-	at, isTime := unixTime(text)
-	if !isTime {
-		if seconds, err := strconv.ParseUint(text, 10, 64); err == nil {
-			if seconds > uint64(forever/time.Second) {
-				return forever, true
-			}
-			return time.Duration(seconds) * time.Second, true
-		} else if errors.Is(err, strconv.ErrRange) {
-			return forever, true
+	at, err := http.ParseTime(text)
+	if err != nil {
+		at, err = time.Parse(time.RFC3339, text)
+	}
+	if err != nil {
+		if strings.Trim(text, "0123456789.") != "" {
+			return 0, false // ParseFloat would take "1e3" and "inf"
 		}
-		var err error
-		if at, err = http.ParseTime(text); err != nil {
+		n, err := strconv.ParseFloat(text, 64)
+		if err != nil && !errors.Is(err, strconv.ErrRange) {
 			return 0, false
+		}
+		var isTime bool
+		if at, isTime = unixTime(n); !isTime {
+			return seconds(n), true
 		}
 	}
 	if date, err := http.ParseTime(r.Header.Get("Date")); err == nil {
@@ -157,18 +161,25 @@ func (r *Response) RetryAfter(now time.Time) (time.Duration, bool) {
 	return max(0, at.Sub(now)), true
 }
 
+// seconds returns a number of seconds, or the longest duration if there are too many.
+func seconds(n float64) time.Duration {
+	const forever = time.Duration(math.MaxInt64)
+	if n > float64(forever/time.Second) {
+		return forever
+	}
+	return time.Duration(n * float64(time.Second))
+}
+
 // unixTime returns the time that a number of seconds or milliseconds since 1970 means, and
 // whether it is one: between 1985 and 2096. As a wait it would be 15 years or more.
-func unixTime(text string) (time.Time, bool) {
+func unixTime(n float64) (time.Time, bool) {
 	const earliest, latest = 500_000_000, 4_000_000_000
-	n, err := strconv.ParseInt(text, 10, 64)
 	switch {
-	case err != nil || text[0] == '+':
-		return time.Time{}, false
 	case earliest <= n && n <= latest:
-		return time.Unix(n, 0), true
+		n *= 1000
 	case earliest*1000 <= n && n <= latest*1000:
-		return time.UnixMilli(n), true
+	default:
+		return time.Time{}, false
 	}
-	return time.Time{}, false
+	return time.UnixMilli(int64(n)), true
 }

@@ -12,8 +12,8 @@ import (
 
 const forever = time.Duration(math.MaxInt64)
 
-// TestRetryAfter: the header has seconds, a date or a Unix time. What is neither is not there, what is
-// too large is forever. A date is compared with the Date of the response, or with the
+// TestRetryAfter: the header has seconds, a date or a Unix time. What is none of these is not there, what is
+// too large is forever. A time is compared with the Date of the response, or with the
 // clock if there is none.
 func TestRetryAfter(t *testing.T) {
 	t.Parallel()
@@ -37,7 +37,14 @@ func TestRetryAfter(t *testing.T) {
 		"absent":               {"", date, -1},
 		"negative":             {"-5", date, -1},
 		"plus":                 {"+5", date, -1},
-		"fraction":             {"1.5", date, -1},
+		"fraction":             {"1.5", date, 1500 * time.Millisecond},
+		"fraction alone":       {".25", date, 250 * time.Millisecond},
+		"blanks":               {" 2 ", date, 2 * time.Second},
+		"point alone":          {".", date, -1},
+		"two points":           {"1.2.3", date, -1},
+		"large fraction":       {"99999999999.5", date, forever},
+		"not a number":         {"NaN", date, -1},
+		"infinite":             {"Inf", date, -1},
 		"exponent":             {"1e3", date, -1},
 		"hex":                  {"0x10", date, -1},
 		"underscore":           {"1_0", date, -1},
@@ -53,6 +60,12 @@ func TestRetryAfter(t *testing.T) {
 		"date, own clock":      {"Sat, 01 Jan 2000 00:00:09 GMT", "", 9 * time.Second},
 		"date, odd Date":       {"Sat, 01 Jan 2000 00:00:09 GMT", "today", 9 * time.Second},
 		"date without a zone":  {"Sat, 01 Jan 2000 00:00:09", date, -1},
+		"unix time, fraction":  {"1709251205.5", date, 15500 * time.Millisecond},
+		"RFC 3339":             {server.Add(20 * time.Second).Format(time.RFC3339), date, 20 * time.Second},
+		"RFC 3339, zone":       {"2024-03-01T01:00:05.500+01:00", date, 15500 * time.Millisecond},
+		"RFC 3339, passed":     {"2024-02-29T23:00:00Z", date, 0},
+		"RFC 3339, own clock":  {"2000-01-01T00:00:09Z", "", 9 * time.Second},
+		"RFC 3339, no zone":    {"2024-03-01T00:00:05", date, -1},
 		"unix time":            {"1709251205", date, 15 * time.Second},
 		"unix time, plus":      {"+1709251205", date, -1},
 		"unix time, passed":    {"1709251180", date, 0},
@@ -82,7 +95,7 @@ func TestRetryAfter(t *testing.T) {
 func FuzzRetryAfter(f *testing.F) {
 	now := time.Date(2021, 1, 19, 17, 0, 0, 0, time.UTC)
 	for _, text := range []string{
-		"", "0", "5", "-1", "1.5", "18446744073709551616", "9999999999", "soon", " 5", "+5",
+		"", "0", "5", "-1", "1.5", "18446744073709551616", "9999999999", "soon", " 5", "+5", "2021-01-19T17:00:30.5Z",
 		"Tue, 19 Jan 2021 17:00:30 GMT", "Tue, 19 Jan 2021 16:00:30 GMT",
 		"Mon, 01 Jan 0001 00:00:00 GMT", "Fri, 31 Dec 9999 23:59:59 GMT",
 	} {

@@ -1,6 +1,8 @@
 package test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
@@ -107,6 +109,37 @@ func TestUnreadableCreate(t *testing.T) {
 				t.Errorf("%s: %+v, %v, %d contacts", name, made, err, len(srv.Contacts()))
 			}
 		})
+	}
+}
+
+// TestZippedResponseCutShort: it may have been the whole body, so a read is tried again, and
+// a create is looked for.
+func TestZippedResponseCutShort(t *testing.T) {
+	t.Parallel()
+	var zipped bytes.Buffer
+	zip := gzip.NewWriter(&zipped)
+	_, _ = zip.Write([]byte(`{"contact":{"id":1102755,"email":"jose@example.com"}}`))
+	_ = zip.Close()
+	for _, kept := range []int{1, 9, 10, 30, zipped.Len() - 8, zipped.Len() - 1} {
+		for _, status := range []int{200, 201} {
+			testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+				cut := growthgeniustest.Fault{
+					Status: status, Body: zipped.String()[:kept], Commit: true, Times: 1,
+					Header: http.Header{"Content-Encoding": {"gzip"}, "Content-Type": {"application/json"}},
+				}
+				srv.Inject(cut)
+				c := srv.NewClient()
+				made, err := c.Contacts.Create(t.Context(), jose)
+				if err != nil || len(srv.Contacts()) != 1 || made.ID != srv.Contacts()[0].ID {
+					t.Fatalf("%d bytes at %d: %+v, %v, %d contacts", kept, status, made, err, len(srv.Contacts()))
+				}
+				before := len(srv.Requests())
+				srv.Inject(cut)
+				if got, err := c.Contacts.Get(t.Context(), made.ID); err != nil || got.ID != made.ID || len(srv.Requests()) != before+2 {
+					t.Errorf("%d bytes at %d: %+v, %v", kept, status, got, err)
+				}
+			})
+		}
 	}
 }
 

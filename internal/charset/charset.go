@@ -13,6 +13,7 @@ import (
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/htmlindex"
+	"golang.org/x/text/encoding/ianaindex"
 	"golang.org/x/text/encoding/unicode"
 	"golang.org/x/text/transform"
 )
@@ -31,11 +32,10 @@ func Declared(contentType string) string {
 		if !strings.EqualFold(strings.TrimSpace(name), "charset") {
 			continue
 		}
-		label := strings.Trim(value, " \t\"'")
-		for _, same := range []string{"utf-8", "utf8", "us-ascii", "ascii"} {
-			if strings.EqualFold(label, same) {
-				return ""
-			}
+		label := strings.Trim(value, " \t\"'\\")
+		switch plain(label) {
+		case "utf8", "utf8mb3", "utf8mb4", "usascii", "ascii":
+			return ""
 		}
 		return label
 	}
@@ -146,14 +146,45 @@ func (b *begun) Read(p []byte) (int, error) {
 	return n, b.err
 }
 
+// find returns the charset that a label names, or nil. Servers also write the names that are
+// registered in other ways: "Latin-1", "iso_8859_1", "windows1252".
+func find(label string) encoding.Encoding {
+	short := plain(label)
+	number := strings.TrimLeft(short, "abcdefghijklmnopqrstuvwxyz")
+	kind := strings.TrimSuffix(short, number)
+	names := []string{label, short, kind + "-" + number}
+	switch kind {
+	case "windows", "win", "cp", "codepage", "ibm", "dos", "ms":
+		names = append(names, "cp"+number, "ms"+number)
+	}
+	for _, name := range names {
+		if charset, err := htmlindex.Get(name); err == nil && charset != encoding.Replacement {
+			return charset
+		}
+		if charset, err := ianaindex.IANA.Encoding(name); err == nil && charset != nil {
+			return charset
+		}
+	}
+	return nil
+}
+
+// plain returns the letters and digits of a label, in lower case.
+func plain(label string) string {
+	return strings.Map(func(r rune) rune {
+		if 'a' <= r && r <= 'z' || '0' <= r && r <= '9' {
+			return r
+		}
+		return -1
+	}, strings.ToLower(label))
+}
+
 // converter returns what converts a text in a charset.
 func converter(label string) transform.Transformer {
-	charset, err := htmlindex.Get(label)
-	if err != nil || charset == encoding.Replacement {
-		return &unknown{label: label}
-	}
+	charset := find(label)
 	switch charset {
-	case charmap.Windows1252, charmap.ISO8859_15: // ISO-8859-1 is read as Windows-1252, as browsers do
+	case nil:
+		return &unknown{label: label}
+	case charmap.Windows1252, charmap.ISO8859_1, charmap.ISO8859_15: // ISO-8859-1 is read as Windows-1252, as browsers do
 		return &western{table: charset.(*charmap.Charmap)}
 	case unicode.UTF8: // by another name
 		return transform.Nop

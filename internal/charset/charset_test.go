@@ -21,6 +21,10 @@ func TestDeclared(t *testing.T) {
 		"application/json; charset=utf-8":      "",
 		"application/json;charset=\"UTF-8\"":   "",
 		"text/plain; charset=US-ASCII":         "",
+		"application/json; charset=utf_8":      "",
+		"application/json; charset=UTF 8":      "",
+		"application/json; charset=utf8mb4":    "",
+		`application/json; charset=\"utf-8\"`:  "",
 		"charset=ISO-8859-1":                   "", // that is not a parameter
 		"application/json; charset=ISO-8859-1": "ISO-8859-1",
 		"application/json ; a=b ;\tCharset = 'latin1' ; charset=utf-8;":  "latin1",
@@ -94,6 +98,32 @@ func TestNewReader(t *testing.T) {
 		got, err := read(t, tt.text, tt.label)
 		if err != nil || got != tt.want {
 			t.Errorf("%.40q in %q: %.60q, %v, want %.60q", tt.text, tt.label, got, err, tt.want)
+		}
+	}
+}
+
+// TestMisspelled: a name that is not the registered one, as servers write it, means the same.
+func TestMisspelled(t *testing.T) {
+	t.Parallel()
+	for name, labels := range map[string][]string{
+		"latin1":       {"Latin-1", "latin_1", "iso_8859_1", "ISO8859-1", "iso 8859-1", "windows1252", "Windows_1252", "win-1252", "CP-1252"},
+		"iso-8859-15":  {"Latin-9", "latin9", "ISO8859_15"},
+		"windows-1251": {"WIN1251", "windows1251", "codepage 1251"},
+		"cp850":        {"IBM850", "ibm-850", "DOS-850"},
+		"utf-16le":     {"utf16le", "UTF_16_LE"},
+		"Shift_JIS":    {"shift-jis", "cp932", "Windows-31J"},
+	} {
+		const text = "\"\x93\xfa\" \x00"
+		want, err := read(t, text, name)
+		for _, label := range labels {
+			if got, err2 := read(t, text, label); got != want || err != nil || err2 != nil {
+				t.Errorf("%s: %q, %v, want %q, %v as in %s", label, got, err2, want, err, name)
+			}
+		}
+	}
+	for _, label := range []string{"x-klingon-1252", "klingon1252", "1252", "", "cp", "latin", "iso-2022-kr"} {
+		if _, err := read(t, "\xe9", label); (err == nil) != (label == "") {
+			t.Errorf("%q is known: %v", label, err)
 		}
 	}
 }

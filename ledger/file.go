@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"runtime"
 	"sync"
 	"time"
 
@@ -53,7 +54,14 @@ type File struct {
 	live    int64   // bytes of the lines in index
 	pending []*item // to be written next
 	writing bool
+	last    lastWrite
 	broken  error // why nothing can be written any more
+}
+
+// lastWrite is how many items the last write has stored, and how long it took.
+type lastWrite struct {
+	items int
+	took  time.Duration
 }
 
 // place is where the newest line of a key is.
@@ -214,6 +222,8 @@ func (f *File) write() {
 	defer f.mu.Unlock()
 	var data []byte
 	for len(f.pending) > 0 {
+		f.gather()
+		began := time.Now()
 		items, begin, file := f.pending, f.end, f.file
 		f.pending = nil
 		err := f.broken
@@ -230,12 +240,24 @@ func (f *File) write() {
 		}
 		f.mu.Lock()
 		f.written(items, places, int64(len(data)), err)
+		f.last = lastWrite{len(items), time.Since(began)}
 	}
 	if f.broken == nil && f.end > compactFrom && f.live < f.end/2 {
 		_ = f.compact() // what fails next returns the error
 	}
 	f.writing = false
 	f.idle.Broadcast()
+}
+
+// gather waits, for a small part of what a write takes, until the goroutines that the last write
+// has released have added what they store next. Otherwise the first of them would have a write
+// to itself. It needs mu.
+func (f *File) gather() {
+	for began := time.Now(); len(f.pending) < f.last.items && time.Since(began) < f.last.took/4; {
+		f.mu.Unlock()
+		runtime.Gosched()
+		f.mu.Lock()
+	}
 }
 
 // appendAt writes at the end of a file, and syncs it.

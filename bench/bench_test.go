@@ -300,7 +300,8 @@ func TestCommand(t *testing.T) {
 	var first, again strings.Builder
 	small := []string{
 		"-rounds", "1", "-calls", "2", "-goroutines", "2", "-contacts", "20", "-streams", "1", "-pages", "3",
-		"-latency", "1ms", "-pagers", "1", "-requests", "9", "-burst", "4", "-bursts", "1", "-json", results,
+		"-latency", "1ms", "-pagers", "1", "-requests", "9", "-burst", "4", "-bursts", "1",
+		"-entries", "2", "-ledgers", "1", "-json", results,
 	}
 	if err := command(t.Context(), small, &first); err != nil {
 		t.Fatal(err)

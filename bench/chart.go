@@ -172,3 +172,19 @@ func connectionsChart(rep report) chart {
 	}
 	return c.sorted()
 }
+
+func ledgerChart(rep report) chart {
+	c := chart{
+		title: "Entries made durable, by how many goroutines store them at a time",
+		note:  fmt.Sprintf("a second, entries of about %d bytes, each on the disk before the call returns", entryBytes),
+		kinds: []kind{{keepers[0].name, blue}, {keepers[1].name, red}, {keepers[2].name, orange}},
+	}
+	for i := 0; i < len(rep.Ledger); i += len(keepers) {
+		g := group{label: fmt.Sprintf("%d at a time", rep.Ledger[i].Writers)}
+		for _, r := range rep.Ledger[i : i+len(keepers)] {
+			g.bars = append(g.bars, bar{r.PerSec.Median, fmt.Sprintf("%.0f", r.PerSec.Median)})
+		}
+		c.groups = append(c.groups, g)
+	}
+	return c
+}

@@ -15,6 +15,7 @@ require (
 	github.com/openai/openai-go/v3 v3.96.0
 	github.com/stripe/stripe-go/v85 v85.0.0
 	gitlab.com/gitlab-org/api/client-go/v2 v2.64.0
+	go.etcd.io/bbolt v1.5.0
 )
 
 require (

@@ -34,6 +34,7 @@ type report struct {
 	Stream      []streamRow      `json:"stream,omitempty"`
 	Pager       []pagerRow       `json:"pager,omitempty"`
 	Connections []connectionsRow `json:"connections,omitempty"`
+	Ledger      []ledgerRow      `json:"ledger,omitempty"`
 }
 
 type machine struct {
@@ -55,6 +56,8 @@ type settings struct {
 	Requests int           `json:"requests"`
 	Burst    int           `json:"burst"`
 	Bursts   int           `json:"connection_rounds"`
+	Entries  int           `json:"entries"`
+	Ledgers  int           `json:"ledger_rounds"`
 }
 
 // section is a part of a run.
@@ -86,6 +89,10 @@ var sections = []section{
 		rep.Connections, err = measureConnections(ctx, s)
 		return err
 	}, connectionsTables, connectionsChart},
+	{"ledger", func(ctx context.Context, s settings, rep *report) (err error) {
+		rep.Ledger, err = measureLedger(ctx, s)
+		return err
+	}, ledgerTables, ledgerChart},
 }
 
 func main() {
@@ -106,7 +113,7 @@ func command(ctx context.Context, args []string, out io.Writer) error {
 	rep := report{Machine: thisMachine()}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	addFlags(flags, &rep.Settings)
-	only := flags.String("only", "", "measure only these comma-separated `sections`: get, decode, stream, pager, connections")
+	only := flags.String("only", "", "measure only these comma-separated `sections`: get, decode, stream, pager, connections, ledger")
 	to := flags.String("json", "", "write the results to this `file`")
 	from := flags.String("from", "", "read the results from this `file` instead of measuring")
 	svg := flags.String("svg", "", "draw the charts in this `folder`")
@@ -159,6 +166,8 @@ func addFlags(flags *flag.FlagSet, s *settings) {
 	flags.IntVar(&s.Requests, "requests", 5000, "connections: requests of a client per round")
 	flags.IntVar(&s.Burst, "burst", 64, "connections: concurrent requests")
 	flags.IntVar(&s.Bursts, "bursts", 3, "connections: number of rounds")
+	flags.IntVar(&s.Entries, "entries", 150, "ledger: entries of a writer per round")
+	flags.IntVar(&s.Ledgers, "ledgers", 7, "ledger: number of rounds")
 }
 
 func readReport(file string) (rep report, err error) {

@@ -141,3 +141,18 @@ func connectionsTables(rep report) []table {
 	}
 	return []table{t}
 }
+
+func ledgerTables(rep report) []table {
+	var all []table
+	for i := 0; i < len(rep.Ledger); i += len(keepers) {
+		t := table{
+			title: fmt.Sprintf("%d at a time", rep.Ledger[i].Writers),
+			head:  []string{"entries a second", "relative to ledger.File"},
+		}
+		for _, r := range rep.Ledger[i : i+len(keepers)] {
+			t.rows = append(t.rows, []string{r.Store, fmt.Sprintf("%.0f", r.PerSec.Median), ratio(r.OfRate)})
+		}
+		all = append(all, t)
+	}
+	return all
+}

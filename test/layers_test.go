@@ -59,6 +59,7 @@ var (
 			not: []string{"net/http", "log/slog"},
 		},
 		"internal/pace":    {inside: []string{"internal/errs"}, outside: []string{"golang.org/x/time/rate"}, not: noHTTP},
+		"internal/fleet":   {inside: []string{"internal/pace"}, not: noHTTP},
 		"internal/charset": {outside: []string{textLibrary, "golang.org/x/text/transform"}, not: noHTTP},
 		"internal/lookup":  {not: noHTTP},
 		"internal/redact":  {not: noHTTP},

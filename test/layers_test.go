@@ -66,6 +66,8 @@ var (
 		"internal/whole":   {not: noHTTP},
 		"internal/turns":   {not: noHTTP},
 		"internal/errs":    {not: noHTTP},
+		// It is for the modules of the stores, and no other package uses it.
+		"internal/leases": {inside: []string{".", "internal/turns"}, not: noHTTP},
 	}
 
 	// onlyFiles are the only files of the root that may import a package.

@@ -1,4 +1,20 @@
-// Package ledgertest tests implementations of [growthgenius.Ledger].
+// Package ledgertest tests implementations of [growthgenius.Ledger]. Call [Run] in a test of
+// your own:
+//
+//	func TestLedger(t *testing.T) {
+//		ledgertest.Run(t, func(t *testing.T) ledgertest.Store {
+//			table := newTable(t)
+//			return ledgertest.Store{
+//				Open: func(t *testing.T) growthgenius.Ledger { return open(t, table) },
+//				Kill: func(t *testing.T, l growthgenius.Ledger) { l.(*Ledger).disconnect() },
+//				// The leases of the ledgers that Open returns last for a second.
+//				Takeover: time.Second,
+//			}
+//		})
+//	}
+//
+// Give the leases of a store that is tested a short length: a second does, on a slow machine,
+// too.
 package ledgertest
 
 import (
@@ -24,8 +40,13 @@ type Store struct {
 	Kill func(t *testing.T, l growthgenius.Ledger)
 	// Alone means that only one process can have the store open at a time.
 	Alone bool
-	// Takeover is how long the leases of a process that was killed last at most.
+	// Takeover is how long the leases of a process that was killed last at most. If it is 0,
+	// they end with the process.
 	Takeover time.Duration
+	// Suspend keeps all requests of a process from the store, those that renew its leases
+	// included, until resume is called. Requests that were kept may then go on, or fail. If
+	// it is nil, no test of a process that goes on after its lease was taken over is run.
+	Suspend func(t *testing.T, l growthgenius.Ledger) (resume func())
 }
 
 // Run runs all tests. empty returns an empty store.
@@ -39,6 +60,8 @@ func Run(t *testing.T, empty func(t *testing.T) Store) {
 		"a released lease records nothing":    testReleased,
 		"many keys at once":                   testManyKeys,
 		"outlives its process":                testKill,
+		"a lease is held until its release":   testRenewal,
+		"a lease that was taken over":         testTakeover,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -263,44 +286,50 @@ func testReleased(t *testing.T, s Store) {
 	expect(t, l, "key", sample(t, "1"))
 }
 
+// testManyKeys holds many keys at once, records under all, and reads them.
 func testManyKeys(t *testing.T, s Store) {
 	l := s.Open(t)
 	other := l
 	if !s.Alone {
 		other = s.Open(t)
 	}
+	const keys = 1000
+	leases := make([]growthgenius.Lease, keys)
+	all(t, keys, func(i int) (err error) {
+		leases[i], err = l.Acquire(t.Context(), fmt.Sprint("key ", i))
+		return err
+	})
+	if t.Failed() {
+		return
+	}
+	all(t, keys, func(i int) error {
+		e := growthgenius.Entry{Scope: "contact", ID: growthgenius.IntID(int64(i))}
+		return errors.Join(leases[i].Record(t.Context(), e), leases[i].Release(t.Context()))
+	})
+	all(t, keys, func(i int) error {
+		lease, err := other.Acquire(t.Context(), fmt.Sprint("key ", i))
+		if err != nil {
+			return err
+		}
+		if got, want := lease.Entry().ID, growthgenius.IntID(int64(i)); got != want {
+			err = fmt.Errorf("got the id %q, want %q", got, want)
+		}
+		return errors.Join(err, lease.Release(t.Context()))
+	})
+}
+
+// all calls f with each number below n, by a goroutine each.
+func all(t *testing.T, n int, f func(i int) error) {
+	t.Helper()
 	var group sync.WaitGroup
-	slots := make(chan struct{}, 64)
-	for i := range 1000 {
-		slots <- struct{}{}
+	for i := range n {
 		group.Go(func() {
-			defer func() { <-slots }()
-			e := growthgenius.Entry{Scope: "contact", ID: growthgenius.IntID(int64(i))}
-			if err := storeAndRead(t.Context(), l, other, fmt.Sprint("key ", i), e); err != nil {
+			if err := f(i); err != nil {
 				t.Errorf("key %d: %v", i, err)
 			}
 		})
 	}
 	group.Wait()
-}
-
-// storeAndRead records an entry through one ledger, and wants it from another one. Unlike
-// store and expect it may be called by any goroutine.
-func storeAndRead(ctx context.Context, l, other growthgenius.Ledger, key string, e growthgenius.Entry) error {
-	lease, err := l.Acquire(ctx, key)
-	if err != nil {
-		return err //nolint:wrapcheck // of the ledger under test
-	}
-	if err := errors.Join(lease.Record(ctx, e), lease.Release(ctx)); err != nil {
-		return err
-	}
-	if lease, err = other.Acquire(ctx, key); err != nil {
-		return err //nolint:wrapcheck // of the ledger under test
-	}
-	if got := lease.Entry(); got.ID != e.ID {
-		err = fmt.Errorf("got the id %q, want %q", got.ID, e.ID)
-	}
-	return errors.Join(err, lease.Release(ctx))
 }
 
 // testKill: what was recorded is there after the process was killed at each step, and its
@@ -332,4 +361,58 @@ func testKill(t *testing.T, s Store) {
 		t.Error("a lease that was taken over still records")
 	}
 	expect(t, next, "begun", token)
+}
+
+// testRenewal: a lease whose holder lives lasts until it is released, and says so.
+func testRenewal(t *testing.T, s Store) {
+	l := s.Open(t)
+	other := l
+	if !s.Alone {
+		other = s.Open(t)
+	}
+	held := acquire(t, l, "key")
+	record(t, held, sample(t, "1"))
+	ctx, cancel := context.WithTimeout(t.Context(), 2*s.Takeover+100*time.Millisecond)
+	defer cancel()
+	if _, err := other.Acquire(ctx, "key"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Acquire of a key that is held: got %v, want %v", err, context.DeadlineExceeded)
+	}
+	if until := held.Until(); !until.IsZero() && time.Until(until) <= 0 {
+		t.Errorf("the lease is held, but Until was %v ago", time.Since(until))
+	}
+	record(t, held, sample(t, "2"))
+	release(t, held)
+	expect(t, other, "key", sample(t, "2"))
+}
+
+// testTakeover: a process that goes on after another one has taken over its key has lost the
+// lease, and knows it.
+func testTakeover(t *testing.T, s Store) {
+	if s.Suspend == nil {
+		t.Skip("the store cannot suspend a process")
+	}
+	l, other := s.Open(t), s.Open(t)
+	old, released := acquire(t, l, "key"), acquire(t, l, "released")
+	record(t, old, sample(t, "1"))
+	record(t, released, sample(t, "11"))
+	resume := s.Suspend(t, l)
+	lease := acquire(t, other, "key")
+	wantEntry(t, lease, sample(t, "1"))
+	store(t, other, "released", sample(t, "12"))
+	for name, lost := range map[string]growthgenius.Lease{"key": old, "released": released} {
+		if until := lost.Until(); until.IsZero() || time.Until(until) > 0 {
+			t.Errorf("%s: the lease was taken over, but Until is %v", name, until)
+		}
+	}
+	resume()
+	for name, lost := range map[string]growthgenius.Lease{"key": old, "released": released} {
+		if err := lost.Record(t.Context(), sample(t, "2")); !errors.Is(err, growthgenius.ErrLeaseLost) {
+			t.Errorf("%s: Record of a lease that was taken over: got %v, want ErrLeaseLost", name, err)
+		}
+		release(t, lost)
+	}
+	record(t, lease, sample(t, "3")) // it is not released by the release of the old one
+	release(t, lease)
+	expect(t, l, "key", sample(t, "3"))
+	expect(t, l, "released", sample(t, "12"))
 }

@@ -140,7 +140,7 @@ func (s *Server) updatedBetween(t *table, c *call) response {
 		return refusal
 	}
 	var rendered [][]byte
-	for _, r := range s.capped(slices.DeleteFunc(t.visible(s.lagged(s.cfg.listLag)), func(r *row) bool {
+	for _, r := range s.capped(slices.DeleteFunc(visible(t.all(), s.lagged(s.cfg.listLag)), func(r *row) bool {
 		return !s.between(r.updated, from, to)
 	})) {
 		piece := r.rendered

@@ -11,6 +11,7 @@ type ServerOption func(*config)
 
 type config struct {
 	apiKey       string
+	addr         string
 	personPath   string
 	clock        func() time.Time
 	skew         time.Duration
@@ -49,6 +50,7 @@ type config struct {
 func defaultConfig() config {
 	return config{
 		apiKey:       "growthgeniustest-key",
+		addr:         "127.0.0.1:0",
 		personPath:   "/people/find",
 		clock:        time.Now,
 		seed:         1,
@@ -60,6 +62,10 @@ func defaultConfig() config {
 // The server does not start with a key that a client could not send: it must be printable
 // ASCII without spaces, and not empty.
 func WithAPIKey(key string) ServerOption { return func(c *config) { c.apiKey = key } }
+
+// WithAddr sets the TCP address to listen on. Default: "127.0.0.1:0", which is a free port of
+// the loopback interface.
+func WithAddr(addr string) ServerOption { return func(c *config) { c.addr = addr } }
 
 // WithoutSeeds starts the server without users, companies and people. Calls that need an
 // acting user fail until [Server.AddUsers] adds one.

@@ -85,9 +85,13 @@ func (s *Server) searchContacts(c *call) response {
 func (s *Server) search(keywords string) []*row {
 	isSeparator := func(r rune) bool { return r == ',' || r == ' ' }
 	words := strings.FieldsFunc(strings.ToLower(keywords), isSeparator)
+	rows, ok := s.contacts.search.candidates(s.contacts, words)
+	if !ok {
+		rows = s.contacts.all()
+	}
 	var found []*row
-	for _, r := range s.contacts.visible(s.lagged(s.cfg.searchLag)) {
-		if matches(r.fields, words) {
+	for _, r := range visible(rows, s.lagged(s.cfg.searchLag)) {
+		if r.matches(words) {
 			found = append(found, r)
 		}
 	}
@@ -111,25 +115,9 @@ func (s *Server) searchEnvelope(keywords string, pagination searchPagination) js
 	}{crumbs, pagination.TotalEntries > limit, false, limit, pagination, nil})
 }
 
-// matches reports whether each of the words is part of a name, the e-mail address, the
-// title or the company.
-func matches(fields record, words []string) bool {
-	if len(words) == 0 {
-		return true
-	}
-	var text strings.Builder
-	for _, name := range []string{
-		"full_name", "name", "first_name", "last_name", "email", "title", "company_name",
-	} {
-		text.WriteString(strings.ToLower(fields.text(name)))
-		text.WriteByte('\n')
-	}
-	for _, word := range words {
-		if !strings.Contains(text.String(), word) {
-			return false
-		}
-	}
-	return true
+// matches reports whether each of the words is part of the text of a contact.
+func (r *row) matches(words []string) bool {
+	return !slices.ContainsFunc(words, func(word string) bool { return !strings.Contains(r.text, word) })
 }
 
 // sortRows sorts rows by a field, and rows with equal values by their age in the same

@@ -98,11 +98,12 @@ func Start(opts ...ServerOption) (*Server, error) {
 	if err := s.checkBubble(); err != nil {
 		return nil, err
 	}
+	s.contacts.search = &searchIndex{}
 	s.lateDone = sync.NewCond(&s.mu)
 	if !cfg.noSeeds {
 		s.seed()
 	}
-	if err := s.listen("127.0.0.1:0"); err != nil {
+	if err := s.listen(cfg.addr); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -118,7 +119,7 @@ func isValidKey(key string) bool {
 func (s *Server) listen(addr string) error {
 	ln, err := s.network.Listen(addr)
 	if err != nil {
-		return fmt.Errorf("listen on loopback: %w", err)
+		return fmt.Errorf("starting the server: %w", err)
 	}
 	server := &http.Server{
 		Handler:           http.HandlerFunc(s.handle),

@@ -33,7 +33,9 @@ type row struct {
 	rendered []byte
 	created  time.Time
 	updated  time.Time
-	previous *row // the version before, kept only for lists or searches that lag
+	text     string // in which searches look for words; "" if the resource has no search
+	place    int    // in the order of creation
+	previous *row   // the version before, kept only for lists or searches that lag
 }
 
 // mixed returns a number that has nothing to do with the order of the rows.
@@ -53,13 +55,16 @@ type table struct {
 	rows         map[growthgenius.ID]*row
 	bySearchID   map[string]growthgenius.ID
 	merged       map[growthgenius.ID]growthgenius.ID // the row that has taken the place of another
+	places       int                                 // how many rows were ever created
+	byPlace      map[int]growthgenius.ID
+	search       *searchIndex // nil if the resource has no search
 }
 
 func newTable(name, plural string, fields []string, first int64, textIDs bool) *table {
 	return &table{
 		name: name, plural: plural, fields: fields, textIDs: textIDs, next: first,
 		rows: map[growthgenius.ID]*row{}, bySearchID: map[string]growthgenius.ID{},
-		merged: map[growthgenius.ID]growthgenius.ID{},
+		merged: map[growthgenius.ID]growthgenius.ID{}, byPlace: map[int]growthgenius.ID{},
 	}
 }
 
@@ -90,11 +95,17 @@ func (t *table) put(r *row, horizon time.Time) {
 	old, exists := t.rows[r.id]
 	if !exists {
 		t.order = append(t.order, r.id)
+		r.place = t.places
+		t.byPlace[r.place] = r.id
+		t.places++
 	} else if !horizon.IsZero() {
 		r.previous = old
 		if old.updated.Before(horizon) {
 			old.previous = nil
 		}
+	}
+	if exists {
+		r.place = old.place
 	}
 	r.searchID = string(r.id)
 	if !t.textIDs {
@@ -104,6 +115,10 @@ func (t *table) put(r *row, horizon time.Time) {
 	r.rendered = r.fields.render(t.fields)
 	t.rows[r.id] = r
 	t.bySearchID[r.searchID] = r.id
+	if t.search != nil {
+		r.text = searchText(r.fields)
+		t.search.changed = append(t.search.changed, r.id)
+	}
 }
 
 // find returns the record with the id, or nil. The id may be a search id if searchIDs is
@@ -126,6 +141,7 @@ func (t *table) find(id string, searchIDs bool) *row {
 func (t *table) remove(r *row) {
 	delete(t.rows, r.id)
 	delete(t.bySearchID, r.searchID)
+	delete(t.byPlace, r.place)
 	if i := slices.Index(t.order, r.id); i >= 0 {
 		t.order = slices.Delete(t.order, i, i+1)
 	}
@@ -140,10 +156,9 @@ func (t *table) all() []*row {
 	return rows
 }
 
-// visible returns the versions of all records at a time, without records created since.
-// The zero time means now.
-func (t *table) visible(until time.Time) []*row {
-	rows := t.all()
+// visible returns the versions of records at a time, without records created since. The
+// zero time means now. It changes rows.
+func visible(rows []*row, until time.Time) []*row {
 	if until.IsZero() {
 		return rows
 	}

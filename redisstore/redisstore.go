@@ -1,5 +1,5 @@
 // Package redisstore keeps in Redis what the processes of a fleet share: a ledger of creates
-// under a key, and a cache of lookups.
+// under a key, a cache of lookups, and a limiter.
 //
 // Redis 6.2 or later is needed, or a server that is compatible with it. A Redis Cluster is
 // supported: all that a ledger stores is in one hash slot, so one node has it.

@@ -1,0 +1,91 @@
+//go:build unix
+
+package redisstore_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/growthgenius/growthgenius-go/internal/fleet"
+	"github.com/growthgenius/growthgenius-go/internal/testkit/fleettest"
+	"github.com/growthgenius/growthgenius-go/redisstore"
+)
+
+// TestLimiterScript: the script does what fleet.State.Turn does, whatever it is told.
+func TestLimiterScript(t *testing.T) {
+	t.Parallel()
+	s := startRedis(t)
+	client := s.client(t, nil)
+	for seed := range uint64(16) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			sameAsModel(t, client, seed)
+		})
+	}
+}
+
+// sameAsModel takes steps of a limiter at random.
+func sameAsModel(t *testing.T, client *redis.Client, seed uint64) {
+	t.Helper()
+	rnd := rand.New(rand.NewPCG(seed, 1))
+	store := redisstore.LimiterState(redisstore.New(client, redisstore.Options{}), fmt.Sprint(seed))
+	model := fleet.State{}
+	gap, burst := 100+rnd.Int64N(60_000), 1+rnd.Int64N(6)
+	var tickets [4]fleet.Ticket
+	var full int64
+	for i := range 200 {
+		process := rnd.IntN(len(tickets))
+		q := fleet.Request{
+			Ticket: tickets[process], Want: rnd.Int64N(10), Batch: 1 + rnd.Int64N(8), Gap: gap, Burst: burst, Full: full,
+		}
+		switch rnd.IntN(40) {
+		case 0:
+			q.Pause = rnd.Int64N(5_000)
+		case 1:
+			q.Full = 1 << 52
+		case 2:
+			q.Ticket.Epoch++
+		case 3:
+			time.Sleep(time.Duration(rnd.IntN(130)) * time.Millisecond)
+		case 4, 5, 6, 7:
+			time.Sleep(time.Duration(rnd.IntN(int(gap))) * time.Microsecond)
+		}
+		got, err := store.Turn(t.Context(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := model.Turn(got.Now, q); got != want {
+			t.Fatalf("seed %d, step %d: %+v returned %+v, want %+v", seed, i, q, got, want)
+		}
+		tickets[process], full = got.Ticket, max(full, got.Full)
+	}
+}
+
+func init() {
+	processes["limiter"] = func() int {
+		client := redis.NewClient(&redis.Options{Network: "unix", Addr: os.Getenv(socketEnv)})
+		defer func() { _ = client.Close() }()
+		return fleettest.Process(redisstore.LimiterState(redisstore.New(client, redisstore.Options{}), "limiter"))
+	}
+}
+
+// socketEnv names the socket of Redis.
+const socketEnv = "REDISSTORE_SOCKET"
+
+// TestLimiterFleet measures 8 processes, and kills Redis meanwhile. It starts again empty.
+func TestLimiterFleet(t *testing.T) {
+	s := startRedis(t)
+	fleettest.Measure(t, func(env ...string) *exec.Cmd {
+		return command(t.Context(), t, "limiter", append(env, socketEnv+"="+s.socket())...)
+	}, func() {
+		s.kill(t)
+		time.Sleep(500 * time.Millisecond)
+		s.start(t)
+	})
+}

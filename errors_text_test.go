@@ -150,6 +150,7 @@ func argumentErrors(t *testing.T) []errorText {
 		{"empty id", testkit.Err(c.Contacts.Get(ctx, ""))},
 		{"nothing set", testkit.Err(c.Contacts.Create(ctx, growthgenius.ContactInput{}))},
 		{"field in Extra", testkit.Err(c.Contacts.Update(ctx, "7", growthgenius.ContactInput{Extra: map[string]any{"email": "x"}}))},
+		{"Once of an upsert", testkit.Err(c.Contacts.Upsert(ctx, growthgenius.ContactInput{Email: growthgenius.Set("ada@b.c")}, growthgenius.Once("7")))},
 		{"marker field, set", testkit.Err(marked.Contacts.Create(ctx, growthgenius.ContactInput{Custom9: growthgenius.Set("x")}))},
 		{"header", testkit.Err(c.Contacts.Get(ctx, "7", growthgenius.WithHeader("Idempotency-Key", "x")))},
 		{"header name", testkit.Err(c.Contacts.Get(ctx, "7", growthgenius.WithHeader("a b", "x")))},

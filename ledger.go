@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -20,9 +21,9 @@ var (
 	ErrLeaseLost = errors.New("the lease on the key was lost")
 )
 
-// Ledger stores what became of creates under a key: see [Once]. Package ledger has one in a
-// file and one in memory, and modules of their own have one for SQL databases and one for
-// Redis. Package ledger/ledgertest tests any other.
+// Ledger stores what became of creates under a key: see [Once] and [ContactsService.Upsert].
+// Package ledger has one in a file and one in memory, and modules of their own have one for
+// SQL databases and one for Redis. Package ledger/ledgertest tests any other.
 //
 // A Ledger is safe for concurrent use by several goroutines.
 type Ledger interface {
@@ -62,11 +63,41 @@ type Entry struct {
 	ID ID `json:"id,omitzero"`
 	// Token is that of the create. It is nil as long as nothing was sent.
 	Token *CreateToken `json:"token,omitzero"`
-	// Note is the caller's own.
+	// Note is the caller's own. Upserts keep there for which user a contact was created.
 	Note json.RawMessage `json:"note,omitzero"`
 }
 
 // IsZero reports whether the entry stores nothing.
 func (e Entry) IsZero() bool {
 	return e.Scope == "" && e.ID == "" && e.Token == nil && e.Note == nil
+}
+
+// releaseTimeout bounds what is left to do in the ledger when the context of a call has
+// ended.
+const releaseTimeout = 5 * time.Second
+
+// record stores an entry, also if ctx has ended.
+func record(ctx context.Context, lease Lease, e Entry) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
+	defer cancel()
+	if err := lease.Record(ctx, e); err != nil {
+		return fmt.Errorf("storing it in the ledger: %w", err)
+	}
+	return nil
+}
+
+// release ends a lease, also if ctx has ended.
+func release(ctx context.Context, lease Lease) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
+	defer cancel()
+	_ = lease.Release(ctx) // it ends by itself otherwise
+}
+
+// held returns an error unless a lease lasts until a request that is sent now has ended.
+func held(lease Lease, attemptTimeout time.Duration) error {
+	until := lease.Until()
+	if left := time.Until(until); !until.IsZero() && left < attemptTimeout {
+		return fmt.Errorf("%w: it has %v left, and a request may take %v", ErrLeaseLost, max(0, left), attemptTimeout)
+	}
+	return nil
 }

@@ -8,14 +8,9 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
-	"time"
 
 	"github.com/growthgenius/growthgenius-go/internal/readback"
 )
-
-// releaseTimeout bounds what is left to do in the ledger when the context of a call has
-// ended.
-const releaseTimeout = 5 * time.Second
 
 // createOnce is createOne, and honors [Once].
 func createOnce[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint, opts []RequestOption) (*T, error) {
@@ -33,11 +28,7 @@ func createOnce[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoin
 		return nil, e.refuse(fmt.Errorf("acquiring the key from the ledger: %w", err))
 	}
 	k.lease, k.entry = lease, lease.Entry()
-	defer func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
-		defer cancel()
-		_ = lease.Release(ctx) // it ends by itself otherwise
-	}()
+	defer release(ctx, lease)
 	return k.create(ctx)
 }
 
@@ -119,7 +110,7 @@ func (k *keyed[T, P]) settle(ctx context.Context) (*T, error) {
 		}
 	}
 	guarded := k.options
-	guarded.leaving = k.held
+	guarded.leaving = func() error { return held(k.lease, k.core.attemptTimeout) }
 	guarded.storeToken = func(token CreateToken) error { return k.record(ctx, Entry{Token: &token}) }
 	v, err := createOne[T, P](ctx, k.caller, k.endpoint, &guarded)
 	if err != nil && !errors.Is(err, ErrOutcomeUnknown) {
@@ -168,15 +159,6 @@ func (k *keyed[T, P]) exclude(ctx context.Context, err error) bool {
 	return len(others) > 0
 }
 
-// held returns an error unless the lease lasts until a request that is sent now has ended.
-func (k *keyed[T, P]) held() error {
-	until := k.lease.Until()
-	if left := time.Until(until); !until.IsZero() && left < k.core.attemptTimeout {
-		return fmt.Errorf("%w: it has %v left, and a request may take %v", ErrLeaseLost, max(0, left), k.core.attemptTimeout)
-	}
-	return nil
-}
-
 // kept stores what is known of a create whose outcome is not, so that a later call knows it
 // too. It returns err.
 func (k *keyed[T, P]) kept(ctx context.Context, err error) error {
@@ -186,16 +168,14 @@ func (k *keyed[T, P]) kept(ctx context.Context, err error) error {
 	return err
 }
 
-// record stores an entry under the key, also if ctx has ended.
+// record stores an entry under the key.
 func (k *keyed[T, P]) record(ctx context.Context, e Entry) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
-	defer cancel()
 	e.Note = k.entry.Note
 	if e.ID != "" || e.Token != nil {
 		e.Scope = k.scope()
 	}
-	if err := k.lease.Record(ctx, e); err != nil {
-		return fmt.Errorf("storing it in the ledger: %w", err)
+	if err := record(ctx, k.lease, e); err != nil {
+		return err
 	}
 	k.entry = e
 	return nil

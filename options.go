@@ -271,8 +271,9 @@ func WithEnrichmentCache(cache EnrichmentCache) Option {
 	}
 }
 
-// WithLedger sets where the keys of [Once] are stored. All processes that share a ledger share
-// its keys. Package ledger has one in a file, for a single process.
+// WithLedger sets where the keys of [Once] are stored, and what upserts know of each other:
+// see [ContactsService.Upsert]. All processes that share a ledger share that. Package ledger
+// has one in a file, for a single process.
 func WithLedger(l Ledger) Option {
 	return func(c *config) error {
 		if l == nil {

@@ -24,7 +24,7 @@ type callOptions struct {
 	beforeCreate func(CreateToken) error
 	once         *string
 	storeToken   func(CreateToken) error // is called after beforeCreate
-	leaving      func() error            // is called before each request of a create
+	leaving      func() error            // is called before each request of a create or an update
 	matchOldest  bool
 	matchCompany bool
 

@@ -40,7 +40,7 @@ func updateOne[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint
 	if err != nil {
 		return nil, e.refuse(err)
 	}
-	u.endpoint.body, u.endpoint.recheck = raw, u.recheck
+	u.endpoint.body, u.endpoint.recheck, u.endpoint.leave = raw, u.recheck, u.o.leaving
 	ex := c.exchange(ctx, u.endpoint, &u.o, 0)
 	record := u.found
 	switch {

@@ -36,7 +36,7 @@ type UpsertResult struct {
 // escaping, or in whether the domain is in punycode. If a contact has an address that the API
 // may have made of that of the input, such as one without its +tag, the error is a
 // [*MultipleMatchesError] with Near set: nothing is created beside it. The contact that an
-// earlier upsert of this client created for the address matches whatever the API has made
+// earlier upsert of this client, or of its ledger, created for the address matches whatever the API has made
 // of the address, until it is deleted or merged into one with another address. A text that
 // cannot be an address is an [ErrInvalidInput]: a placeholder such as "n/a", an address with
 // a name ("Tony <tony@example.com>") or with a character that cannot be seen. With
@@ -53,11 +53,11 @@ type UpsertResult struct {
 // in the list of all contacts.
 //
 // [ErrOutcomeUnknown] means that a contact may have been created, by this call or by an
-// earlier upsert with the same e-mail address. Call Upsert again with the same client,
-// which resolves that create first, or call [ContactsService.Resolve] with the error's
-// Token. Without Date headers a create cannot be resolved. Then the next upserts look for a
-// contact with the address in the search and in the list of all contacts, and after a minute
-// without one, they create it.
+// earlier upsert with the same e-mail address. Call Upsert again with the same client
+// or the same ledger, which resolves that create first and then searches, or call
+// [ContactsService.Resolve] with the error's Token. Without Date headers a create cannot be
+// resolved. Then the next upserts look for a contact with the address in the list of all
+// contacts, too, and after a minute without one, they create it.
 //
 // Any other error means that this call created nothing. If an update failed, it may have
 // been carried out all the same. [ErrChangedSince] means that another program may have
@@ -70,9 +70,13 @@ type UpsertResult struct {
 //
 // Within one client and its ForUser copies, upserts with the same e-mail address, or that
 // match by the same name and company, wait for each other, in no particular order. Each
-// knows what the earlier ones created, even if the search does not show it yet. Upserts in
-// two processes can still both find nothing and both create a contact: the API has no way
-// to prevent that. Use one process, or partition the addresses.
+// knows what the earlier ones created, even if the search does not show it yet. With
+// [WithLedger], the same holds for all processes that share the ledger: an upsert acquires the
+// keys of its address and its name, and the next one goes on from what is stored under them,
+// also if the process ended meanwhile. [ErrLeaseLost] means that nothing was sent, or that an
+// update may have been carried out: call Upsert again. Without a ledger, upserts in two
+// processes can both find nothing and both create a contact: the API has no way to prevent
+// that. Use one process then, or partition the addresses.
 func (s *ContactsService) Upsert(ctx context.Context, in ContactInput, opts ...RequestOption) (*UpsertResult, error) {
 	u := &upsert{
 		finder: finder{contacts: s, opts: opts}, in: in, o: applyOptions(opts),
@@ -105,7 +109,7 @@ type upsert struct {
 	endpoint endpoint
 
 	content match.Row // of in
-	keys    []upsertKey
+	keys    []*upsertKey
 	user    ID // the acting user
 }
 
@@ -114,21 +118,20 @@ func (u *upsert) run(ctx context.Context) (*UpsertResult, error) {
 	if err := u.prepare(); err != nil {
 		return nil, err
 	}
-	upserts := &u.contacts.caller.core.upserts
-	unlock, err := upserts.lock(ctx, u.keys)
-	if err != nil {
-		return nil, fmt.Errorf("waiting for another upsert of the same contact: %w", err)
+	defer u.release(ctx)
+	if err := u.acquire(ctx); err != nil {
+		return nil, err
 	}
-	defer unlock()
-
-	found, known, err := u.match(ctx, upserts)
+	found, known, err := u.match(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if found == nil {
-		return u.create(ctx, upserts)
+		return u.create(ctx)
 	}
-	upserts.remember(upserted{id: found.ID, user: u.user, made: known.made}, known.keys)
+	if err := remember(ctx, known.keys, upserted{ID: found.ID, User: u.user, Made: known.made}); err != nil {
+		return nil, err
+	}
 	before, err := rowOf(found)
 	if err != nil {
 		return nil, err
@@ -141,39 +144,80 @@ func (u *upsert) run(ctx context.Context) (*UpsertResult, error) {
 	if _, unchanged := differing(content, before); unchanged {
 		return &UpsertResult{found, Unchanged}, nil
 	}
-	updated, err := u.contacts.update(ctx, found.ID, u.in, before, u.opts)
+	updated, err := u.contacts.update(ctx, found.ID, u.in, before, append(slices.Clone(u.opts), u.guard))
 	if err != nil {
 		return nil, err
 	}
 	return &UpsertResult{updated, Updated}, nil
 }
 
-// create creates the contact. It remembers the create before it is sent, so that not even
-// a panic leads to a second create.
-func (u *upsert) create(ctx context.Context, upserts *upserts) (*UpsertResult, error) {
-	before := make([]upserted, len(u.keys)) // from other users' upserts
-	for i, key := range u.keys {
-		before[i] = upserts.recall(key.shared)
+// acquire waits until no other upsert of any of the keys is running, in any process that
+// shares the ledger. All upserts acquire that of an e-mail address first, so that no two wait
+// for each other.
+func (u *upsert) acquire(ctx context.Context) error {
+	c := u.contacts.caller.core
+	for _, key := range u.keys {
+		var err error
+		if c.ledger == nil {
+			err = key.acquire(ctx, &c.upserts)
+		} else if err = key.acquire(ctx, c.ledger); err != nil {
+			err = fmt.Errorf("acquiring the key from the ledger: %w", err)
+		}
+		if err != nil {
+			return err
+		}
 	}
-	created, err := u.contacts.Create(ctx, u.in, append(slices.Clone(u.opts), BeforeCreate(func(token CreateToken) error {
-		if u.o.beforeCreate != nil {
-			if err := u.o.beforeCreate(token); err != nil {
+	return nil
+}
+
+func (u *upsert) release(ctx context.Context) {
+	for _, key := range u.keys {
+		if key.lease != nil {
+			release(ctx, key.lease)
+		}
+	}
+}
+
+// guard is a [RequestOption]: no request leaves unless all leases last until it has ended.
+func (u *upsert) guard(o *callOptions) {
+	o.leaving = func() error {
+		for _, key := range u.keys {
+			if err := held(key.lease, u.contacts.caller.core.attemptTimeout); err != nil {
 				return err
 			}
 		}
-		upserts.remember(upserted{token: &token, user: u.user, made: true, at: time.Now()}, u.keys)
 		return nil
-	}))...)
+	}
+}
+
+// remember stores the outcome of an upsert under keys.
+func remember(ctx context.Context, keys []*upsertKey, v upserted) error {
+	for _, key := range keys {
+		if err := key.remember(ctx, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// create creates the contact. It remembers the create before it is sent, so that neither a
+// panic nor the end of the process leads to a second create.
+func (u *upsert) create(ctx context.Context) (*UpsertResult, error) {
+	began := func(token CreateToken) error {
+		return remember(ctx, u.keys, upserted{Token: &token, User: u.user, Made: true, Since: time.Now()})
+	}
+	created, err := u.contacts.Create(ctx, u.in, append(slices.Clone(u.opts), u.guard, func(o *callOptions) { o.storeToken = began })...)
 	if err == nil {
-		upserts.remember(upserted{id: created.ID, user: u.user, made: true}, u.keys)
+		// If the ledger cannot store it, the token is still there, and resolves to it.
+		_ = remember(ctx, u.keys, upserted{ID: created.ID, User: u.user, Made: true})
 		return &UpsertResult{created, Created}, nil
 	}
 	if unknown, ok := errors.AsType[*OutcomeUnknownError](err); ok {
-		upserts.remember(upserted{token: &unknown.Token, user: u.user, made: true, at: time.Now()}, u.keys)
-	} else {
-		for i, key := range u.keys {
-			upserts.restore(key, before[i])
-		}
+		_ = began(unknown.Token) // the former token does, too
+		return nil, err
+	}
+	for _, key := range u.keys { // it was not created; a later call finds that out again
+		_ = key.forget(ctx, u.user)
 	}
 	return nil, err
 }
@@ -200,6 +244,8 @@ func (u *upsert) prepare() error {
 		u.name, u.company = match.FullName(u.content), match.Fold(u.content.Text("company_name"))
 	}
 	switch {
+	case u.o.once != nil:
+		return fmt.Errorf("%w: Once is for Create: an upsert has keys of its own", ErrInvalidInput)
 	case u.email == "" && !u.o.matchCompany:
 		return fmt.Errorf("%w: an upsert needs an Email, or MatchNameAndCompany", ErrInvalidInput)
 	case u.email == "" && (u.name == "" || u.company == ""):
@@ -210,41 +256,35 @@ func (u *upsert) prepare() error {
 		if err := checkAddress(strings.TrimSpace(u.address)); err != nil {
 			return fmt.Errorf("%w; if the contact has none, leave Email out: use Create, or MatchNameAndCompany", err)
 		}
-		u.addKey("email", u.email, u.email)
+		u.keys = append(u.keys, newUpsertKey("email", u.email, u.email))
 	}
 	if u.name != "" && u.company != "" {
-		u.addKey("name", u.name+" "+u.company, u.name+"\x00"+u.company)
+		u.keys = append(u.keys, newUpsertKey("name", u.name+" "+u.company, u.name+"\x00"+u.company))
 	}
 	return nil
 }
 
-func (u *upsert) addKey(by, keywords, text string) {
-	shared := by + "\x00" + text
-	u.keys = append(u.keys, upsertKey{by, keywords, string(u.user) + "\x00" + shared, shared})
-}
-
 // matched is how a contact was found: the keys under which it is to be remembered, and
-// whether an upsert of this client created it.
+// whether an earlier upsert created it.
 type matched struct {
-	keys []upsertKey
+	keys []*upsertKey
 	made bool
 }
 
 // match returns the contact to update, or nil if there is none.
-func (u *upsert) match(ctx context.Context, upserts *upserts) (*Contact, matched, error) {
+func (u *upsert) match(ctx context.Context) (*Contact, matched, error) {
 	var tried []upserted
 	for i, key := range u.keys {
-		for _, stored := range []string{key.own, key.shared} {
-			known := upserts.recall(stored)
-			if known == (upserted{}) || slices.Contains(tried, known) {
+		for _, known := range key.recall(u.user) {
+			if slices.ContainsFunc(tried, known.is) {
 				continue
 			}
 			tried = append(tried, known)
 			c, err := u.recalled(ctx, known, key, i == 0)
 			switch {
 			case err == nil && c != nil:
-				return c, matched{u.keys[:i+1], known.made}, nil
-			case err != nil && !isGone(err) && (known.user == u.user || !errors.Is(err, ErrForbidden)):
+				return c, matched{u.keys[:i+1], known.Made}, nil
+			case err != nil && !isGone(err) && (known.User == u.user || !errors.Is(err, ErrForbidden)):
 				return nil, matched{}, err
 			}
 		}
@@ -258,16 +298,16 @@ func (u *upsert) match(ctx context.Context, upserts *upserts) (*Contact, matched
 // recalled returns the contact of an earlier upsert of the key, as the acting user sees it,
 // or nil if it is not the contact of the key anymore. first means that it is the key that
 // identifies the contact.
-func (u *upsert) recalled(ctx context.Context, known upserted, key upsertKey, first bool) (*Contact, error) {
-	id := known.id
-	if known.token != nil {
-		outcome, ok := u.contacts.caller.core.readBack.Outcome(known.token.t)
+func (u *upsert) recalled(ctx context.Context, known upserted, key *upsertKey, first bool) (*Contact, error) {
+	id := known.ID
+	if known.Token != nil {
+		outcome, ok := u.contacts.caller.core.readBack.Outcome(known.Token.t)
 		if id = ID(outcome); !ok {
-			c, err := u.contacts.Resolve(ctx, *known.token, u.opts...)
-			if errors.Is(err, ErrOutcomeUnknown) && !u.contacts.caller.core.readBack.Dated() {
+			c, err := u.contacts.Resolve(ctx, *known.Token, u.opts...)
+			if errors.Is(err, ErrOutcomeUnknown) && ctx.Err() == nil {
 				return u.unresolved(ctx, known, key, err)
 			}
-			if err != nil || known.user == u.user && (first || u.matchedBy(c) != "") {
+			if err != nil || known.User == u.user && (first || u.matchedBy(c) != "") {
 				return c, err
 			}
 			id = c.ID
@@ -275,9 +315,9 @@ func (u *upsert) recalled(ctx context.Context, known upserted, key upsertKey, fi
 	}
 	c, err := u.get(ctx, id)
 	switch merged := err == nil && !sameID(c.ID, id); {
-	case err != nil, u.matchedBy(c) != "", first && known.made && !merged:
+	case err != nil, u.matchedBy(c) != "", first && known.Made && !merged:
 		return c, err
-	case first && known.made && match.Addresses(u.address, c.Email) == match.Near:
+	case first && known.Made && match.Addresses(u.address, c.Email) == match.Near:
 		return c, nil // it was merged into one that the API has rewritten as well
 	default:
 		return nil, nil //nolint:nilnil // it is another one

@@ -74,7 +74,7 @@ type finds struct {
 }
 
 // add adds a contact if it matches the key, and is not there yet.
-func (f *finds) add(u *finder, key upsertKey, c *Contact) {
+func (f *finds) add(u *finder, key *upsertKey, c *Contact) {
 	to := &f.matches
 	switch {
 	case key.by == "name" && u.matchedBy(c) == "name", key.by == "email" && u.matchedBy(c) == "email":
@@ -89,7 +89,7 @@ func (f *finds) add(u *finder, key upsertKey, c *Contact) {
 }
 
 // find returns the contact that a search shows for a key, or nil if there is none.
-func (u *finder) find(ctx context.Context, key upsertKey) (*Contact, error) {
+func (u *finder) find(ctx context.Context, key *upsertKey) (*Contact, error) {
 	var f finds
 	if err := u.search(ctx, key, key.keywords, &f); err != nil {
 		return nil, err
@@ -116,7 +116,7 @@ func (u *finder) find(ctx context.Context, key upsertKey) (*Contact, error) {
 }
 
 // search adds what a search shows. Search results are abridged, so each candidate is read.
-func (u *finder) search(ctx context.Context, key upsertKey, keywords string, f *finds) error {
+func (u *finder) search(ctx context.Context, key *upsertKey, keywords string, f *finds) error {
 	for hit, err := range u.contacts.SearchAll(ctx, SearchOptions{Keywords: keywords, Prefetch: -1}, u.opts...) {
 		if err != nil {
 			return err
@@ -138,7 +138,7 @@ func (u *finder) search(ctx context.Context, key upsertKey, keywords string, f *
 }
 
 // list adds what the list of all contacts shows.
-func (u *finder) list(ctx context.Context, key upsertKey, f *finds) error {
+func (u *finder) list(ctx context.Context, key *upsertKey, f *finds) error {
 	for c, err := range u.contacts.Stream(ctx, ListOptions{}, u.opts...) {
 		if err != nil {
 			return err
@@ -212,20 +212,23 @@ func (u *finder) listedID(ctx context.Context, c *Contact) (ID, error) {
 // if neither a search nor the list of all contacts shows its contact.
 const forgetAfter = time.Minute
 
-// unresolved returns the contact of a create that cannot be resolved because the API sends no
-// Date headers, or nil if there is none. The error is the given one as long as the create
-// may still be carried out.
-func (u *finder) unresolved(ctx context.Context, known upserted, key upsertKey, unknown error) (*Contact, error) {
+// unresolved returns the contact that is there in place of one whose create cannot be
+// resolved, or nil if there is none: without Date headers no create can be. The error is the
+// given one as long as the create may still be carried out.
+func (u *finder) unresolved(ctx context.Context, known upserted, key *upsertKey, unknown error) (*Contact, error) {
 	c, err := u.find(ctx, key)
 	if c != nil || err != nil {
 		return c, err
+	}
+	if u.contacts.caller.core.readBack.Dated() {
+		return nil, unknown
 	}
 	var f finds
 	if u.list(ctx, key, &f) != nil {
 		return nil, unknown
 	}
 	c, err = u.chosen(ctx, &f)
-	if c == nil && err == nil && time.Since(known.at) < forgetAfter {
+	if c == nil && err == nil && time.Since(known.Since) < forgetAfter {
 		return nil, unknown
 	}
 	return c, err

@@ -11,7 +11,7 @@ set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 file=api/exported.txt
-packages=(. growthgeniustest ledger bulk contactcsv)
+packages=(. growthgeniustest ledger bulk contactcsv mailbox)
 
 usage() { sed -n '/^#   bash/s/^#   //p' "${BASH_SOURCE[0]}" >&2; exit 2; }
 

@@ -351,7 +351,12 @@ func (c caller) each(ctx context.Context, e endpoint, opts []RequestOption, next
 			return res, e.refuse(s.bad)
 		case s.bad != nil:
 			return res, e.undecodable(c.core, res, fmt.Errorf("record %d: %w", n, cmp.Or(res.Unreadable, s.bad)))
-		case !s.ok || !use(res, s.items.Offset()):
+		case !s.ok:
+			if e.doubt != nil && s.items.Doubtful() {
+				e.doubt()
+			}
+			return res, nil
+		case !use(res, s.items.Offset()):
 			return res, nil
 		}
 		s.advance()

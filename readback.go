@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -240,6 +239,7 @@ func (l lists) Read(ctx context.Context, list readback.List, from, to time.Time,
 		method: http.MethodGet, route: list.Route,
 		envelope: wire.Envelope{Singular: list.Resource, Plural: list.Resource + "s"},
 		query:    listQuery{From: from.UTC().Format(listTime), To: to.UTC().Format(listTime)},
+		doubt:    func() { use(match.Row{}) }, // there may be a record of which nothing is shown
 	}
 	var row *match.Row
 	nameless := 0       // rows without an id, which cannot be told from others
@@ -257,11 +257,7 @@ func (l lists) Read(ctx context.Context, list readback.List, from, to time.Time,
 			}
 			return true
 		},
-		func(name string, k wire.Kind) {
-			if isDoubt(name, k) {
-				use(match.Row{}) // there may be a record of which nothing is shown
-			}
-		})
+		func(string, wire.Kind) {})
 	if err == nil && nameless > 0 { // the list is not the API's own, or not as documented
 		err = e.refuse(fmt.Errorf("%d records of the list have no id", nameless))
 	}
@@ -280,16 +276,6 @@ func (l lists) Read(ctx context.Context, list readback.List, from, to time.Time,
 		Again: errors.Is(err, ErrDecode) || errors.Is(err, errBrokenOff),
 		Final: ok && api.StatusCode < 500 && api.StatusCode != http.StatusTooManyRequests && api.StatusCode != http.StatusRequestTimeout,
 	}
-}
-
-// isDoubt reports whether a member beside the records of a list, or a null among them, raises
-// doubts about the list: it may be a complaint.
-func isDoubt(name string, k wire.Kind) bool {
-	if k == wire.KindNull {
-		return strings.HasSuffix(name, "[]")
-	}
-	plain := strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(name))
-	return slices.Contains([]string{"warning", "warnings", "message", "detail", "details", "reason", "degraded", "shards"}, plain)
 }
 
 // headersText encodes a header, or returns "" if it is empty. It leaves out callHeaders.

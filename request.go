@@ -37,6 +37,7 @@ type endpoint struct {
 	// recheck is called before an update that may have been carried out is sent again.
 	recheck func(since time.Time) error
 
+	doubt func()                   // called at the end of a list that may lack records
 	open  func(*engine.Body) error // reads a streamed response as far as its first element
 	leave func() error             // called right before each request
 }

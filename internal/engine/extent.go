@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"net/http"
 	"strconv"
 	"strings"
@@ -21,10 +22,10 @@ var (
 )
 
 // Extent returns what the head of a response says of how much of a list it holds: how many
-// records there are, or 0, and whether these are only a part of them. None of it is
-// documented for this API: it is what the status and the headers mean in HTTP, or in other
-// APIs.
-func (r *Response) Extent() (total int, partial bool) {
+// records there are, or 0, whether these are only a part of them, and what some APIs say in
+// a header in JSON, or "". None of it is documented for this API: it is what the status and
+// the headers mean in HTTP, or in other APIs.
+func (r *Response) Extent() (total int, partial bool, pagination string) {
 	h := r.Header
 	partial = r.Status == http.StatusPartialContent
 	if first, last, n, ok := contentRange(h.Get("Content-Range")); ok {
@@ -49,7 +50,7 @@ func (r *Response) Extent() (total int, partial bool) {
 			partial = true
 		}
 	}
-	return total, partial || hasNext(h.Values("Link"))
+	return total, partial || hasNext(h.Values("Link")), cmp.Or(h.Get("X-Pagination"), h.Get("Pagination"))
 }
 
 // contentRange reads a Content-Range, such as "contacts 0-99/250" or, without a unit,

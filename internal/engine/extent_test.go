@@ -56,8 +56,14 @@ func TestExtent(t *testing.T) {
 		if h.anotherValue != "" {
 			res.Header.Add(h.name, h.anotherValue)
 		}
-		if total, partial := res.Extent(); total != h.total || partial != h.partial {
+		if total, partial, pagination := res.Extent(); pagination != "" || total != h.total || partial != h.partial {
 			t.Errorf("%d %s: %s: %d, %v", h.status, h.name, h.value, total, partial)
+		}
+	}
+	for _, name := range []string{"X-Pagination", "Pagination"} {
+		res := engine.Response{Header: http.Header{name: {`{"TotalCount":250}`}}}
+		if total, partial, pagination := res.Extent(); total != 0 || partial || pagination != `{"TotalCount":250}` {
+			t.Errorf("%s: %d, %v, %s", name, total, partial, pagination)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -15,9 +16,12 @@ import (
 // reference documents partial_results_only and pagination, and for searches only. The other
 // names are those of common APIs: a list beside them is not complete either.
 type extent struct {
-	totals map[string]int // how many records there are, by the name that says so
-	more   bool           // there are more records than these
-	failed bool           // an error is reported
+	totals  map[string]int // how many records there are, by the name that says so
+	counted bool           // one of the totals is a number
+	more    bool           // there are more records than these
+	behind  bool           // these are not the first records, unless they are as many as there are
+	failed  bool           // an error is reported
+	doubt   bool           // something may be a complaint
 }
 
 // errFailed means that a response reports an error and has no records.
@@ -37,7 +41,7 @@ func (x *extent) verdict(count int) error {
 	case total > count:
 		return fmt.Errorf("%w: the response says that it holds %d of %d records: request a shorter period",
 			errs.ErrPartialResults, count, total)
-	case x.more:
+	case x.more, x.behind && !x.counted:
 		return fmt.Errorf("%w: the response says that it is not complete (%d records): request a shorter period",
 			errs.ErrPartialResults, count)
 	default:
@@ -79,21 +83,26 @@ const (
 	saysNothing role = iota
 	holdsOthers      // its members say more
 	isMore           // there is more if it is true
-	isWhole          // there is more if it is false
+	isWhole          // there is more if it is false, or 0
+	isEnd            // there is more if it is false
 	isNext           // there is more unless it is empty
+	isCursor         // the same, and if it is an object its members say more
+	isPage           // there are records before these if it is over 1; if it is an object its members say more
+	isOffset         // there are records before these unless it is 0; a text is that of the next ones
 	isRelation       // there is more if it is "next"
 	isTotal          // how many records there are
 	isPages          // how many pages there are
 	isError          // there was an error unless it is empty
 	isSuccess        // there was an error if it is false
 	isStatus         // there was an error if it is a word for that, or such a status of HTTP
+	isRemark         // it may be a complaint unless it is empty, or a word for success
 )
 
 // roles are the names in lower case, without what separates their words.
 var roles = map[string]role{
-	"pagination": holdsOthers, "paging": holdsOthers, "page": holdsOthers, "pageinfo": holdsOthers,
+	"pagination": holdsOthers, "paging": holdsOthers, "pageinfo": holdsOthers,
 	"meta": holdsOthers, "metadata": holdsOthers, "responsemetadata": holdsOthers, "resultinfo": holdsOthers,
-	"links": holdsOthers, "cursor": holdsOthers, "cursors": holdsOthers, "info": holdsOthers, "additionaldata": holdsOthers,
+	"links": holdsOthers, "cursors": holdsOthers, "info": holdsOthers, "additionaldata": holdsOthers,
 
 	"hasmore": isMore, "hasmoreitems": isMore, "hasmorepages": isMore, "hasmorerecords": isMore, "hasmoreresults": isMore,
 	"hasnext": isMore, "hasnextpage": isMore, "more": isMore, "moreavailable": isMore, "moreresults": isMore,
@@ -104,7 +113,10 @@ var roles = map[string]role{
 	"partial": isMore, "ispartial": isMore, "partialresults": isMore, "partialresultsonly": isMore,
 	"done": isWhole, "complete": isWhole, "iscomplete": isWhole, "islast": isWhole, "islastpage": isWhole,
 	"endoflist": isWhole, "endofrecords": isWhole, "finished": isWhole,
-	"odatanextlink": isNext, "rel": isRelation,
+	"last": isEnd, "first": isEnd, "isfirst": isEnd, "isfirstpage": isEnd,
+	"odatanextlink": isNext, "cursor": isCursor, "rel": isRelation,
+	"page": isPage, "currentpage": isPage, "pagenumber": isPage, "pageno": isPage, "pageindex": isPage, "startindex": isPage,
+	"offset": isOffset, "start": isOffset, "startat": isOffset, "skip": isOffset,
 
 	"totalentries": isTotal, "totalcount": isTotal, "totalrecords": isTotal, "totalresults": isTotal, "totalitems": isTotal,
 	"totalelements": isTotal, "totalcontacts": isTotal, "totalmessages": isTotal, "totalusers": isTotal, "total": isTotal,
@@ -116,7 +128,16 @@ var roles = map[string]role{
 	"fault": isError, "exception": isError, "haserror": isError, "haserrors": isError, "iserror": isError,
 	"success": isSuccess, "ok": isSuccess, "succeeded": isSuccess, "successful": isSuccess, "issuccess": isSuccess,
 	"issuccessful": isSuccess, "status": isStatus, "statuscode": isStatus, "httpstatus": isStatus, "httpcode": isStatus, "code": isStatus,
+
+	"warning": isRemark, "warnings": isRemark, "message": isRemark, "detail": isRemark, "details": isRemark, "reason": isRemark,
+	"degraded": isRemark, "shards": isRemark, "remaining": isRemark,
 }
+
+// The words of a status, a code or a message.
+var (
+	wordsForFailure = []string{"error", "fail", "failed", "failure"}
+	wordsForSuccess = []string{"ok", "success", "successful", "succeeded", "done", "complete", "completed"}
+)
 
 // maxRoleName is the length of the longest name that is looked at.
 const maxRoleName = 64
@@ -139,16 +160,23 @@ func roleOf(name string) role {
 
 // hear reads the value of a name beside a list, and notes what it says.
 func (x *extent) hear(dec *jsontext.Decoder, name string) error {
-	is, kind := roleOf(name), dec.PeekKind()
+	return x.hearAs(dec, roleOf(name), name)
+}
+
+// hearAs is hear for a name that is given a role.
+func (x *extent) hearAs(dec *jsontext.Decoder, is role, name string) error {
+	kind := dec.PeekKind()
 	switch {
-	case is == holdsOthers && (kind == '{' || kind == '['), is == isPages && kind == '{':
-		return x.hearAll(dec, kind == '{')
+	case is == holdsOthers && (kind == '{' || kind == '['), kind == '{' && (is == isPages || is == isPage || is == isCursor),
+		kind == '{' && is == isTotal: // {"value":250,"relation":"eq"}
+		return x.hearAll(dec, kind == '{', is == isTotal)
 	case is == saysNothing, is == holdsOthers:
 		return dec.SkipValue()
 	case kind == '{' || kind == '[':
-		filled, err := isFilled(dec)
-		x.more = x.more || filled && is == isNext
+		filled, tokens, err := isFilled(dec)
+		x.more = x.more || filled && (is == isNext || is == isCursor)
 		x.failed = x.failed || filled && is == isError
+		x.doubt = x.doubt || filled && is == isRemark || is == isError && kind == '[' && tokens > 2 // [{}]
 		return err
 	}
 	token, err := dec.ReadToken()
@@ -159,8 +187,9 @@ func (x *extent) hear(dec *jsontext.Decoder, name string) error {
 	return nil
 }
 
-// hearAll reads an object, or a list of objects, whose members say more.
-func (x *extent) hearAll(dec *jsontext.Decoder, object bool) error {
+// hearAll reads an object, or a list of objects, whose members say more. All of them are
+// totals, or have the roles of their names.
+func (x *extent) hearAll(dec *jsontext.Decoder, object, totals bool) error {
 	if _, err := dec.ReadToken(); err != nil {
 		return err
 	}
@@ -173,7 +202,11 @@ func (x *extent) hearAll(dec *jsontext.Decoder, object bool) error {
 			}
 			name = token.String()
 		}
-		if err := x.hear(dec, name); err != nil {
+		is := roleOf(name)
+		if totals {
+			is = isTotal
+		}
+		if err := x.hearAs(dec, is, name); err != nil {
 			return err
 		}
 	}
@@ -184,12 +217,15 @@ func (x *extent) hearAll(dec *jsontext.Decoder, object bool) error {
 // note notes what a value that is neither an object nor a list says. text is in lower case.
 func (x *extent) note(is role, name string, kind jsontext.Kind, text string) {
 	no := kind == 'f' || kind != 'n' && (text == "0" || text == "false" || text == "no")
-	empty := no || kind == 'n' || text == "" || text == "-1" // the offset behind the last page
+	empty := no || kind == 'n' || text == "" || text == "-1"      // the offset behind the last page
+	n, isNumber := wholeNumber(strings.ReplaceAll(text, ",", "")) // "1,250"
 	switch is {
-	case isMore, isNext:
+	case isMore, isNext, isCursor:
 		x.more = x.more || !empty
 	case isWhole:
 		x.more = x.more || no
+	case isEnd:
+		x.more = x.more || no && text != "0"
 	case isRelation:
 		x.more = x.more || text == "next"
 	case isError:
@@ -197,18 +233,25 @@ func (x *extent) note(is role, name string, kind jsontext.Kind, text string) {
 	case isSuccess:
 		x.failed = x.failed || no
 	case isStatus:
-		n, ok := wholeNumber(text)
-		x.failed = x.failed || text == "error" || text == "fail" || text == "failed" || text == "failure" || ok && n >= 400 && n < 600
+		x.failed = x.failed || slices.Contains(wordsForFailure, text) || isNumber && n >= 400 && n < 600
 		x.more = x.more || text == "partial" || text == "incomplete"
+		succeeded := kind == 't' || slices.Contains(wordsForSuccess, text) || isNumber && (n == 0 || n >= 200 && n < 300)
+		x.doubt = x.doubt || !succeeded && kind != 'n' && text != ""
+	case isRemark:
+		x.doubt = x.doubt || !empty && !slices.Contains(wordsForSuccess, text)
 	case isTotal:
-		n, ok := wholeNumber(strings.ReplaceAll(text, ",", "")) // "1,250"
-		if !ok {
+		x.counted = x.counted || isNumber
+		if !isNumber {
 			n = 0
 		}
 		x.says(strings.ToLower(name), int(n))
+	case isPage:
+		x.behind = x.behind || isNumber && n > 1
+	case isOffset:
+		x.behind = x.behind || isNumber && n > 0
+		x.more = x.more || kind == '"' && !isNumber && !empty
 	case isPages: // "last_page" is a flag in some APIs, a number in others
-		n, ok := wholeNumber(text)
-		x.more = x.more || ok && n > 1 || kind == 'f'
+		x.more = x.more || isNumber && n > 1 || kind == 'f'
 	case saysNothing, holdsOthers:
 	}
 }
@@ -223,14 +266,14 @@ func (x *extent) says(name string, total int) {
 }
 
 // isFilled reads an object or a list, and reports whether there is anything in it but
-// empty values.
-func isFilled(dec *jsontext.Decoder) (bool, error) {
-	filled := false
+// empty values, and of how many tokens it is.
+func isFilled(dec *jsontext.Decoder) (filled bool, tokens int, err error) {
 	for depth := dec.StackDepth(); ; {
 		token, err := dec.ReadToken()
 		if err != nil {
-			return filled, err
+			return filled, tokens, err
 		}
+		tokens++
 		parent, n := dec.StackIndex(dec.StackDepth())
 		isName := parent == '{' && n%2 == 1
 		switch token.Kind() {
@@ -242,7 +285,7 @@ func isFilled(dec *jsontext.Decoder) (bool, error) {
 			filled = true
 		}
 		if dec.StackDepth() == depth {
-			return filled, nil
+			return filled, tokens, nil
 		}
 	}
 }

@@ -3,6 +3,7 @@ package wire
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -68,14 +69,25 @@ func NewStream(from io.Reader, env Envelope, stray Stray, begin func(offset int6
 }
 
 // ExpectList tells the Reader that the response should be a list, even if a single record
-// stands in it alone. total and partial are what the head of the response says: how many
-// records there are, or 0, and whether these are only a part of them.
-func (r *Reader) ExpectList(total int, partial bool) {
+// stands in it alone. The arguments are what the head of the response says: how many
+// records there are, or 0, whether these are only a part of them, and JSON that says more,
+// or "".
+func (r *Reader) ExpectList(total int, partial bool, pagination string) {
 	r.due, r.extent.more = true, partial
 	if total > 0 {
 		r.extent.says("", total)
 	}
+	if raw := []byte(pagination); KindOf(raw) == KindObject && json.Valid(raw) {
+		dec := borrowDecoder(raw)
+		_ = r.extent.hearAll(&dec.Decoder, true, false)
+		dec.giveBack()
+	}
 }
+
+// Doubtful reports whether something in the response that has been read raises doubts about
+// whether the list has all records, though the response does not say that it has not: a
+// warning, say, or a null in place of a record.
+func (r *Reader) Doubtful() bool { return r.extent.doubt }
 
 // Next decodes the next record into the value that into returns: a pointer to a record,
 // or to a map[string]json.RawMessage or a type of this kind. It returns false when there
@@ -187,6 +199,7 @@ func (r *Reader) key() (alone bool, err error) {
 		return false, fmt.Errorf("%q is %s", name, k)
 	}
 	r.list, r.listed = name, true
+	r.extent.doubt = r.extent.doubt || name != r.env.Plural
 	return false, nil
 }
 
@@ -261,7 +274,7 @@ func (r *Reader) item(into func() any) (bool, error) {
 	case ']', '}':
 		r.list, r.keyed = "", false
 	case 'n':
-		r.count++
+		r.count, r.extent.doubt = r.count+1, true
 		r.stray(r.list+"[]", KindNull)
 	default:
 		return true, r.element(into())

@@ -193,11 +193,16 @@ func TestIncompleteLists(t *testing.T) {
 		`"pagination":{"total_entries":3,"total_entries":2}`: false, `"pagination":{"total_entries":2,"total_entries":3}`: true,
 		`"pagination":{"total_entries":3,"total_entries":"x"}`: false, `"pagination" : { "total_entries" : 3 } `: true,
 		`"pagination":3`: false, `"pagination":null`: false, `"pagination":{}`: false,
-		`"total_entries":3`: true, `"total":2`: false, `"TotalCount":250`: true, `"total":{"value":9}`: false, `"meta":{"total":1,"pages":{"total_results":3}}`: true, `"meta":{"page":{"totalElements":3}}`: true,
+		`"total_entries":3`: true, `"total":2`: false, `"TotalCount":250`: true, `"total":{"value":9,"relation":"eq"}`: true, `"total":{"value":2}`: false, `"total":{"relation":"gte","value":10000}`: true, `"hits":{"total":{"value":9}}`: false, `"meta":{"total":1,"pages":{"total_results":3}}`: true, `"meta":{"page":{"totalElements":3}}`: true,
 		`"total":5,"total_entries":2`: true, `"x":{"total":5}`: false, `"count":250`: true, `"count":2`: false, `"totalSize":"1,250"`: true, `"record_count":3`: true,
 		`"info":{"per_page":2,"count":2,"page":1,"more_records":true}`: true, `"info":{"count":2,"more_records":false}`: false,
 		`"additional_data":{"pagination":{"start":0,"limit":2,"more_items_in_collection":true}}`: true, `"pages":{"type":"pages","page":1,"total_pages":2}`: true,
 		`"pages":{"next":null,"page":1,"per_page":50,"total_pages":1}`: false, `"pages":[2]`: false, `"next_offset":-1`: false, `"next_offset":2`: true,
+		`"last":false`: true, `"last":true`: false, `"last":0`: false, `"last":"/contacts?page=1"`: false, `"first":false`: true, `"first":true`: false, `"first":1`: false, `"is_first_page":false`: true,
+		`"page":2`: true, `"page":"3"`: true, `"page":1`: false, `"page":0`: false, `"page":null`: false, `"meta":{"current_page":2}`: true, `"page":{"number":0}`: false,
+		`"page":9,"total":2`: false, `"page":9,"total":3`: true, `"page":9,"total":null`: true, `"page":9,"total":"many"`: true,
+		`"offset":100`: true, `"offset":0`: false, `"offset":"itr7"`: true, `"offset":"0"`: false, `"pagination":{"start":50}`: true, `"skip":1`: true, `"startIndex":1`: false, `"startIndex":101`: true,
+		`"cursor":"abc"`: true, `"cursor":""`: false, `"cursor":null`: false, `"cursor":{"next":null}`: false, `"cursor":{"next":"a"}`: true,
 		`"continuationToken":"a"`: true, `"continuation_token":null`: false, `"timed_out":true`: true, `"timed_out":false`: false, `"limit_reached":true`: true, `"end_of_list":false`: true,
 		`"has_more":true`: true, `"has_more":false`: false, `"hasMore":1`: true, `"has_more":"no"`: false, `"has_more":null`: false, `"more":true`: true, `"truncated":true`: true, `"is_truncated":false`: false,
 		`"done":false`: true, `"done":true`: false, `"paging":{"isLast":false}`: true,
@@ -255,22 +260,48 @@ func TestErrorBesideNothing(t *testing.T) {
 	}
 }
 
+// TestDoubtful: members beside a list, and what stands in place of it, may raise doubts about
+// whether the list has all records, without saying that it has not.
+func TestDoubtful(t *testing.T) {
+	t.Parallel()
+	for body, doubtful := range map[string]bool{
+		`{"contacts":[]}`: false, `{"contacts":[{"id":1}]}`: false, `{"contacts":[null]}`: true, `{"contact":[]}`: true, `{"contact":[{"id":1}]}`: true, `{"contact":{"id":1}}`: false,
+		`{"contacts":[],"code":0}`: false, `{"contacts":[],"code":"200"}`: false, `{"contacts":[],"code":"OK"}`: false, `{"contacts":[],"code":null}`: false, `{"contacts":[],"code":1001}`: true, `{"contacts":[],"code":"quota"}`: true,
+		`{"contacts":[],"status":"ok"}`: false, `{"contacts":[],"status":201}`: false, `{"contacts":[],"status":"timeout"}`: true, `{"contacts":[],"status":302}`: true, `{"contacts":[],"status":true}`: false, `{"contacts":[],"status":false}`: true,
+		`{"contacts":[],"errors":[]}`: false, `{"contacts":[],"errors":[{}]}`: true, `{"contacts":[],"errors":[null]}`: true, `{"contacts":[],"error":{"code":0,"message":null}}`: false,
+		`{"contacts":[],"warning":null}`: false, `{"contacts":[],"warnings":[]}`: false, `{"contacts":[],"warning":false}`: false, `{"contacts":[],"warnings":["x"]}`: true, `{"contacts":[],"meta":{"warning":"x"}}`: true,
+		`{"message":"Success","contacts":[]}`: false, `{"message":"query timed out","contacts":[]}`: true, `{"contacts":[],"detail":{}}`: false, `{"contacts":[],"_shards":{"total":5,"failed":1}}`: true, `{"contacts":[],"degraded":true}`: true,
+		`{"contacts":[],"remaining":0}`: false, `{"contacts":[],"remaining":3}`: true, `{"contacts":[],"remaining":"3"}`: true, `{"contacts":[],"meta":{"remaining":3}}`: true,
+		`{"contacts":[],"request_id":"x","limit":100,"from":"2024-01-01","pagination":{"page":1,"per_page":100}}`: false,
+	} {
+		eachReader(t, body, func(t *testing.T, r *wire.Reader, _ *wire.Strays) {
+			r.ExpectList(0, false, "")
+			if _, err := readAll[Contact](r); err != nil || r.Doubtful() != doubtful {
+				t.Errorf("%s: %t, %v", body, r.Doubtful(), err)
+			}
+		})
+	}
+}
+
 // TestExpectList: if a list is due, what the response says of itself counts for a single
 // record too, and so does its head.
 func TestExpectList(t *testing.T) {
 	t.Parallel()
-	const one = `{"contact":{"id":1}}`
+	const one, none = `{"contact":{"id":1}}`, `{"contacts":[]}`
 	for _, tt := range []struct {
 		body    string
 		total   int
 		partial bool
+		page    string
 		want    string // in the error
 	}{
-		{one, 0, false, ""}, {one, 1, false, ""}, {one, 2, false, "1 of 2"}, {one, 0, true, "not complete"},
-		{`{"contact":{"id":1},"has_more":true}`, 0, false, "not complete"}, {`{"contacts":[],"total":0}`, 0, true, "not complete"}, {`{"contacts":[],"total":2}`, 1, false, "0 of 2"},
+		{one, 0, false, "", ""}, {one, 1, false, "", ""}, {one, 2, false, "", "1 of 2"}, {one, 0, true, "", "not complete"},
+		{`{"contact":{"id":1},"has_more":true}`, 0, false, "", "not complete"}, {`{"contacts":[],"total":0}`, 0, true, "", "not complete"}, {`{"contacts":[],"total":2}`, 1, false, "", "0 of 2"},
+		{none, 0, false, `{"TotalCount":250,"PageSize":100,"CurrentPage":1,"TotalPages":3,"HasNext":true}`, "0 of 250"}, {none, 0, false, `{"currentPage":2}`, "not complete"},
+		{none, 0, false, ` {"totalCount":0,"hasNext":false} `, ""}, {none, 0, false, "page=1", ""}, {none, 0, false, `{"totalCount":2`, ""}, {none, 0, false, `[{"totalCount":2}]`, ""},
 	} {
 		eachReader(t, tt.body, func(t *testing.T, r *wire.Reader, _ *wire.Strays) {
-			r.ExpectList(tt.total, tt.partial)
+			r.ExpectList(tt.total, tt.partial, tt.page)
 			_, err := readAll[Contact](r)
 			if (err != nil) != (tt.want != "") || err != nil && (!errors.Is(err, errs.ErrPartialResults) || !strings.Contains(err.Error(), tt.want)) {
 				t.Errorf("%s: %v", tt.body, err)
@@ -315,7 +346,7 @@ func TestKeyedLists(t *testing.T) {
 	} {
 		eachReader(t, tt.body, func(t *testing.T, r *wire.Reader, strays *wire.Strays) {
 			if tt.due {
-				r.ExpectList(0, false)
+				r.ExpectList(0, false, "")
 			}
 			got, err := readAll[Contact](r)
 			ids := ""

@@ -53,6 +53,15 @@ var rewritingServers = map[string]struct {
 		}
 		return text
 	}, false},
+	"sends": {func(_, text string) string {
+		return strings.NewReplacer("https://acme.example/offer", "https://click.example/c/7f", "{{first_name}}", "Louis").Replace(text)
+	}, false},
+	"cuts short": {func(field, text string) string {
+		if most := map[string]int{"full_name": 10, "rendered_copy": 6}[field]; most > 0 {
+			return string([]rune(text)[:min(most, len([]rune(text)))])
+		}
+		return text
+	}, false},
 	"cuts": {func(_, text string) string { return string([]rune(text)[:min(30, len([]rune(text)))]) }, false},
 }
 
@@ -63,6 +72,10 @@ func written() map[string]any {
 		"a contact":                    growthgenius.ContactInput{FullName: name, Email: email},
 		"a contact without an address": growthgenius.ContactInput{FullName: name, MobilePhone: growthgenius.Set("+49 151 1234567")},
 		"an address alone":             growthgenius.ContactInput{Email: email},
+		"a name alone":                 growthgenius.ContactInput{FullName: growthgenius.Set("Alexandra Papadopoulos")},
+		"a template": growthgenius.MessageInput{
+			ContactID: testkit.Louis.ContactID, RenderedCopy: growthgenius.Set("Hey {{first_name}}, see https://acme.example/offer until Friday"),
+		},
 		"a message": growthgenius.MessageInput{
 			ContactID: testkit.Louis.ContactID, SentAt: growthgenius.Set(time.Date(2019, 8, 9, 11, 10, 41, 275e6, time.UTC)),
 			RenderedCopy: growthgenius.Set("<b>Q&A</b> at 5 o'clock, Müller's  place, and don't be late"),
@@ -162,6 +175,10 @@ func TestStrangersSettle(t *testing.T) {
 		"no dots":                  {contact("johndoe@example.com"), contact("john.doe@example.com")},
 		"another domain":           {contact("ada@müller.example"), contact("ada@möller.example")},
 		"another text":             {message("Hello Ada, how are you?"), message("Good morning")},
+		"another template":         {message("Hi {{first_name}}, are you free?"), message("Hi Louis, see you on Monday")},
+		"another link":             {message("See https://acme.example/a"), message("Read https://acme.example/b")},
+		"a shorter text":           {message("Hi Louis"), message("Hi")},
+		"a first name":             {growthgenius.ContactInput{FullName: growthgenius.Set("Ada Byron")}, growthgenius.ContactInput{FullName: growthgenius.Set("Ada")}},
 		"another number":           {message("call 1"), message("call 12")},
 		"another name":             {growthgenius.ContactInput{FullName: growthgenius.Set("Ada Byron")}, growthgenius.ContactInput{FullName: growthgenius.Set("Ada Bell")}},
 		"another telephone":        {growthgenius.ContactInput{FullName: growthgenius.Set("Ada Byron"), WorkPhone: growthgenius.Set("0221 1234567")}, growthgenius.ContactInput{FullName: growthgenius.Set("Ada Byron"), WorkPhone: growthgenius.Set("0221 7654321")}},

@@ -62,7 +62,7 @@ func Addresses(sent, row string) Likeness {
 // What servers do to an e-mail address, beyond what Fold undoes:
 //
 //   - they take it out of "Name <address>";
-//   - they drop a +tag, but they do not add one or change it;
+//   - they drop a +tag, or the -tag of Yahoo, but they do not add one or change it;
 //   - they escape, drop and replace characters that are unusual before the @;
 //   - they drop the dots before the @ if the domain is Google's, where they mean nothing;
 //   - they cannot store all characters;
@@ -93,8 +93,16 @@ func rewritesAddress(sent, row string) bool {
 	if local == rowLocal {
 		return true
 	}
-	tagless, _, _ := strings.Cut(local, "+")
-	return tagless == rowLocal
+	return withoutTag(local, domain) == rowLocal
+}
+
+// withoutTag drops the tag of an address: what follows a plus sign or, at Yahoo, a hyphen.
+func withoutTag(local, domain string) string {
+	local, _, _ = strings.Cut(local, "+")
+	if name, _, _ := strings.Cut(local, "-"); name != "" && isYahoo(domain) {
+		return name
+	}
+	return local
 }
 
 // longAddress is how much is left of an address that was cut short, at least, to search for.
@@ -105,7 +113,7 @@ const longAddress = 40
 func Spellings(address string) []string {
 	address = strings.ToLower(strings.TrimSpace(address))
 	local, domain, _ := strings.Cut(address, "@")
-	tagless, _, _ := strings.Cut(local, "+")
+	tagless := withoutTag(local, domain)
 	locals := []string{local, tagless}
 	special := func(r rune) bool { return isForeign(r) && r != '.' && r != '+' }
 	if parts := strings.FieldsFunc(tagless, special); strings.ContainsFunc(tagless, special) && len(parts) > 0 {
@@ -182,6 +190,10 @@ func plainLocal(local, domain string) string {
 
 func isGoogle(domain string) bool { return domain == "gmail.com" || domain == "googlemail.com" }
 
+func isYahoo(domain string) bool {
+	return strings.HasPrefix(domain, "yahoo.") || domain == "ymail.com" || domain == "rocketmail.com"
+}
+
 // sameDomain compares two domains in punycode.
 func sameDomain(sent, row string) bool {
 	if sent == row || isGoogle(sent) && isGoogle(row) {
@@ -200,8 +212,8 @@ func addressKey(address string) string {
 	if read, ok := latin1(address); ok {
 		address = read
 	}
-	local, _, _ := strings.Cut(addressAlone(address), "@")
-	local, _, _ = strings.Cut(strings.ReplaceAll(local, " ", "+"), "+")
+	local, domain, _ := strings.Cut(addressAlone(address), "@")
+	local = withoutTag(strings.ReplaceAll(local, " ", "+"), domain)
 	if !isASCII(local) {
 		return ""
 	}

@@ -118,6 +118,8 @@ func FuzzCompare(f *testing.F) {
 	f.Add(`{"contact_id":7,"sent_at":"2019-08-09T07:10:41.275-04:00"}`, `{"contact_id":"7","sent_at":"2019-08-09T11:10:41Z"}`)
 	f.Add(`{"email":"o'brien+x@m\u00fcller.example","full_name":"Pat"}`, `{"email":"O&#39;Brien@xn--mller-kva.example"}`)
 	f.Add(`{"first_name":"Jos\u00e9","mobile_phone":"+49 151 1234567"}`, `{"full_name":"Jos? M.","work_phone":"01511234567","email":"j@x"}`)
+	f.Add(`{"contact_id":7,"rendered_copy":"Hi {{first_name}}, see https://acme.example/x"}`, `{"contact_id":"7","rendered_copy":"Hi Ada, see www.trk.example"}`)
+	f.Add(`{"email":"ada-x@yahoo.com","full_name":"Alexandra Papadopoulos"}`, `{"email":"ada@yahoo.com","full_name":"Alexandra "}`)
 	f.Add(`{"lists":[1,{"a":[]}],"email_confidence":1e2}`, `{"lists":[1,{"a":[]}],"email_confidence":100}`)
 	f.Fuzz(func(t *testing.T, a, b string) {
 		var content, row map[string]json.RawMessage

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // The fields that identify a contact. Of these, only the e-mail address does so alone.
@@ -125,7 +126,17 @@ func rewritesName(sent, row string) bool {
 	return anyForm(sent, row, func(x, y string) bool {
 		x, y = letters(x), letters(y)
 		return x == y || isCut(x, y, minCutName)
-	}) || sameWords(sent, row)
+	}) || sameWords(sent, row) || isCutName(Fold(sent), Fold(row))
+}
+
+// isCutName reports whether a folded name is the beginning of another one, so that a column
+// of at least minCutName characters can have cut it. A space at the end is lost.
+func isCutName(sent, row string) bool {
+	rest, ok := strings.CutPrefix(sent, row)
+	if strings.HasPrefix(rest, " ") {
+		row += " "
+	}
+	return ok && utf8.RuneCountInString(row) >= minCutName
 }
 
 func sameWords(sent, row string) bool {

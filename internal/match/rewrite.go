@@ -55,13 +55,17 @@ func Rewritten(sent, row string) bool { return relate(sent, row, rewritesText) >
 //   - they cannot store some characters, which they drop or replace by "?";
 //   - they take UTF-8 for Windows-1252, which is what databases mean by Latin-1;
 //   - they drop punctuation;
+//   - they put links that they can follow in place of those in a message, and fill in its
+//     merge fields;
 //   - they cut the text short, or add a header or a footer.
 const (
 	// minCut is how much is left of a text that was cut short, at least, without spaces.
-	minCut = 7
-	// minCutName and minCutAddress are the same for names and e-mail addresses. Columns for
-	// those are not as short, and many begin alike.
-	minCutName, minCutAddress = 15, 30
+	minCut = 3
+	// minCutName and minCutAddress are the same for names, with the spaces between words, and
+	// for e-mail addresses. Columns for those are not as short, and many begin alike.
+	minCutName, minCutAddress = 10, 30
+	// minBegun is how long a text is, at least, that is recognized before a footer.
+	minBegun = 7
 	// minWithin is how long a text is, at least, that is recognized behind a header.
 	minWithin = 15
 	// longCut is a length in bytes at which a server may cut within a number.
@@ -70,10 +74,22 @@ const (
 
 // rewritesText is for texts of any length, such as those of messages.
 func rewritesText(sent, row string) bool {
-	return anyForm(sent, row, func(x, y string) bool {
-		return x == y || isCut(x, y, minCut) || isCut(y, x, minCut) || letters(x) != "" && letters(x) == letters(y) ||
-			len(x) >= minWithin && strings.Contains(y, x)
-	})
+	if anyForm(sent, row, alikeTexts) {
+		return true
+	}
+	sent, row = Fold(sent), Fold(row)
+	if x, y := links.ReplaceAllString(sent, ""), links.ReplaceAllString(row, ""); x != sent && y != row {
+		if sent, row = x, y; anyForm(sent, row, alikeTexts) {
+			return true
+		}
+	}
+	return fillsIn(sent, row)
+}
+
+// alikeTexts compares the plain forms of two texts.
+func alikeTexts(x, y string) bool {
+	return x == y || isCut(x, y, minCut) || isCut(y, x, minBegun) || letters(x) != "" && letters(x) == letters(y) ||
+		len(x) >= minWithin && strings.Contains(y, x)
 }
 
 // anyForm reports whether the plain forms of two texts are alike in one of the ways that a

@@ -39,6 +39,12 @@ func TestRewritings(t *testing.T) {
 		{"email", "john.doe@example.com", match.Unlike, []string{"johndoe@example.com", "john_doe@example.com", "john-doe@example.com", "j.ohndoe@example.com"}},
 		{"email", "john.doe@gmail.com", match.Near, []string{"johndoe@gmail.com", "johndoe@googlemail.com", "j.ohn.doe@gmail.com"}},
 		{"email", "john.doe+x@googlemail.com", match.Near, []string{"johndoe@gmail.com", "john.doe@googlemail.com"}},
+		{"email", "ada.byron-news@yahoo.com", match.Near, []string{"ada.byron@yahoo.com", "Ada.Byron@YAHOO.com"}},
+		{"email", "ada-news@yahoo.co.uk", match.Near, []string{"ada@yahoo.co.uk"}},
+		{"email", "ada-news@yahoo.com", match.Unlike, []string{"ada-crm@yahoo.com", "adanews@yahoo.com", "ada@yahoo.de", "bob@yahoo.com"}},
+		{"email", "ada@yahoo.com", match.Unlike, []string{"ada-news@yahoo.com"}},
+		{"email", "ada-news@example.com", match.Unlike, []string{"ada@example.com"}},
+		{"email", "-ada@yahoo.com", match.Unlike, []string{"-bob@yahoo.com", "@yahoo.com"}},
 		{"email", "ada@Müller.example", match.Exact, []string{"ada@xn--mller-kva.example", "ada@XN--MLLER-KVA.example.", "ADA@mu\u0308ller.example", "ada@m&uuml;ller.example"}},
 		{"email", "ada@xn--mller-kva.example", match.Exact, []string{"ada@müller.example"}},
 		{"email", "ada@müller.example", match.Near, []string{"ada@m?ller.example", "ada@m??ller.example", "ada@muller.example", "ada@mueller.example", "ada@mÃ¼ller.example"}},
@@ -67,6 +73,10 @@ func TestRewritings(t *testing.T) {
 		{"full_name", "Иван Петров", match.Near, []string{"???? ??????"}},
 		{"full_name", "Иван Петров", match.Unlike, []string{"Пётр Иванов", "Ivan Petrov"}},
 		{"full_name", "Wolfeschlegelsteinhausen Bergerdorff", match.Near, []string{"Wolfeschlegelsteinh", "Wolfeschlegelstein…"}},
+		{"full_name", "Alexandra Papadopoulos", match.Near, []string{"Alexandra Papadopo", "Alexandra P", "Alexandra", "ALEXANDRA PAP…"}},
+		{"full_name", "Alexandra Papadopoulos", match.Unlike, []string{"Alexandr", "Alexandra Petrou", "Alexandros"}},
+		{"full_name", "Jo de la Rosa Maria", match.Near, []string{"Jo de la R"}},
+		{"full_name", "Jo de la Rosa Maria", match.Unlike, []string{"Jo de l", "Jo"}},
 		{"full_name", "Ada Byron", match.Unlike, []string{"Ada Byron-King", "Bob Byron", "Ada Bell"}},
 
 		{"linkedin_url", "https://www.linkedin.com/in/ada/", match.Near, []string{"linkedin.com/in/ada", "http://linkedin.com/in/Ada", "de.linkedin.com/in/ada?trk=x", "/in/ada", "https://www.linkedin.com/in/ada#about"}},
@@ -110,6 +120,29 @@ func TestRewrittenMessages(t *testing.T) {
 			`"rendered_copy":"Q&A at \"5\"\ndon't"`, `"rendered_copy":"Q&A at \"5\" don't 👍 be late\n--\nUnsubscribe"`, `"rendered_copy":"Q&A at \"5\" don't …"`,
 		}},
 		{`"rendered_copy":"Hi <script>alert(1)</script>Louis"`, match.Near, []string{`"rendered_copy":"Hi Louis"`, `"rendered_copy":"Hi alert(1)Louis"`}},
+		{`"rendered_copy":"Hi Louis, see https://acme.example/offer?id=7. Ada"`, match.Near, []string{
+			`"rendered_copy":"Hi Louis, see https://click.vendor.example/c/x7f9. Ada"`, `"rendered_copy":"Hi Louis, see www.trk.example/x. Ada\n--\nUnsubscribe: https://trk.example/u"`, `"rendered_copy":"Hi Louis, see <a href=\"https://trk.example/c\">https://trk.example/c</a>"`,
+		}},
+		{`"rendered_copy":"Hi Louis, see https://acme.example/offer?id=7. Ada"`, match.Unlike, []string{
+			`"rendered_copy":"Hi Lea, see https://click.vendor.example/c/x7f9. Ada"`, `"rendered_copy":"Hi Louis, read https://acme.example/offer?id=7. Ada"`,
+		}},
+		{`"rendered_copy":"acme.example/offer/7"`, match.Near, []string{`"rendered_copy":"https://trk.example/c"`}},
+		{`"rendered_copy":"acme.example/offer/7"`, match.Unlike, []string{`"rendered_copy":"see https://trk.example/c"`, `"rendered_copy":"Thanks!"`}},
+		{`"rendered_copy":"Hi {{ first_name }}, are you at {{company}} on Friday?"`, match.Near, []string{
+			`"rendered_copy":"Hi Louis, are you at Acme, Inc. on Friday?"`, `"rendered_copy":"<p>Hi Louis,</p> are you at Acme on Friday?\n--\nUnsubscribe"`, `"rendered_copy":"Hi , are you at  on Friday?"`,
+			`"rendered_copy":"Hi Louis, are"`, `"rendered_copy":"Hi Louis, are you at Acme, I"`,
+		}},
+		{`"rendered_copy":"Hi {{ first_name }}, are you at {{company}} on Friday?"`, match.Unlike, []string{
+			`"rendered_copy":"Hi Louis, see you on Monday."`, `"rendered_copy":"Dear Louis, are you at Acme on Friday?"`, `"rendered_copy":"Hi Louis, ar"`, `"rendered_copy":"Are you at Acme on Friday?"`,
+			`"rendered_copy":"Hi Louis, are you at Acme, which is a long name, on Monday?"`,
+		}},
+		{`"rendered_copy":"<p>Dear *|FNAME|* %last_name%,</p><a href=\"{{url}}\">[[offer]]</a> <<sign>>"`, match.Near, []string{`"rendered_copy":"Dear Louis Vuitton,\nThe offer\nAda"`}},
+		{`"rendered_copy":"{{body}}"`, match.Near, []string{`"rendered_copy":"anything"`}},
+		{`"rendered_copy":"50% off, and 20% more"`, match.Unlike, []string{`"rendered_copy":"50 or 20% more"`}},
+		{`"rendered_copy":"See {{url}} and https://acme.example/x, Louis"`, match.Near, []string{`"rendered_copy":"See the page and https://trk.example/c, Louis"`}},
+		{`"rendered_copy":"Hey Louis, are you free on Friday?"`, match.Near, []string{`"rendered_copy":"Hey Lo"`, `"rendered_copy":"Hey"`, `"rendered_copy":"Hey…"`}},
+		{`"rendered_copy":"Hey Louis, are you free on Friday?"`, match.Unlike, []string{`"rendered_copy":"He"`, `"rendered_copy":"Hey Lea"`, `"rendered_copy":"Hey Louis, see you on Monday"`}},
+		{`"rendered_copy":"Hey"`, match.Unlike, []string{`"rendered_copy":"Hey Louis, are you free?"`}},
 		{`"rendered_copy":"a < b and c > d"`, match.Near, []string{`"rendered_copy":"a  b and c  d"`}},
 		{`"rendered_copy":"Hi Louis, how are you?"`, match.Near, []string{
 			`"rendered_copy":"Sent by Ada:\nHi Louis, how are you?"`, `"rendered_copy":"<div>[CRM] Hi Louis, how are you?</div>\n--\nUnsubscribe"`,
@@ -223,7 +256,7 @@ func TestRewritten(t *testing.T) {
 	t.Parallel()
 	const marker = "gg-MZXW6YTBOI2DGMRRGQ3TINJWGY"
 	for row, want := range map[string]bool{
-		marker: true, "gg-mzxw6ytboi2dgmrrgq3tinjwgy": true, marker[:10]: true, marker + " ": true, "gg-": false, "": false, "gg-MZXW6YTBOI2DGMRRGQ3TINJWGX": false,
+		marker: true, "gg-mzxw6ytboi2dgmrrgq3tinjwgy": true, marker[:10]: true, marker + " ": true, "gg-": true, "gg": false, "": false, "gg-MZXW6YTBOI2DGMRRGQ3TINJWGX": false,
 	} {
 		if got := match.Rewritten(marker, row); got != want {
 			t.Errorf("%q: %t", row, got)
@@ -365,6 +398,46 @@ func TestAnyRewriting(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestAnySending: a message is like what became of it when it was sent: its merge fields were
+// filled in, its links were replaced, and it was cut short, or got a footer. A message with other
+// words is not like it.
+func TestAnySending(t *testing.T) {
+	t.Parallel()
+	words := []string{"Hello", "Louis", "Friday", "offer", "meeting", "lunch", "thanks", "Acme"}
+	values := map[string]string{
+		"{{first_name}}": "Ada", "%name%": "", "*|FNAME|*": "Al \"Bo\" Cy", "https://acme.example/a?b=1": "https://trk.example/x", "www.acme.example": "http://t.example/9.",
+	}
+	rapid.Check(t, func(rt *rapid.T) {
+		drawn := rapid.SliceOfN(rapid.SampledFrom(words), 3, 8)
+		sent := drawn.Draw(rt, "words")
+		for _, part := range rapid.SliceOf(rapid.SampledFrom(slices.Sorted(maps.Keys(values)))).Draw(rt, "parts") {
+			sent = slices.Insert(sent, rapid.IntRange(1, len(sent)).Draw(rt, "place"), part)
+		}
+		stored := slices.Clone(sent)
+		for i, word := range stored {
+			if value, ok := values[word]; ok {
+				stored[i] = value
+			}
+		}
+		text := strings.Join(stored, " ")
+		switch rapid.SampledFrom([]string{"whole", "cut", "footer"}).Draw(rt, "end") {
+		case "cut":
+			text = text[:rapid.IntRange(len(sent[0]), len(text)).Draw(rt, "length")]
+		case "footer":
+			text += "\n--\nUnsubscribe"
+		}
+		content := asRow(map[string]string{"contact_id": "7", "rendered_copy": strings.Join(sent, " ")})
+		if row := asRow(map[string]string{"contact_id": "7", "rendered_copy": text}); match.Compare(match.Message, content, row) == match.Unlike {
+			rt.Errorf("%q became %q, which is unlike", sent, text)
+		}
+		other := append([]string{"Dear"}, drawn.Draw(rt, "others")...)
+		if row := asRow(map[string]string{"contact_id": "7", "rendered_copy": strings.Join(other, " ")}); match.Compare(match.Message, content, row) != match.Unlike &&
+			!strings.Contains(strings.Join(other, " "), strings.Join(sent, " ")) {
+			rt.Errorf("%q is like %q", other, sent)
+		}
+	})
 }
 
 // key is what identifies a record among those that are drawn.

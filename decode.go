@@ -120,10 +120,9 @@ func decodeOne[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint
 	case P(&found[0]).identity() == "":
 		err = errNoID
 	default:
-		err = fmt.Errorf("the response describes another record, with the id %s",
-			shownID(string(P(&found[0]).identity())))
-		other := e.undecodable(c.core, res, err)
-		other.known = true
+		id := c.core.redact.Text(string(P(&found[0]).identity()))
+		other := e.undecodable(c.core, res, fmt.Errorf("the response describes another record, with the id %s", shownID(id)))
+		other.known, other.OtherID = true, ID(id)
 		return nil, other
 	}
 	return nil, e.undecodable(c.core, res, err)

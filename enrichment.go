@@ -211,7 +211,7 @@ func (c *core) kept(l looked) (v lookup.Value, ok bool) {
 		return lookup.Value{Found: true, Body: l.res.Body}, !c.redact.Quotes(l.res.Body)
 	}
 	api, ok := errors.AsType[*APIError](l.err)
-	if !ok || api.StatusCode != http.StatusNotFound || api.foreign || !wire.IsOwnNotFound(api.Body) { // Body may be cut short
+	if !ok || !api.RecordNotFound() || !wire.IsOwnNotFound(api.Body) { // Body may be cut short
 		return v, false
 	}
 	return lookup.Value{Body: api.Body}, true
@@ -229,7 +229,7 @@ func (c *core) recalled(ctx context.Context, e endpoint, v lookup.Value, usable 
 	l := looked{info: ResponseInfo{StatusCode: res.Status, FromCache: true}}
 	if !v.Found {
 		api := newAPIError(e.about(), res, time.Now(), c.redact)
-		if l.err = api; api.foreign {
+		if l.err = api; !api.RecordNotFound() {
 			return l, errors.New("it is not the API's own 404")
 		}
 		return l, nil

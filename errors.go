@@ -15,7 +15,6 @@ import (
 
 	"github.com/growthgenius/growthgenius-go/internal/engine"
 	"github.com/growthgenius/growthgenius-go/internal/errs"
-	"github.com/growthgenius/growthgenius-go/internal/match"
 	"github.com/growthgenius/growthgenius-go/internal/redact"
 	"github.com/growthgenius/growthgenius-go/internal/wire"
 )
@@ -128,6 +127,11 @@ type APIError struct {
 	foreign bool // a 404 that does not look like the API's own
 }
 
+// RecordNotFound reports whether the API itself says that there is no such record, or that a
+// lookup found nothing: the status is 404, and the body is JSON that says so. Gateways and
+// proxies also send 404s, which [ErrNotFound] matches, and which say nothing about the record.
+func (e *APIError) RecordNotFound() bool { return e.StatusCode == http.StatusNotFound && !e.foreign }
+
 // Error returns the call, the record it is about, the status, the API's own message, and
 // how often the call was tried.
 func (e *APIError) Error() string {
@@ -189,6 +193,7 @@ type DecodeError struct {
 	Reason     string // What is wrong with the response.
 	RequestID  string
 	Body       []byte // The first 4 KiB of the response's body.
+	OtherID    ID     // If the response has another record than the one requested, that record's id.
 
 	call   about
 	known  bool // Reason says it all: the body's beginning would add nothing
@@ -400,14 +405,6 @@ func newDecodeError(call about, res *engine.Response, reason error, r redact.Red
 		StatusCode: res.Status, Method: call.method, Route: call.route, Reason: text,
 		call: call, RequestID: r.Text(res.RequestID()), Body: bytes.Clone(body[:min(len(body), redact.MaxBody)]),
 	}
-}
-
-// checkAddress returns an error unless the text can be an e-mail address.
-func checkAddress(address string) error {
-	if err := match.CheckAddress(address); err != nil {
-		return fmt.Errorf("%w: invalid e-mail address: %w", ErrInvalidInput, err)
-	}
-	return nil
 }
 
 // isOwnNotFound reports whether a 404 looks like the API's own, and not like that of a

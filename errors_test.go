@@ -53,6 +53,41 @@ func TestStatusErrors(t *testing.T) {
 	}
 }
 
+// TestRecordNotFound: only the API's own 404 says that there is no such record. That of a
+// gateway is ErrNotFound as well.
+func TestRecordNotFound(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		status      int
+		body, media string
+		want        bool
+	}{
+		{404, `{"error":"contact not found"}`, "application/json", true},
+		{404, `{"error":"contact not found"}`, "text/html", false},
+		{404, `{"message":"no Route matched with those values"}`, "", false},
+		{404, `404 page not found`, "text/plain", false},
+		{404, ``, "", false},
+		{403, `{"error":"contact not found"}`, "application/json", false},
+		{410, `{"error":"contact not found"}`, "application/json", false},
+	} {
+		for way, call := range map[string]func(c *growthgenius.Client) error{
+			"contact": func(c *growthgenius.Client) error { return testkit.Err(c.Contacts.Get(t.Context(), "7")) },
+			"company": func(c *growthgenius.Client) error {
+				return testkit.Err(c.Enrichment.Company(t.Context(), "tesla.com"))
+			},
+		} {
+			c := testkit.Scripted(t, &testkit.Script{Respond: func(int, *http.Request) (*http.Response, error) {
+				return testkit.Reply(tt.status, tt.body, "Content-Type", tt.media), nil
+			}})
+			err := call(c)
+			api, ok := errors.AsType[*growthgenius.APIError](err)
+			if !ok || api.RecordNotFound() != tt.want || errors.Is(err, growthgenius.ErrNotFound) != (tt.status == 404) {
+				t.Errorf("%s, %d, %s, %s: %v", way, tt.status, tt.media, tt.body, err)
+			}
+		}
+	}
+}
+
 // TestPending: a 202 is an error for a lookup, which is queued, and a success for others.
 func TestPending(t *testing.T) {
 	t.Parallel()
@@ -254,7 +289,11 @@ func checkUnusable(t *testing.T, c testkit.Call, err error, body, want string) {
 	if !strings.Contains(text, c.Method+" "+c.Route) || len(text) > 2048 {
 		t.Errorf("%s: %.3000q", c.Name, text)
 	}
-	if strings.Contains(decode.Reason, "describes another record") { // then the body adds nothing
+	other := strings.Contains(decode.Reason, "describes another record")
+	if other != (decode.OtherID == "9") {
+		t.Errorf("%s: the other id is %q: %v", c.Name, decode.OtherID, err)
+	}
+	if other { // then the body adds nothing
 		if strings.Contains(text, `\"`) {
 			t.Errorf("%s: %q shows the body", c.Name, text)
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-querystring/query"
 
 	"github.com/growthgenius/growthgenius-go/internal/engine"
+	"github.com/growthgenius/growthgenius-go/internal/match"
 	"github.com/growthgenius/growthgenius-go/internal/redact"
 	"github.com/growthgenius/growthgenius-go/internal/wire"
 )
@@ -250,6 +251,14 @@ func checkRawPath(path string) error {
 		if segment == "." || segment == ".." {
 			return fmt.Errorf("%w: the path may have no segment %q, nor an escaped one", ErrInvalidInput, segment)
 		}
+	}
+	return nil
+}
+
+// checkAddress returns an error unless the text can be an e-mail address.
+func checkAddress(address string) error {
+	if err := match.CheckAddress(address); err != nil {
+		return fmt.Errorf("%w: invalid e-mail address: %w", ErrInvalidInput, err)
 	}
 	return nil
 }

@@ -29,7 +29,6 @@ type service[T any] interface {
 // table is the copy of a resource.
 type table[T any] struct {
 	service[T]
-	client   *growthgenius.Client
 	resource string
 	columns  []column[T]
 	newest   string // the column that is later for a newer version of a record; "" if there is none

@@ -4,14 +4,11 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"net/http"
-	"net/url"
 	"slices"
-	"strings"
 
 	"github.com/growthgenius/growthgenius-go"
 )
@@ -144,11 +141,8 @@ func (t *table[T]) gone(ctx context.Context, tx *sql.Tx, missing map[growthgeniu
 // find returns the id of the record that the API has under an id.
 func (t *table[T]) find(ctx context.Context, id growthgenius.ID) (growthgenius.ID, error) {
 	found, err := t.Get(ctx, id)
-	if errors.Is(err, growthgenius.ErrDecode) { // perhaps another record, which Get refuses
-		found = new(T)
-		if t.client.Do(ctx, http.MethodGet, "/"+t.resource+"/"+url.PathEscape(string(id)), nil, nil, found) == nil && t.id(found) != "" {
-			err = nil
-		}
+	if decode, ok := errors.AsType[*growthgenius.DecodeError](err); ok && decode.OtherID != "" {
+		return decode.OtherID, nil // Get refuses another record than the one requested
 	}
 	if err != nil {
 		return "", err
@@ -156,21 +150,10 @@ func (t *table[T]) find(ctx context.Context, id growthgenius.ID) (growthgenius.I
 	return t.id(found), nil
 }
 
-// isNotFound reports whether err is a 404 as the API writes them: JSON with an error and
-// nothing else, which says more than the status does. Those of gateways and proxies are
-// mostly text, HTML or other JSON.
+// isNotFound reports whether err is a 404 of the API itself, and not of a gateway or a proxy.
 func isNotFound(err error) bool {
 	api, ok := errors.AsType[*growthgenius.APIError](err)
-	var body map[string]json.RawMessage
-	if !ok || api.StatusCode != http.StatusNotFound || json.Unmarshal(api.Body, &body) != nil {
-		return false
-	}
-	for key := range body {
-		if key != "error" && key != "errors" && key != "message" && key != "error_message" {
-			return false
-		}
-	}
-	return api.Message != "" && !strings.EqualFold(api.Message, http.StatusText(http.StatusNotFound))
+	return ok && api.RecordNotFound()
 }
 
 // isResponse reports whether err is about the record that was asked for, rather than about

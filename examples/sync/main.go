@@ -153,11 +153,11 @@ func run(ctx context.Context, o options) error {
 	}
 	defer db.Close()
 	contacts := table[growthgenius.Contact]{
-		service: client.Contacts, client: client, resource: "contacts", columns: contactColumns, newest: "updated_at",
+		service: client.Contacts, resource: "contacts", columns: contactColumns, newest: "updated_at",
 		id: func(c *growthgenius.Contact) growthgenius.ID { return c.ID },
 	}
 	messages := table[growthgenius.Message]{
-		service: client.Messages, client: client, resource: "messages", columns: messageColumns,
+		service: client.Messages, resource: "messages", columns: messageColumns,
 		id: func(m *growthgenius.Message) growthgenius.ID { return m.ID },
 	}
 	if err := contacts.sync(ctx, db, user.ID, o); err != nil {

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 )
 
 // The fields that identify a contact. Of these, only the e-mail address does so alone.
@@ -126,17 +125,8 @@ func rewritesName(sent, row string) bool {
 	return anyForm(sent, row, func(x, y string) bool {
 		x, y = letters(x), letters(y)
 		return x == y || isCut(x, y, minCutName)
-	}) || sameWords(sent, row) || isCutName(Fold(sent), Fold(row))
-}
-
-// isCutName reports whether a folded name is the beginning of another one, so that a column
-// of at least minCutName characters can have cut it. A space at the end is lost.
-func isCutName(sent, row string) bool {
-	rest, ok := strings.CutPrefix(sent, row)
-	if strings.HasPrefix(rest, " ") {
-		row += " "
-	}
-	return ok && utf8.RuneCountInString(row) >= minCutName
+	}) || sameWords(sent, row) || isCut(Fold(sent), Fold(row), minCutName) ||
+		isCut(Fold(sent), Fold(row)+" ", minCutName) // which is lost at the end
 }
 
 func sameWords(sent, row string) bool {

@@ -75,6 +75,7 @@ func TestRewritings(t *testing.T) {
 		{"full_name", "Wolfeschlegelsteinhausen Bergerdorff", match.Near, []string{"Wolfeschlegelsteinh", "Wolfeschlegelstein…"}},
 		{"full_name", "Alexandra Papadopoulos", match.Near, []string{"Alexandra Papadopo", "Alexandra P", "Alexandra", "ALEXANDRA PAP…"}},
 		{"full_name", "Alexandra Papadopoulos", match.Unlike, []string{"Alexandr", "Alexandra Petrou", "Alexandros"}},
+		{"full_name", "Test Person 12", match.Unlike, []string{"Test Person 1"}},
 		{"full_name", "Jo de la Rosa Maria", match.Near, []string{"Jo de la R"}},
 		{"full_name", "Jo de la Rosa Maria", match.Unlike, []string{"Jo de l", "Jo"}},
 		{"full_name", "Ada Byron", match.Unlike, []string{"Ada Byron-King", "Bob Byron", "Ada Bell"}},

@@ -7,12 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"os/user"
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -134,4 +136,80 @@ func ordinaryUser() (*syscall.Credential, error) {
 	}
 	gid, err := strconv.ParseUint(u.Gid, 10, 32)
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, err
+}
+
+// proxy is a way to a database that can be cut.
+type proxy struct {
+	database database // through the proxy
+	folder   string
+
+	mu       sync.Mutex // guards the fields below
+	listener net.Listener
+	conns    []net.Conn
+}
+
+func newProxy(t *testing.T, d database) *proxy {
+	t.Helper()
+	folder, err := os.MkdirTemp("", "proxy") // t.TempDir is too long for a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &proxy{folder: folder, database: d}
+	p.database.dsn = strings.Replace(d.dsn, socketFolder, folder, 1)
+	p.set(t, true)
+	t.Cleanup(func() {
+		p.set(t, false)
+		_ = os.RemoveAll(folder)
+	})
+	return p
+}
+
+// set opens the way, or cuts it.
+func (p *proxy) set(t *testing.T, up bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	const name = ".s.PGSQL.5432"
+	switch {
+	case up == (p.listener != nil):
+	case up:
+		var err error
+		if p.listener, err = net.Listen("unix", filepath.Join(p.folder, name)); err != nil {
+			t.Error(err)
+			return
+		}
+		go p.accept(p.listener, filepath.Join(socketFolder, name))
+	default:
+		_ = p.listener.Close()
+		p.listener = nil
+		for _, c := range p.conns {
+			_ = c.Close()
+		}
+		p.conns = nil
+	}
+}
+
+func (p *proxy) accept(l net.Listener, to string) {
+	for {
+		in, err := l.Accept()
+		if err != nil {
+			return
+		}
+		out, err := net.Dial("unix", to)
+		if err != nil {
+			_ = in.Close()
+			continue
+		}
+		p.mu.Lock()
+		p.conns = append(p.conns, in, out)
+		if p.listener != l {
+			_, _ = in.Close(), out.Close()
+		}
+		p.mu.Unlock()
+		pipe := func(from, to net.Conn) {
+			_, _ = io.Copy(to, from)
+			_, _ = from.Close(), to.Close()
+		}
+		go pipe(in, out)
+		go pipe(out, in)
+	}
 }

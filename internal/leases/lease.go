@@ -41,6 +41,9 @@ func (s *lease) granted(sent time.Time) { s.sent, s.wall = sent, sent.Round(0) }
 // acquire asks the backend for the key until it has it.
 func (s *lease) acquire(ctx context.Context) error {
 	l := s.ledger
+	for _, former := range l.orphansOf(s.key) {
+		_ = former.giveBack(ctx) // if that fails, Acquire does, or waits
+	}
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		s.granted(time.Now())
 		got, err := l.backend.Acquire(ctx, s.key, s.holder, l.lasts)
@@ -171,9 +174,14 @@ func (s *lease) Release(ctx context.Context) error {
 	return nil
 }
 
-// giveBack ends the lease in the store.
+// giveBack ends the lease in the store. If that fails, the next one of this process that
+// acquires the key tries again: the key is free for it.
 func (s *lease) giveBack(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, releaseTimeout)
 	defer cancel()
-	return s.ledger.backend.Release(ctx, s.key, s.holder) //nolint:wrapcheck // the caller says what it is of
+	err := s.ledger.backend.Release(ctx, s.key, s.holder)
+	if err != nil {
+		s.ledger.orphan(s)
+	}
+	return err //nolint:wrapcheck // the caller says what it is of
 }

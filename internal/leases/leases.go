@@ -11,6 +11,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -83,10 +84,11 @@ type Ledger struct {
 	leases   atomic.Int64 // how many were asked for
 	turns    turns.Turns  // so that one goroutine at a time asks the backend for a key
 
-	mu    sync.Mutex // guards the fields below, and those of leases that say so
-	held  map[*lease]struct{}
-	timer *time.Timer        // of the next renewal, or of the one under way; nil if none is held
-	stop  context.CancelFunc // ends a renewal
+	mu      sync.Mutex // guards the fields below, and those of leases that say so
+	held    map[*lease]struct{}
+	orphans map[string][]*lease // by key: those that the store may have, and this process has not
+	timer   *time.Timer         // of the next renewal, or of the one under way; nil if none is held
+	stop    context.CancelFunc  // ends a renewal
 }
 
 // New returns a ledger on a backend.
@@ -96,7 +98,7 @@ func New(b Backend, o Options) *Ledger {
 	}
 	return &Ledger{
 		backend: b, name: o.Name, lasts: o.Lease, instance: rand.Text(),
-		held: map[*lease]struct{}{}, stop: func() {},
+		held: map[*lease]struct{}{}, orphans: map[string][]*lease{}, stop: func() {},
 	}
 }
 
@@ -187,4 +189,27 @@ func (l *Ledger) renew() {
 	if len(l.held) > 0 {
 		l.timer = time.AfterFunc(next, l.renew)
 	}
+}
+
+// orphan keeps a lease that the store may have until it has run out there.
+func (l *Ledger) orphan(s *lease) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.orphans[s.key] = append(l.orphans[s.key], s)
+	time.AfterFunc(l.lasts, func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.orphans[s.key] = slices.DeleteFunc(l.orphans[s.key], func(other *lease) bool { return other == s })
+		if len(l.orphans[s.key]) == 0 {
+			delete(l.orphans, s.key)
+		}
+	})
+}
+
+// orphansOf returns the orphans of a key, which are none any more.
+func (l *Ledger) orphansOf(key string) []*lease {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	defer delete(l.orphans, key)
+	return l.orphans[key]
 }

@@ -306,7 +306,7 @@ func TestContextEnds(t *testing.T) {
 // TestRelease: it frees the key also if its context has ended, or if the store does not
 // respond, and may be called again.
 func TestRelease(t *testing.T) {
-	bubble(t, func(t *testing.T, a, _ opened) {
+	bubble(t, func(t *testing.T, a, b opened) {
 		ended, end := context.WithCancel(t.Context())
 		end()
 		lease := acquire(t, a, "key")
@@ -325,11 +325,27 @@ func TestRelease(t *testing.T) {
 			t.Errorf("the store hangs: %v after %v", err, time.Since(begun))
 		}
 		a.process.set(faults{})
-		lease = acquire(t, a, "key") // in the store, the lease runs out
+		lease = acquire(t, a, "key") // which is this process's own
+		if took := time.Since(begun); took != 5*time.Second {
+			t.Errorf("the key was free after %v", took)
+		}
+		a.process.set(faults{down: errAway})
+		begun = time.Now()
+		if err := lease.Release(t.Context()); !errors.Is(err, errAway) {
+			t.Errorf("the store is away: %v", err)
+		}
+		lease = acquire(t, b, "key") // for another one the lease runs out
 		if took := time.Since(begun); took != 90*time.Second {
 			t.Errorf("the key was free after %v", took)
 		}
 		_ = lease.Release(t.Context())
+		time.Sleep(time.Second) // what this process knows of its former leases is over
+		calls := a.process.count("Release")
+		a.process.set(faults{})
+		_ = acquire(t, a, "key").Release(t.Context())
+		if n := a.process.count("Release") - calls; n != 1 {
+			t.Errorf("%d releases, want 1", n)
+		}
 	})
 }
 

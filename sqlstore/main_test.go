@@ -51,7 +51,8 @@ func empty(t *testing.T, dialect sqlstore.Dialect) database {
 	if dialect == sqlstore.Postgres {
 		return database{dialect, "pgx", newPostgres(t)}
 	}
-	return database{dialect, "sqlite", "file:" + filepath.ToSlash(filepath.Join(t.TempDir(), "db")) + "?_pragma=journal_mode(wal)"}
+	// No test is about power failures.
+	return database{dialect, "sqlite", "file:" + filepath.ToSlash(filepath.Join(t.TempDir(), "db")) + "?_pragma=journal_mode(wal)&_pragma=synchronous(normal)"}
 }
 
 // connect connects to the database as one process does.

@@ -150,7 +150,7 @@ type proxy struct {
 
 func newProxy(t *testing.T, d database) *proxy {
 	t.Helper()
-	folder, err := os.MkdirTemp("", "proxy") // t.TempDir is too long for a socket
+	folder, err := os.MkdirTemp("", "proxy") //nolint:usetesting // t.TempDir is too long for a socket
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -318,12 +318,15 @@ func testManyKeys(t *testing.T, s Store) {
 	})
 }
 
-// all calls f with each number below n, by a goroutine each.
+// all calls f with each number below n, with 64 of them at a time.
 func all(t *testing.T, n int, f func(i int) error) {
 	t.Helper()
 	var group sync.WaitGroup
+	slots := make(chan struct{}, 64)
 	for i := range n {
+		slots <- struct{}{}
 		group.Go(func() {
+			defer func() { <-slots }()
 			if err := f(i); err != nil {
 				t.Errorf("key %d: %v", i, err)
 			}

@@ -101,13 +101,8 @@ func (c *core) begin(cfg *config, apiKey string) {
 		Redact:        c.redact,
 		Logger:        c.logger,
 		Date: func(sent, received time.Time, res *engine.Response) {
-			at, ok := res.Date()
-			if !ok {
-				return
-			}
-			c.readBack.Clock().Observe(sent, received, at)
-			if res.Succeeded() {
-				c.dates.note(at, received)
+			if at, ok := res.Date(); ok {
+				c.readBack.Clock().Observe(sent, received, at)
 			}
 		},
 	})

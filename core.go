@@ -32,8 +32,6 @@ type core struct {
 	logger      *slog.Logger // nil for none
 	oddities    seenSet
 	fits        fits
-	dates       dates
-	stamps      stampClock
 	maxBytes    int64
 	strict      bool
 	markerField string
@@ -188,72 +186,12 @@ func (s *seenSet) first(o wire.Oddity) bool {
 // stamped is a record with the time of its last update.
 type stamped interface{ updated() time.Time }
 
-// stampClock learns how far the times in records may be behind this machine's clock. They
-// need not be of the clock that sets the Date header: it may be 20 seconds slow, or set to
-// another time zone.
-type stampClock struct {
-	mu     sync.Mutex // guards the fields below
-	known  bool
-	behind time.Duration
-}
-
-const (
-	maxStampWait = time.Minute    // of a response from which the clock is learned
-	maxStampOff  = 26 * time.Hour // of a clock that is set to a wrong time zone
-	stampMargin  = time.Minute    // between the clocks of records and of the Date header
-)
-
-// learn notes the time in a record that the response to a create or an update has.
-func (s *stampClock) learn(record any, res *engine.Response) {
-	v, ok := record.(stamped)
-	if !ok || v.updated().IsZero() || res.Took > maxStampWait {
-		return
+// noteStamp learns the clock of the records from one that the response to a create or an
+// update has.
+func (c *core) noteStamp(record any, res *engine.Response) {
+	if v, ok := record.(stamped); ok {
+		c.readBack.Stamped(v.updated(), res.Took)
 	}
-	behind := time.Since(v.updated())
-	if behind.Abs() > maxStampOff { // the caller may have given the record's times
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.known, s.behind = true, max(s.behind, behind)
-}
-
-// earliest returns the earliest time that a record can have which was updated after t. ahead
-// is how far the Date header is ahead of this machine's clock at least, or nil. A clock that
-// is said to be ahead of this machine's is not believed: one response is not enough to call
-// a record old.
-func (s *stampClock) earliest(t time.Time, ahead *time.Duration) time.Time {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case s.known:
-		return t.Add(-s.behind)
-	case ahead != nil:
-		return t.Add(min(0, *ahead) - stampMargin)
-	default:
-		return t.Add(-maxStampOff)
-	}
-}
-
-// dates is the server's own time in the last success that had it.
-type dates struct {
-	mu   sync.Mutex // guards the fields below
-	date time.Time
-	at   time.Time // when it arrived
-}
-
-func (d *dates) note(date, at time.Time) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.date, d.at = date, at
-}
-
-// ahead returns by how much the clock of that response was ahead of this machine's, at
-// least, unless it was long ago.
-func (d *dates) ahead() (ahead time.Duration, ok bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.date.Sub(d.at), !d.at.IsZero() && time.Since(d.at) < 10*time.Minute
 }
 
 // fits is how many records the lists of each route had. A list with fewer than another one

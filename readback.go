@@ -91,7 +91,7 @@ func sendCreate[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoin
 		return nil, answer
 	}
 	answer.ID, answer.Row = wire.ID(P(v).identity()), row
-	c.core.stamps.learn(v, ex.res)
+	c.core.noteStamp(v, ex.res)
 	answer.Other = func() error {
 		return e.undecodable(c.core, ex.res, errors.New("the response describes another record than the one created"))
 	}

@@ -112,7 +112,7 @@ func (u *update[T, P]) untouched(now current[T], since time.Time) bool {
 	case !fine:
 		at = at.Add(time.Second)
 	}
-	return !at.After(u.caller.core.stamps.earliest(since, now.ahead))
+	return !at.After(u.caller.core.readBack.EarliestStamp(since))
 }
 
 // result returns the record of a successful response. It reads the record if the response
@@ -121,7 +121,7 @@ func (u *update[T, P]) result(res *engine.Response) (*T, error) {
 	defer res.Release()
 	record, err := decodeOne[T, P](u.ctx, u.caller, u.endpoint, res)
 	if err == nil {
-		u.caller.core.stamps.learn(record, res)
+		u.caller.core.noteStamp(record, res)
 		return record, nil
 	}
 	decode, ok := errors.AsType[*DecodeError](err)
@@ -146,8 +146,7 @@ func (u *update[T, P]) result(res *engine.Response) (*T, error) {
 type current[T any] struct {
 	record *T
 	row    match.Row
-	ahead  *time.Duration // how far the API's clock is ahead of this machine's, at least; nil if not known
-	cached bool           // the response is not from the API itself
+	cached bool // the response is not from the API itself
 }
 
 func (c current[T]) updatedAt() string { return c.row.Text("updated_at") }
@@ -170,12 +169,7 @@ func (u *update[T, P]) read() (current[T], error) {
 	if err != nil {
 		return current[T]{}, err
 	}
-	now := current[T]{record: record, row: rowIn(ex.res, e), cached: ex.res.IsCached()}
-	if date, ok := ex.res.Date(); ok {
-		ahead := time.Until(date)
-		now.ahead = &ahead
-	}
-	return now, nil
+	return current[T]{record: record, row: rowIn(ex.res, e), cached: ex.res.IsCached()}, nil
 }
 
 // differing returns the fields that a record does not have as they were sent, and reports

@@ -2,6 +2,7 @@ package readback
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -31,6 +32,56 @@ func TestClock(t *testing.T) {
 			t.Errorf("after a response at %s: %+v, want %s to %s", step.received, b, step.low, step.high)
 		}
 	}
+}
+
+// TestClockAhead: the least counts, and only while responses show it.
+func TestClockAhead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var c Clock
+		if least, ok := c.Ahead(); ok || least != 0 {
+			t.Errorf("before any response: %s, %t", least, ok)
+		}
+		for _, ahead := range []time.Duration{time.Minute, -time.Minute} {
+			c.Observe(time.Now(), time.Now(), time.Now().Add(ahead))
+			if least, ok := c.Ahead(); !ok || least != ahead {
+				t.Errorf("%s, %t, want %s", least, ok, ahead)
+			}
+		}
+		time.Sleep(10 * time.Minute)
+		if _, ok := c.Ahead(); ok {
+			t.Error("it is believed after ten minutes")
+		}
+	})
+}
+
+// TestEarliestStamp: an update may be stamped as early as the clocks allow that responses have
+// shown. One that is ahead is not believed.
+func TestEarliestStamp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		tracker, since := New(Config{}), time.Now()
+		expect := func(what string, want time.Duration) {
+			t.Helper()
+			if got := tracker.EarliestStamp(since).Sub(since); got != want {
+				t.Errorf("%s: %s, want %s", what, got, want)
+			}
+		}
+		expect("nothing is known", -26*time.Hour)
+		tracker.clock.Observe(since, since, since.Add(-time.Second))
+		expect("a Date header", -time.Second-time.Minute)
+		tracker.Stamped(time.Time{}, 0)
+		tracker.Stamped(since.Add(-27*time.Hour), 0)
+		tracker.Stamped(since, 2*time.Minute)
+		expect("what shows nothing", -time.Second-time.Minute)
+		tracker.Stamped(since.Add(time.Hour), 0)
+		expect("a clock that is ahead", 0)
+		tracker.Stamped(since.Add(-5*time.Hour), 0)
+		expect("a zone", -5*time.Hour)
+		tracker = New(Config{})
+		tracker.records.learn(bounds{true, -time.Second, time.Second}, since)
+		expect("a response to a create", -time.Second)
+	})
 }
 
 // TestClockForgets: a clock that was seen once is forgotten when many samples of a minute

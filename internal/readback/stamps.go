@@ -82,6 +82,36 @@ func (t *Tracker) learnStamps(p *pending, row match.Row, received time.Time) {
 	t.records.learn(sample, received)
 }
 
+const (
+	maxStampWait = time.Minute    // of a response from which the clock is learned
+	maxStampOff  = 26 * time.Hour // of a clock that is set to a wrong time zone
+	stampMargin  = time.Minute    // between the clocks of records and of the Date header
+)
+
+// Stamped learns the clock of the records from the time of the last update in a response that
+// has just come, to a create or an update that took so long. It may be the time of an earlier
+// update, so it counts for [Tracker.EarliestStamp] alone.
+func (t *Tracker) Stamped(updated time.Time, took time.Duration) {
+	now := time.Now()
+	if updated.IsZero() || took > maxStampWait || now.Sub(updated).Abs() > maxStampOff { // the caller may have given it
+		return
+	}
+	t.updates.learn(bounds{true, updated.Sub(now), updated.Add(grain(updated)).Sub(now.Add(-took))}, now)
+}
+
+// EarliestStamp returns the earliest time that a record can have that was updated after
+// since. A clock that is said to be ahead of this machine's is not believed: one response is
+// not enough to call a record old.
+func (t *Tracker) EarliestStamp(since time.Time) time.Time {
+	if learned := t.updates.bounds().or(t.records.bounds()); learned.known {
+		return since.Add(min(0, learned.low))
+	}
+	if date := t.clock.bounds(); date.known {
+		return since.Add(min(0, date.low) - stampMargin)
+	}
+	return since.Add(-maxStampOff)
+}
+
 // sawTime notes how precise the times of records are.
 func (t *Tracker) sawTime(at time.Time) {
 	for g := int64(grain(at)); ; {

@@ -41,7 +41,8 @@ type Tracker struct {
 	logger  *slog.Logger
 	text    func(error) string // of an error, for the log
 	clock   Clock              // of the Date headers
-	records Clock              // that the records have their times from
+	records Clock              // that the records have their times from, by responses to creates
+	updates Clock              // the same, by the times of updates
 	grain   atomic.Int64       // the least precision that times of records have shown; 0 for none
 	rounds  *rounds
 

@@ -30,6 +30,7 @@ func readPage(t *testing.T, name string) string {
 var fragmentImports = map[string]string{
 	"context": "context", "errors": "errors", "fmt": "fmt", "json": "encoding/json", "http": "net/http", "log": "log",
 	"os": "os", "slog": "log/slog", "sync": "sync", "time": "time", "url": "net/url",
+	"contactcsv":   "github.com/growthgenius/growthgenius-go/contactcsv",
 	"growthgenius": "github.com/growthgenius/growthgenius-go", "ledger": "github.com/growthgenius/growthgenius-go/ledger",
 }
 
@@ -54,7 +55,7 @@ func fragment(code string) string {
 // pages are the documents whose code is built. (The code of reliability.md is an Example,
 // and architecture.md shows the inside of the package.)
 var pages = []string{
-	"README.md", "docs/calls.md", "docs/errors.md", "docs/getting-data-out.md", "docs/keys.md", "docs/testing.md", "docs/troubleshooting.md",
+	"README.md", "docs/calls.md", "docs/errors.md", "docs/getting-data-out.md", "docs/import-files.md", "docs/keys.md", "docs/testing.md", "docs/troubleshooting.md",
 }
 
 // TestReadmeCode builds each piece of Go in the pages in a separate module, as a reader would.

@@ -146,9 +146,9 @@ func (b *begun) Read(p []byte) (int, error) {
 	return n, b.err
 }
 
-// find returns the charset that a label names, or nil. Servers also write the names that are
+// Find returns the charset that a label names, or nil. Servers also write the names that are
 // registered in other ways: "Latin-1", "iso_8859_1", "windows1252".
-func find(label string) encoding.Encoding {
+func Find(label string) encoding.Encoding {
 	short := plain(label)
 	number := strings.TrimLeft(short, "abcdefghijklmnopqrstuvwxyz")
 	kind := strings.TrimSuffix(short, number)
@@ -180,7 +180,7 @@ func plain(label string) string {
 
 // converter returns what converts a text in a charset.
 func converter(label string) transform.Transformer {
-	charset := find(label)
+	charset := Find(label)
 	switch charset {
 	case nil:
 		return &unknown{label: label}

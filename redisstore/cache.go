@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -25,18 +26,24 @@ func (c cache) Get(ctx context.Context, key string) (value []byte, ok bool, err 
 		if errors.Is(err, redis.Nil) {
 			return nil, nil
 		}
-		return value, err //nolint:wrapcheck // do wraps it
+		return value, err
 	})
-	return value, value != nil, err
+	if err != nil {
+		return nil, false, fmt.Errorf("redisstore: reading from the cache: %w", err)
+	}
+	return value, value != nil, nil
 }
 
 // Set implements [growthgenius.EnrichmentCache].
 func (c cache) Set(ctx context.Context, key string, value []byte, ttl time.Duration) error {
 	_, err := do(ctx, c.store, func(ctx context.Context) (any, error) {
 		if ttl < time.Millisecond { // less than Redis can express
-			return nil, c.store.client.Del(ctx, c.name(key)).Err() //nolint:wrapcheck // do wraps it
+			return nil, c.store.client.Del(ctx, c.name(key)).Err()
 		}
-		return nil, c.store.client.Set(ctx, c.name(key), value, ttl).Err() //nolint:wrapcheck // do wraps it
+		return nil, c.store.client.Set(ctx, c.name(key), value, ttl).Err()
 	})
-	return err
+	if err != nil {
+		return fmt.Errorf("redisstore: writing to the cache: %w", err)
+	}
+	return nil
 }

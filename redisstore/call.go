@@ -24,7 +24,7 @@ func do[T any](ctx context.Context, s *Store, f func(ctx context.Context) (T, er
 	bounded, cancel := context.WithTimeoutCause(ctx, s.timeout, errTimeout)
 	defer cancel()
 	if late := s.late.Load(); late >= maxCalls {
-		return none, fmt.Errorf("redisstore: Redis does not respond: %d calls to it are under way", late)
+		return none, fmt.Errorf("no response from Redis: %d calls to it are under way", late)
 	}
 	select {
 	case s.slots <- struct{}{}:
@@ -59,23 +59,18 @@ func do[T any](ctx context.Context, s *Store, f func(ctx context.Context) (T, er
 	if o.err != nil && bounded.Err() != nil {
 		return none, s.ended(bounded)
 	}
-	if o.err != nil {
-		return none, fmt.Errorf("redisstore: %w", o.err)
-	}
-	return o.value, nil
+	return o.value, o.err
 }
 
 // ended returns the error of a call whose context has ended.
 func (s *Store) ended(ctx context.Context) error {
 	if cause := context.Cause(ctx); cause != errTimeout { //nolint:errorlint // it is never wrapped
-		return fmt.Errorf("redisstore: %w", ctx.Err())
+		return ctx.Err() //nolint:wrapcheck // the caller's own
 	}
-	return fmt.Errorf("redisstore: Redis cannot be reached, or did not respond within %v", s.timeout)
+	return fmt.Errorf("no connection to Redis, or no response from it, within %v", s.timeout)
 }
 
 // run runs a script. All keys must be in one hash slot.
 func (s *Store) run(ctx context.Context, script *redis.Script, keys []string, args ...any) (any, error) {
-	return do(ctx, s, func(ctx context.Context) (any, error) {
-		return script.Run(ctx, s.client, keys, args...).Result() //nolint:wrapcheck // do wraps it
-	})
+	return do(ctx, s, func(ctx context.Context) (any, error) { return script.Run(ctx, s.client, keys, args...).Result() })
 }

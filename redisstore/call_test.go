@@ -61,11 +61,18 @@ func TestTimeout(t *testing.T) {
 				t.Parallel()
 				server := startRedis(t)
 				store := redisstore.New(begin(t, server), redisstore.Options{})
-				for range 2 {
+				l := store.Ledger(redisstore.LedgerOptions{})
+				for name, call := range map[string]func() error{
+					"Get":        func() error { _, _, err := store.Cache().Get(t.Context(), "key"); return err },
+					"Set":        func() error { return store.Cache().Set(t.Context(), "key", nil, time.Hour) },
+					"Acquire":    func() error { _, err := l.Acquire(t.Context(), "key"); return err },
+					"Initialize": func() error { return store.Initialize(t.Context()) },
+					"Purge":      func() error { _, err := l.Purge(t.Context(), time.Now()); return err },
+				} {
 					began := time.Now()
-					_, _, err := store.Cache().Get(t.Context(), "key")
+					err := call()
 					if took := time.Since(began); err == nil || took > 4*timeout {
-						t.Errorf("Get: %v after %v, want an error within %v", err, took, timeout)
+						t.Errorf("%s: %v after %v, want an error within %v", name, err, took, timeout)
 					}
 				}
 			})
@@ -108,24 +115,26 @@ func TestOutage(t *testing.T) {
 		t.Fatal(err)
 	}
 	server.suspend(t)
-	const calls = 2000
-	var atOnce atomic.Int32
-	var group sync.WaitGroup
-	slots := make(chan struct{}, 512)
-	for range calls {
-		slots <- struct{}{}
-		group.Go(func() {
-			defer func() { <-slots }()
-			if _, _, err := cache.Get(t.Context(), "key"); err == nil {
-				t.Error("Get succeeded")
-			} else if strings.Contains(err.Error(), "under way") {
-				atOnce.Add(1)
-			}
-		})
+	fail := func(calls int) (atOnce int32) {
+		var late atomic.Int32
+		var group sync.WaitGroup
+		for range calls {
+			group.Go(func() {
+				if _, _, err := cache.Get(t.Context(), "key"); err == nil {
+					t.Error("Get succeeded")
+				} else if strings.Contains(err.Error(), "under way") {
+					late.Add(1)
+				}
+			})
+		}
+		group.Wait()
+		return late.Load()
 	}
-	group.Wait()
-	if got := atOnce.Load(); got < calls/2 {
-		t.Errorf("%d of %d calls failed at once", got, calls)
+	if got := fail(redisstore.MaxCalls); got > 0 {
+		t.Errorf("%d of %d calls failed at once", got, redisstore.MaxCalls)
+	}
+	if got := fail(2000); got != 2000 {
+		t.Errorf("then %d of 2000 calls failed at once", got)
 	}
 	if got := redisstore.Late(store); got > redisstore.MaxCalls {
 		t.Errorf("%d calls are under way after their callers have returned, want at most %d", got, redisstore.MaxCalls)

@@ -108,7 +108,7 @@ func (l limiterState) Turn(ctx context.Context, q fleet.Request) (fleet.Reply, e
 	value, err := l.store.run(ctx, turnScript, []string{l.key}, q.Ticket.Epoch, q.Ticket.At, q.Ticket.N,
 		q.Want, q.Batch, q.Gap, q.Burst, q.Pause, q.Full)
 	if err != nil {
-		return fleet.Reply{}, err
+		return fleet.Reply{}, fmt.Errorf("redisstore: %w", err)
 	}
 	var n [8]int64
 	values, _ := value.([]any)

@@ -6,9 +6,11 @@ import (
 	"bufio"
 	"context"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -88,6 +90,22 @@ func (s *redisServer) start(t *testing.T) {
 }
 
 func (s *redisServer) socket() string { return filepath.Join(s.folder, "socket") }
+
+// freePort returns a port that is free for now, for a server that has to have one.
+func freePort(t *testing.T) int {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().(*net.TCPAddr).Port
+}
+
+// port is what it was started with.
+func (s *redisServer) port() string {
+	return s.args[slices.Index(s.args, "--port")+1]
+}
 
 // client returns a client of the server, with the default options but for what change does.
 func (s *redisServer) client(t *testing.T, change func(*redis.Options)) *redis.Client {

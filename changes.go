@@ -122,7 +122,7 @@ func newChangeFeed[T any, P resourceOf[T]](c caller, opts ChangeOptions, e endpo
 		id:    func(v *T) ID { return P(v).identity() },
 		row:   func(v *T) whole.Row { return listRow(P(v)) },
 		ahead: c.core.readBack.Clock().Ahead,
-		fits:  func(n int) int { return c.core.fits.saw(e.route, n) },
+		fits:  func(n int) int { return c.core.readBack.Longest().Saw(e.route, n) },
 		rows: func(ctx context.Context, l ListOptions, most int) ([]whole.Row, http.Header, error) {
 			return rowsOf[T, P](ctx, c, e, l, nil, most)
 		},

@@ -31,7 +31,6 @@ type core struct {
 	redact      redact.Redactor
 	logger      *slog.Logger // nil for none
 	oddities    seenSet
-	fits        fits
 	maxBytes    int64
 	strict      bool
 	markerField string
@@ -192,37 +191,4 @@ func (c *core) noteStamp(record any, res *engine.Response) {
 	if v, ok := record.(stamped); ok {
 		c.readBack.Stamped(v.updated(), res.Took)
 	}
-}
-
-// fits is how many records the lists of each route had. A list with fewer than another one
-// was not cut short at a limit.
-type fits struct {
-	mu    sync.Mutex
-	lists map[string]longest
-}
-
-// longest is the length of the longest list of a route, and when it was seen last.
-type longest struct {
-	count int
-	at    time.Time
-}
-
-// fitsFor is how long a length is remembered: the limit of the API may change.
-const fitsFor = time.Hour
-
-// saw notes the length of a list, and returns the largest before it.
-func (f *fits) saw(route string, count int) int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	last := f.lists[route]
-	if time.Since(last.at) > fitsFor {
-		last.count = 0
-	}
-	if count >= last.count {
-		if f.lists == nil {
-			f.lists = map[string]longest{}
-		}
-		f.lists[route] = longest{count, time.Now()}
-	}
-	return last.count
 }

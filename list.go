@@ -170,7 +170,7 @@ func (s *suspicion) has(id string) bool {
 // is read again for that.
 func unlessCut[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint, opts []RequestOption, s *suspicion, head http.Header) error {
 	l, ok := e.query.(ListOptions)
-	if !ok || c.core.fits.saw(e.route, s.count) > s.count || !s.roused() {
+	if !ok || c.core.readBack.Longest().Saw(e.route, s.count) > s.count || !s.roused() {
 		return nil
 	}
 	list := whole.List{From: l.From, To: l.To, Count: s.count, Known: s.has, Times: s.times}

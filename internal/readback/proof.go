@@ -57,18 +57,10 @@ type proof struct {
 	reads int
 }
 
-// showed notes how many records a list had, and returns the most that one has had.
-func (t *Tracker) showed(resource string, rows int) int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.most[resource] = max(t.most[resource], rows)
-	return t.most[resource]
-}
-
 // provenWhole reads the list again in narrower windows, and before its window. It reports
 // whether a record that was made since the creates of a reading began has been shown.
 func (t *Tracker) provenWhole(ctx context.Context, r *reading) bool {
-	p := &proof{t: t, r: r, fit: t.showed(r.list.Resource, 0)}
+	p := &proof{t: t, r: r, fit: max(len(r.ids), t.longest.Saw(r.list.Route, 0))}
 	p.until = p.serverTime(r.began).Add(-listMargin)
 	earlier := window{to: r.from.Add(overlap)}
 	var rows listed
@@ -98,7 +90,7 @@ func (p *proof) stretch(ctx context.Context, rows int) {
 		}
 	})
 	p.r.ended = time.Now()
-	p.fit = max(p.fit, p.t.showed(p.r.list.Resource, n))
+	p.fit = max(p.fit, n, p.t.longest.Saw(p.r.list.Route, n))
 }
 
 // serverTime returns the time that the clock of the records may have shown at a time.
@@ -172,7 +164,7 @@ func (p *proof) readPart(ctx context.Context, w window) (listed, bool) {
 	p.r.ended = time.Now()
 	p.r.older = append(p.r.older, part.rows...)
 	p.r.noteLast(part.times)
-	p.fit = max(p.fit, p.t.showed(p.r.list.Resource, len(part.ids)))
+	p.fit = max(p.fit, len(part.ids), p.t.longest.Saw(p.r.list.Route, len(part.ids)))
 	if err == nil && !w.from.Before(p.r.from) && !w.to.IsZero() && !w.to.After(p.until) {
 		for id := range part.ids {
 			if !p.r.ids[id] {

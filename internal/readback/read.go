@@ -51,7 +51,7 @@ func (t *Tracker) read(ctx context.Context, l List, waiters []*pending, prove bo
 	r.wanted = wantedBy(l.Resource, r.targets)
 	sound := t.readWindow(ctx, &r)
 	r.noteLast(r.times)
-	t.showed(l.Resource, len(r.ids))
+	t.longest.Saw(l.Route, len(r.ids))
 	r.complete = sound && r.err == nil && t.hasOwn(&r)
 	t.log(ctx, slog.LevelDebug, "read the list to find creates", methodGet, l,
 		slog.Int("creates", len(waiters)), slog.Int("rows", len(r.ids)))

@@ -44,13 +44,13 @@ type Tracker struct {
 	records Clock              // that the records have their times from, by responses to creates
 	updates Clock              // the same, by the times of updates
 	grain   atomic.Int64       // the least precision that times of records have shown; 0 for none
+	longest Longest
 	rounds  *rounds
 
 	// mu guards the fields below and what can change in each pending. It is not held while
 	// a function of the caller runs.
 	mu     sync.Mutex
 	groups map[string]map[*pending]struct{} // creates of equal content, by their key
-	most   map[string]int                   // records that one list has had, by resource
 	parked []*pending                       // those of unknown outcome, oldest first
 	claims claims
 }
@@ -63,7 +63,7 @@ func New(config Config) *Tracker {
 	t := &Tracker{
 		policy: config.Policy, timeout: config.AttemptTimeout,
 		lists: config.Lists, logger: config.Logger, text: config.Describe,
-		groups: map[string]map[*pending]struct{}{}, most: map[string]int{}, claims: newClaims(),
+		groups: map[string]map[*pending]struct{}{}, claims: newClaims(),
 	}
 	t.rounds = newRounds(t.read)
 	return t
@@ -71,6 +71,9 @@ func New(config Config) *Tracker {
 
 // Clock returns what is known of the server's clock. Each response should be observed.
 func (t *Tracker) Clock() *Clock { return &t.clock }
+
+// Longest returns how many records lists had. The length of each list should be noted.
+func (t *Tracker) Longest() *Longest { return &t.longest }
 
 // Dated reports whether responses have shown the server's clock. Without it, no list settles
 // a create.

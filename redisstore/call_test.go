@@ -67,7 +67,7 @@ func TestTimeout(t *testing.T) {
 					"Set":        func() error { return store.Cache().Set(t.Context(), "key", nil, time.Hour) },
 					"Acquire":    func() error { _, err := l.Acquire(t.Context(), "key"); return err },
 					"Initialize": func() error { return store.Initialize(t.Context()) },
-					"Purge":      func() error { _, err := l.Purge(t.Context(), time.Now()); return err },
+					"Purge":      func() error { _, err := store.PurgeLedger(t.Context(), time.Now()); return err },
 				} {
 					began := time.Now()
 					err := call()

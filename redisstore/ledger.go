@@ -15,66 +15,52 @@ import (
 	"github.com/growthgenius/growthgenius-go/internal/leases"
 )
 
-// ErrMemoryLost means that Redis has lost what a ledger stored, or may have. It is also the
-// error of a ledger that is used for the first time: see [Store.Initialize]. After the time
-// that [LedgerOptions].Closed says, the ledger can be used. Before it is, find out which keys
-// were lost: a create under such a key creates again.
+// ErrMemoryLost means that Redis has lost what a ledger stored, or may have, and that no key is
+// given for a while: see [LedgerOptions].Closed. A create under a key that was lost creates
+// again. It is also the error of a ledger that is used for the first time: see
+// [Store.Initialize].
 var ErrMemoryLost = errors.New("the ledger was lost with the memory of Redis, or is used for the first time")
 
 // LedgerOptions are the settings of a ledger. A zero field means its default.
 type LedgerOptions struct {
-	// Lease is how long other processes wait for a key whose holder has died. It must be
-	// longer than the attempt timeout of the client, and is best three times that. Default
-	// 90s.
+	// Lease is how long a lease lasts if its holder dies: other processes wait that long for
+	// its key. It must be longer than the attempt timeout of the clients, and is best three
+	// times that. Default 90s.
 	Lease time.Duration
-	// Closed is how long no key is given after Redis lost its memory. Until then, creates
-	// of before may still be under way, or not be listed yet. Default: Lease and 10 seconds
-	// more, since within a lease a create ends, and the read-back of a client waits 5
-	// seconds for the lists to show it ([growthgenius.ReadBackPolicy]).
+	// Closed is how long no key is given after Redis may have lost its memory. Creates of
+	// before may still be under way until then, or not be listed yet. Default: Lease, within
+	// which a create ends, and 10 seconds more, since the read-back of a client allows 5
+	// seconds for the lists to show it (see [growthgenius.ReadBackPolicy]).
 	Closed time.Duration
 }
 
 // settleMargin is how long the lists may take to show a create after its lease has ended.
 const settleMargin = 10 * time.Second
 
-// Ledger is a ledger in Redis. It is safe for concurrent use, by any number of processes.
+// Ledger returns the ledger of the store: see [growthgenius.WithLedger]. All ledgers of stores
+// with the same Redis and the same prefix are one, and must have the same options.
 //
-// It is as durable as Redis is. Have Redis append each change to its file and sync it at once
+// It is as durable as Redis is. Have Redis write each change to its file and sync it at once
 // (appendonly yes, appendfsync always), and evict nothing (maxmemory-policy noeviction).
-// Otherwise a crash of Redis loses the last second or more, a failover loses what the replica
-// had not received, and a restart without a file loses everything. A create under a key that
-// was lost creates again. WAIT is no remedy: it does not keep a replica that lags from taking
-// over.
+// Otherwise a crash of Redis loses the last second or more, and a restart without a file
+// loses everything. A failover loses what the replica had not received, also with WAIT, which
+// does not keep a replica that lags from taking over. A create under a key that was lost
+// creates again.
 //
-// The ledger notices that Redis has started anew, that another server has taken over, or that
-// the keys were removed by FLUSHALL. What is held then may be lost: its Record returns
-// [growthgenius.ErrLeaseLost]. Acquire returns [ErrMemoryLost] until [LedgerOptions].Closed has
-// passed, since a create of before may not be listed yet. That is so also after a restart that
-// lost nothing, because the ledger cannot tell. It notices no failover if INFO is not allowed.
-//
-// Acquire returns an error if the policy of Redis may evict keys of the ledger, unless INFO is
-// not allowed.
-type Ledger struct {
-	shared  *leases.Ledger
-	backend *backend
-}
-
-// Ledger returns the ledger of the store. All ledgers of stores with the same Redis and the
-// same prefix are one, and should have the same options.
-func (s *Store) Ledger(o LedgerOptions) *Ledger {
+// Acquire notices that Redis has started anew, that another server has taken over, or that the
+// keys were removed by FLUSHALL. Then it returns [ErrMemoryLost] until Closed has passed. It
+// does so also after a restart that lost nothing, which it cannot tell from others. Record
+// returns [growthgenius.ErrLeaseLost] if the lease was lost. Acquire also returns an error if
+// the policy of Redis is to evict keys of any kind. Where Redis does not allow the client to
+// use INFO, neither the policy is noticed, nor that another server has taken over.
+func (s *Store) Ledger(o LedgerOptions) growthgenius.Ledger {
 	if o.Lease <= 0 {
 		o.Lease = leases.DefaultLease
 	}
 	if o.Closed <= 0 {
 		o.Closed = o.Lease + settleMargin
 	}
-	b := &backend{store: s, closed: o.Closed}
-	return &Ledger{shared: leases.New(b, leases.Options{Name: "redisstore", Lease: o.Lease}), backend: b}
-}
-
-// Acquire implements [growthgenius.Ledger].
-func (l *Ledger) Acquire(ctx context.Context, key string) (growthgenius.Lease, error) {
-	return l.shared.Acquire(ctx, key) //nolint:wrapcheck // it says what it is of
+	return leases.New(&backend{store: s, closed: o.Closed}, leases.Options{Name: "redisstore", Lease: o.Lease})
 }
 
 // Initialize opens the ledger, so that it does not return [ErrMemoryLost]. Call it once, when
@@ -87,6 +73,35 @@ func (s *Store) Initialize(ctx context.Context) error {
 		return fmt.Errorf("redisstore: initializing the ledger: %w", err)
 	}
 	return nil
+}
+
+// purgeAtOnce bounds what one script removes.
+const purgeAtOnce = 100
+
+// PurgeLedger removes the entries of the ledger that were stored before a time, and whose
+// outcome is known. It returns how many. A create under such a key creates again. Entries whose
+// outcome is open, and keys that are held, stay.
+func (s *Store) PurgeLedger(ctx context.Context, before time.Time) (int64, error) {
+	b, purged, kept := backend{store: s}, int64(0), int64(0)
+	for {
+		keys, err := do(ctx, s, func(ctx context.Context) ([]string, error) {
+			return s.client.ZRangeByScore(ctx, b.name("settled"), &redis.ZRangeBy{
+				Min: "-inf", Max: "(" + strconv.FormatInt(before.UnixMilli(), 10), Offset: kept, Count: purgeAtOnce,
+			}).Result()
+		})
+		if err == nil && len(keys) > 0 {
+			var n int64
+			n, err = b.purge(ctx, before, keys)
+			purged += n
+			kept += int64(len(keys)) - n
+		}
+		if err != nil {
+			return purged, fmt.Errorf("redisstore: purging the ledger: %w", err)
+		}
+		if len(keys) < purgeAtOnce {
+			return purged, nil
+		}
+	}
 }
 
 // backend implements [leases.Backend].
@@ -223,42 +238,14 @@ func (b *backend) Release(ctx context.Context, key, holder string) error {
 	return b.run(ctx, releaseScript, []string{b.nameOf(key)}, holder)
 }
 
-// purgeAtOnce bounds what one script removes.
-const purgeAtOnce = 100
-
-// Purge removes the entries that were stored before a time by the clock of Redis, and whose
-// outcome is known. It returns how many. A create under such a key creates again. Entries
-// whose outcome is open, and keys that are held, stay.
-func (l *Ledger) Purge(ctx context.Context, before time.Time) (int, error) {
-	b, purged, kept := l.backend, 0, int64(0)
-	for {
-		keys, err := do(ctx, b.store, func(ctx context.Context) ([]string, error) {
-			return b.store.client.ZRangeByScore(ctx, b.name("settled"), &redis.ZRangeBy{
-				Min: "-inf", Max: "(" + strconv.FormatInt(before.UnixMilli(), 10), Offset: kept, Count: purgeAtOnce,
-			}).Result()
-		})
-		if err == nil && len(keys) > 0 {
-			var n int
-			n, err = b.purge(ctx, before, keys)
-			purged += n
-			kept += int64(len(keys) - n)
-		}
-		if err != nil {
-			return purged, fmt.Errorf("redisstore: purging the ledger: %w", err)
-		}
-		if len(keys) < purgeAtOnce {
-			return purged, nil
-		}
-	}
-}
-
-func (b *backend) purge(ctx context.Context, before time.Time, keys []string) (int, error) {
+// purge removes the entries of keys, if that is due, and returns how many.
+func (b *backend) purge(ctx context.Context, before time.Time, keys []string) (int64, error) {
 	names, args := []string{b.name("ids"), b.name("settled")}, []any{before.UnixMilli()}
 	for _, key := range keys {
 		names = append(names, b.nameOf(key))
 		args = append(args, key)
 	}
-	return do(ctx, b.store, func(ctx context.Context) (int, error) {
-		return purgeScript.Run(ctx, b.store.client, names, args...).Int()
+	return do(ctx, b.store, func(ctx context.Context) (int64, error) {
+		return purgeScript.Run(ctx, b.store.client, names, args...).Int64()
 	})
 }

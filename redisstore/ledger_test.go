@@ -74,7 +74,7 @@ func (hook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPip
 
 // delayed returns a ledger with a timeout, one of whose commands arrives late: the next one
 // after arm was called waits until send is closed. sent is closed when it has arrived.
-func delayed(t *testing.T, server *redisServer) (l *redisstore.Ledger, arm func(), send, sent chan struct{}) {
+func delayed(t *testing.T, server *redisServer) (l growthgenius.Ledger, arm func(), send, sent chan struct{}) {
 	t.Helper()
 	client := server.client(t, nil)
 	var armed atomic.Bool
@@ -146,7 +146,8 @@ func TestLateAcquire(t *testing.T) {
 func TestPurge(t *testing.T) {
 	t.Parallel()
 	client := startRedis(t).client(t, nil)
-	l := openStore(t, client).Ledger(redisstore.LedgerOptions{})
+	store := openStore(t, client)
+	l := store.Ledger(redisstore.LedgerOptions{})
 	const keys = 250
 	for i := range keys {
 		put(t, l, fmt.Sprint("key ", i), growthgenius.IntID(int64(i)))
@@ -167,9 +168,9 @@ func TestPurge(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = open.Release(t.Context())
-	purge := func(before time.Time, want int) {
+	purge := func(before time.Time, want int64) {
 		t.Helper()
-		if n, err := l.Purge(t.Context(), before); n != want || err != nil {
+		if n, err := store.PurgeLedger(t.Context(), before); n != want || err != nil {
 			t.Errorf("Purge: %d, %v, want %d", n, err, want)
 		}
 	}

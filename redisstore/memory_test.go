@@ -246,11 +246,12 @@ func TestCluster(t *testing.T) {
 	}
 	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{"127.0.0.1:" + server.port()}})
 	t.Cleanup(func() { _ = client.Close() })
-	l := openStore(t, client).Ledger(redisstore.LedgerOptions{})
+	store := openStore(t, client)
+	l := store.Ledger(redisstore.LedgerOptions{})
 	for i := range 5 {
 		put(t, l, "key "+strconv.Itoa(i), growthgenius.IntID(int64(i)))
 	}
-	if n, err := l.Purge(t.Context(), time.Now().Add(time.Hour)); n != 5 || err != nil {
+	if n, err := store.PurgeLedger(t.Context(), time.Now().Add(time.Hour)); n != 5 || err != nil {
 		t.Errorf("Purge: %d, %v, want 5", n, err)
 	}
 }

@@ -3,16 +3,14 @@
 package redisstore_test
 
 import (
-	"bufio"
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -37,54 +35,73 @@ const serveUntilEOF = `redis-server "$@" >>log 2>&1 </dev/null & echo $!; read -
 // startRedis starts a Redis with settings of its command line, such as "--appendonly", "yes".
 func startRedis(t *testing.T, settings ...string) *redisServer {
 	t.Helper()
-	folder, err := os.MkdirTemp("", "redis") //nolint:usetesting // a socket's path must be short
+	s, err := newRedis(settings...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &redisServer{folder: folder, args: settings}
-	t.Cleanup(func() {
-		if s.shell != nil {
-			s.kill(t)
-		}
-		_ = os.RemoveAll(folder)
-	})
-	s.start(t)
+	t.Cleanup(s.close)
 	return s
 }
 
-// start starts it, again after kill, and waits until it responds.
+func newRedis(settings ...string) (*redisServer, error) {
+	folder, err := os.MkdirTemp("", "redis") // the path of a socket must be short
+	if err != nil {
+		return nil, err
+	}
+	s := &redisServer{folder: folder, args: settings}
+	if err := s.launch(); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// close ends it, and removes its folder.
+func (s *redisServer) close() {
+	if s.shell != nil {
+		_ = s.stdin.Close()
+		_ = s.shell.Wait()
+	}
+	_ = os.RemoveAll(s.folder)
+}
+
+// start starts it again, after kill.
 func (s *redisServer) start(t *testing.T) {
 	t.Helper()
+	if err := s.launch(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// launch starts it, and waits until it responds.
+func (s *redisServer) launch() error {
 	args := append([]string{"-c", serveUntilEOF, "sh", "--port", "0", "--unixsocket", s.socket(), "--save", "", "--dir", s.folder}, s.args...)
-	s.shell = exec.Command("sh", args...)
-	s.shell.Dir = s.folder
-	stdin, err := s.shell.StdinPipe()
+	shell := exec.Command("sh", args...)
+	shell.Dir = s.folder
+	var err error
+	if s.stdin, err = shell.StdinPipe(); err != nil {
+		return err
+	}
+	stdout, err := shell.StdoutPipe()
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
-	s.stdin = stdin
-	stdout, err := s.shell.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
+	if err := shell.Start(); err != nil {
+		return err
 	}
-	if err := s.shell.Start(); err != nil {
-		t.Fatal(err)
+	s.shell = shell
+	if _, err := fmt.Fscan(stdout, &s.pid); err != nil {
+		return err
 	}
-	line, err := bufio.NewReader(stdout).ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
-	if s.pid, err = strconv.Atoi(strings.TrimSpace(line)); err != nil {
-		t.Fatal(err)
-	}
-	client := s.client(t, nil)
+	client := redis.NewClient(&redis.Options{Network: "unix", Addr: s.socket()})
+	defer client.Close()
 	for begun := time.Now(); ; time.Sleep(5 * time.Millisecond) {
-		if err = client.Ping(t.Context()).Err(); err == nil {
-			return
+		if err = client.Ping(context.Background()).Err(); err == nil {
+			return nil
 		}
-		if time.Since(begun) > 10*time.Second {
+		if time.Since(begun) > 20*time.Second {
 			log, _ := os.ReadFile(filepath.Join(s.folder, "log"))
-			t.Fatalf("redis-server does not respond (is it installed?): %v\n%s", err, log)
+			return fmt.Errorf("redis-server does not respond (is it installed?): %w\n%s", err, log)
 		}
 	}
 }

@@ -1,8 +1,8 @@
-// Package redisstore keeps in Redis what the processes of a fleet share: a ledger of creates
-// under a key, a cache of lookups, and a limiter.
+// Package redisstore stores in Redis what the processes of a fleet share: a ledger of creates
+// under a key, a cache of lookups, and a limiter. It is tested with Redis 7.0.
 //
-// Redis 6.2 or later is needed, or a server that is compatible with it. A Redis Cluster is
-// supported: all that a ledger stores is in one hash slot, so one node has it.
+// Stores for different accounts of the API must have different prefixes. In a Redis Cluster,
+// one node has a ledger, since all of its keys are in one hash slot.
 package redisstore
 
 import (

@@ -27,13 +27,12 @@ const createLedger = `CREATE TABLE IF NOT EXISTS growthgenius_ledger (
 type LedgerOptions struct {
 	// Lease is how long the lease on a key lasts after the process that has it died. A
 	// process that lives renews its leases after a third of it. It should be at least three
-	// times the attempt timeout of the clients. Default 90s.
+	// times the attempt timeout of the clients. Default 90s, and at least 100ms.
 	Lease time.Duration
 }
 
-// Ledger returns a ledger: see [growthgenius.WithLedger]. A process needs one only. Clients of
-// different API keys must not share one, unless they use different keys of
-// [growthgenius.Once], and all of their records are in one account.
+// Ledger returns a ledger: see [growthgenius.WithLedger]. One is enough for a process. Clients of
+// different accounts must not share a ledger, nor a database: their keys and ids could be equal.
 //
 // Leases go by the clock of the database. If that is set forward, leases end early: their
 // holders notice when they renew them.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"testing"
@@ -243,4 +244,17 @@ func TestPostgresSettings(t *testing.T) {
 			_ = lease.Release(t.Context())
 		})
 	}
+}
+
+// TestLongKey: a key may have 2,600 bytes, which cannot be compressed.
+func TestLongKey(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, d database) {
+		key := make([]byte, 2600)
+		_, _ = rand.NewChaCha8([32]byte{}).Read(key)
+		store(t, d.store(t).Ledger(sqlstore.LedgerOptions{}), string(key), growthgenius.Entry{Scope: "contact", ID: "1"}, false)
+		if got := d.rows(t); len(got) != 1 || got[0] != string(key) {
+			t.Errorf("got %d rows", len(got))
+		}
+	})
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"os/user"
@@ -20,6 +21,10 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	growthgenius "github.com/growthgenius/growthgenius-go"
+	"github.com/growthgenius/growthgenius-go/growthgeniustest"
+	"github.com/growthgenius/growthgenius-go/sqlstore"
 )
 
 // newPostgres returns the DSN of a new schema, in the one server that the tests start.
@@ -211,5 +216,51 @@ func (p *proxy) accept(l net.Listener, to string) {
 		}
 		go pipe(in, out)
 		go pipe(out, in)
+	}
+}
+
+// roundTrip is a transport.
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// TestPostgresGoesAway: while the database is out of reach, a create fails with an error that
+// says so, before anything is sent. If it goes away in the middle of a create, the record is
+// found when it is back.
+func TestPostgresGoesAway(t *testing.T) {
+	t.Parallel()
+	proxy := newProxy(t, empty(t, sqlstore.Postgres))
+	s := proxy.database.store(t)
+	srv := growthgeniustest.NewServer(t)
+	transport := growthgenius.DefaultTransport()
+	t.Cleanup(transport.CloseIdleConnections)
+	var sent int
+	c := client(t, srv, s, roundTrip(func(r *http.Request) (*http.Response, error) {
+		if r.Method == http.MethodPost {
+			sent++
+			proxy.set(t, false)
+		}
+		return transport.RoundTrip(r)
+	}))
+	create := func() (*growthgenius.Contact, error) {
+		return c.Contacts.Create(t.Context(), growthgenius.ContactInput{FullName: growthgenius.Set("Ana Lima")}, growthgenius.Once("key"))
+	}
+	before := len(srv.Contacts())
+	proxy.set(t, false)
+	_, err := create()
+	if err == nil || errors.Is(err, growthgenius.ErrOutcomeUnknown) || sent != 0 {
+		t.Errorf("while the database is away: %v, and %d requests", err, sent)
+	}
+	t.Log(err)
+	proxy.set(t, true)
+	_, err = create()
+	if !errors.Is(err, growthgenius.ErrOutcomeUnknown) || sent != 1 {
+		t.Errorf("the database goes away during the create: %v, and %d requests", err, sent)
+	}
+	t.Log(err)
+	proxy.set(t, true)
+	v, err := create()
+	if err != nil || v.FullName != "Ana Lima" || sent != 1 || len(srv.Contacts()) != before+1 {
+		t.Errorf("when it is back: %v, %v, %d requests, and %d contacts", v, err, sent, len(srv.Contacts())-before)
 	}
 }

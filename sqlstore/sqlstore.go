@@ -6,36 +6,34 @@
 //
 // # Tables and rights
 //
-// [Store.Migrate] creates the tables, whose names begin with "growthgenius_", where the
-// database creates tables of that name: in Postgres, in the first schema of the search_path.
-// It needs the right to create tables. All else needs SELECT, INSERT, UPDATE and DELETE.
+// [Store.Migrate] creates the tables, whose names begin with "growthgenius_": in Postgres in the
+// first schema of the search_path. It needs the right to create tables there, also if they exist.
+// All else needs SELECT, INSERT, UPDATE and DELETE on them.
 //
-// The ledger stores what was sent to create records, and the cache what lookups returned: both
-// are personal data. Neither stores the API key.
+// The ledger stores the keys of the caller and what was sent to create records, and the cache
+// stores what lookups returned: both are personal data. Neither stores the API key.
 //
 // # SQLite
 //
-// All processes must be on one machine: a network file system does not lock files reliably. Set
-// journal_mode to WAL, so that readers do not wait for writers, and leave synchronous at FULL:
-// with NORMAL, what was recorded last is lost in a power failure, and may be created again. While
-// another process writes, calls wait for 10 seconds at most, or until their context ends. A
-// busy_timeout below 10 seconds makes those waits shorter to react. The store begins no
-// transactions, so _txlock does not matter to it. A program that uses the database for
-// transactions of its own, too, sets _txlock=immediate.
+// All processes must be on one machine, and the file on a local disk: network file systems do
+// not lock files reliably. Set journal_mode to WAL, so that readers do not wait for writers.
+// Leave synchronous at FULL: with NORMAL, a power failure undoes what was recorded last, and a
+// create may be sent again. The writers of one process wait for each other in the Store. While
+// another process writes, a statement is tried again for up to 10 seconds, or until its context
+// ends, so that no busy_timeout is needed. The Store begins no transactions: _txlock does not
+// matter to it.
 //
 // # Postgres
 //
-// All calls must reach the primary: a ledger on a replica that lags creates records again, and
-// so does a failover to one that had not received the last writes. Leave synchronous_commit on.
-// PgBouncer may pool transactions, since each operation is one statement, or one transaction
-// for Migrate. Before its version 1.21 pgx needs default_query_exec_mode=exec for that. A key
-// may have 2,600 bytes at most.
+// All statements must reach the primary: a replica that lags does not know yet what was
+// created. Leave synchronous_commit on. PgBouncer may pool transactions: before its version
+// 1.21, pgx needs default_query_exec_mode=exec for that. A key may have 2,600 bytes at most.
 //
 // # Backups
 //
-// A database that is restored from a backup has forgotten what was recorded since. Records that
-// were created under a key since then are created again. Wait until all processes are stopped,
-// and delete the rows whose keys may be used again only if that is what is wanted.
+// A database that was restored from a backup, or a standby that took over without the last
+// writes, does not know what was created since. A create under such a key is sent again. If
+// that must not happen, stop all processes, and record those keys from the API's lists first.
 package sqlstore
 
 import (

@@ -26,6 +26,10 @@ import (
 // timeouts are left at any time, and one if the store is out of reach for a while.
 const DefaultLease = 90 * time.Second
 
+// minLease is the least length of a lease, so that renewals do not follow each other without a
+// pause.
+const minLease = 100 * time.Millisecond
+
 // Backend is a store of leases and of what is stored under their keys. Each method is one
 // atomic operation, and goes by the clock of the store. The name of a holder is printable
 // ASCII, and belongs to one lease. Keys have any bytes.
@@ -93,11 +97,12 @@ type Ledger struct {
 
 // New returns a ledger on a backend.
 func New(b Backend, o Options) *Ledger {
-	if o.Lease <= 0 {
-		o.Lease = DefaultLease
+	lasts := DefaultLease
+	if o.Lease > 0 {
+		lasts = max(o.Lease, minLease)
 	}
 	return &Ledger{
-		backend: b, name: o.Name, lasts: o.Lease, instance: rand.Text(),
+		backend: b, name: o.Name, lasts: lasts, instance: rand.Text(),
 		held: map[*lease]struct{}{}, orphans: map[string][]*lease{}, stop: func() {},
 	}
 }

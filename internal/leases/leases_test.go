@@ -88,6 +88,19 @@ func TestUntil(t *testing.T) {
 	})
 }
 
+// TestShortLease: a lease lasts for 100 ms at least.
+func TestShortLease(t *testing.T) {
+	bubble(t, func(t *testing.T, _, _ opened) {
+		l := open(newMemory(), 1)
+		lease := acquire(t, l, "key")
+		time.Sleep(time.Second)
+		if n := l.process.count("Renew"); n < 29 || n > 31 {
+			t.Errorf("%d renewals in a second", n)
+		}
+		_ = lease.Release(t.Context())
+	})
+}
+
 // TestRenewal: all leases are renewed by one call every third of their length, as long as any
 // is held, and always have two thirds left.
 func TestRenewal(t *testing.T) {

@@ -68,16 +68,20 @@ func newPlan(columns []Column, o ReaderOptions) plan {
 	}
 	for i, c := range columns {
 		if n, ok := numberedPhone(key(c.Name), "value"); ok && c.Target == phoneTarget {
-			p.phones = append(p.phones, labeled{i, labels[n]})
+			label, ok := labels[n]
+			if !ok { // it is mapped to something else
+				label = len(columns)
+			}
+			p.phones = append(p.phones, labeled{i, label})
 		}
 	}
 	return p
 }
 
-// convert makes a contact of the cells of a row. It notes in used which cells are in it, if
-// used is not nil.
-func (p *plan) convert(cells []string, used []bool) (growthgenius.ContactInput, []Problem) {
-	c := conversion{plan: p, cells: cells, used: used}
+// convert sets the fields of a contact to the cells of a row. It notes in used which cells are in
+// it, if used is not nil.
+func (p *plan) convert(input *growthgenius.ContactInput, cells []string, used []bool) []Problem {
+	c := conversion{plan: p, cells: cells, used: used, input: input, fields: reflect.ValueOf(input).Elem()}
 	for i := range p.sources {
 		c.source(&p.sources[i])
 	}
@@ -87,7 +91,7 @@ func (p *plan) convert(cells []string, used []bool) (growthgenius.ContactInput, 
 	if c.set == 0 && c.problems == nil {
 		c.problems = append(c.problems, Problem{Reason: "no column that is mapped to a field has a value"})
 	}
-	return c.input, c.problems
+	return c.problems
 }
 
 // conversion is that of one row.
@@ -95,7 +99,8 @@ type conversion struct {
 	plan     *plan
 	cells    []string
 	used     []bool
-	input    growthgenius.ContactInput
+	input    *growthgenius.ContactInput
+	fields   reflect.Value // of input
 	set      int
 	problems []Problem
 }
@@ -122,8 +127,8 @@ func (c *conversion) source(s *source) {
 		case text == value:
 			c.use(i)
 		case c.plan.columns[i].rank == c.plan.columns[from].rank:
-			c.problem(i, s.target, fmt.Sprintf("it has another value than column %q: map one of them to another field, or ignore it",
-				c.plan.columns[from].String()))
+			c.problem(i, s.target, fmt.Sprintf("it has another value than column %q (#%d): map one of them to another field, or ignore it",
+				c.plan.columns[from].String(), from+1))
 			return
 		}
 	}
@@ -156,7 +161,7 @@ func (c *conversion) problem(i int, target, reason string) {
 
 // optional returns a pointer to a field of the contact.
 func (c *conversion) optional(f field) any {
-	return reflect.ValueOf(&c.input).Elem().Field(f.index).Addr().Interface()
+	return c.fields.Field(f.index).Addr().Interface()
 }
 
 // put sets a field, or a key of Extra.
@@ -190,7 +195,6 @@ func (c *conversion) put(s *source, value string) error {
 
 // clear sets a field to null.
 func (c *conversion) clear(s *source) {
-	c.set++
 	if s.field.name == "" {
 		c.extra()[strings.TrimPrefix(s.target, ExtraPrefix)] = nil
 		return
@@ -240,7 +244,9 @@ func (c *conversion) phone(p labeled) {
 	}
 	if all {
 		c.use(p.value)
-		c.use(p.label)
+		if label != "" {
+			c.use(p.label)
+		}
 	}
 }
 
@@ -258,6 +264,9 @@ func (c *conversion) placePhone(text, target string) bool {
 
 // labeledPhone returns the field of a phone number with a label, or "" if it is not a phone.
 func labeledPhone(label string) string {
+	if label == "" {
+		return "first_phone"
+	}
 	label = strings.ToLower(label)
 	for _, known := range []struct{ word, field string }{
 		{"fax", ""}, {"pager", ""},
@@ -326,8 +335,11 @@ func damage(value string) error {
 	if strings.HasPrefix(value, "#") && sheetError.MatchString(value) {
 		return errors.New("it is an error value of a spreadsheet")
 	}
-	high := strings.IndexFunc(value, func(r rune) bool { return r >= utf8.RuneSelf })
-	if high < 0 {
+	high := 0
+	for high < len(value) && value[high] < utf8.RuneSelf {
+		high++
+	}
+	if high == len(value) {
 		return nil
 	}
 	if strings.ContainsRune(value, utf8.RuneError) {

@@ -68,8 +68,11 @@ func findCoding(sample []byte, given string, whole bool) (coding, error) {
 			c.sure = Certain
 		}
 	default:
-		var err error
-		if c.sure, err = judgeWestern(sample); err != nil {
+		err := judgeMixed(sample)
+		if err == nil {
+			c.sure, err = judgeWestern(sample)
+		}
+		if err != nil {
 			return c, err
 		}
 		c.name = windows1252
@@ -121,7 +124,7 @@ func looksUTF16(sample []byte) string {
 			zeros[i%2]++
 		}
 	}
-	enough := len(head) / 20
+	enough := max(len(head)/20, 3)
 	switch {
 	case zeros[1] > enough && zeros[0]*10 <= zeros[1]:
 		return utf16LE
@@ -147,6 +150,29 @@ func validStart(text []byte, whole bool) bool {
 
 func hasHigh(text []byte) bool {
 	return bytes.ContainsFunc(text, func(r rune) bool { return r >= utf8.RuneSelf })
+}
+
+// judgeMixed returns an error if most characters beyond ASCII are UTF-8, but not all.
+func judgeMixed(sample []byte) error {
+	valid, invalid, first := 0, 0, 0
+	for i := 0; i < len(sample); {
+		c, size := utf8.DecodeRune(sample[i:])
+		switch {
+		case size > 1:
+			valid++
+		case c == utf8.RuneError:
+			if invalid == 0 {
+				first = i
+			}
+			invalid++
+		}
+		i += size
+	}
+	if valid <= invalid {
+		return nil
+	}
+	return &FileError{Line: 1 + bytes.Count(sample[:first], []byte("\n")), Reason: fmt.Sprintf("the byte 0x%02X is not valid UTF-8, "+
+		"unlike most of the file: mend it, or set ReaderOptions.Encoding", sample[first])}
 }
 
 // judgeWestern returns how likely a text that is not UTF-8 is Windows-1252, or an error if

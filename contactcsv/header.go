@@ -2,6 +2,7 @@ package contactcsv
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -28,6 +29,7 @@ type layout struct {
 	line      int // of the header; 0 if the caller gave it
 	known     int // names of the header that are known
 	columns   int
+	broken    int     // the first line above the header that no row can be read from; 0 if there is none
 	alike     float64 // the share of rows below with as many cells as the header
 
 	delimiterSure, headerSure Certainty
@@ -68,24 +70,24 @@ func (f finder) find() (layout, error) {
 	return best, err
 }
 
-// lineEnd returns the last byte of line ends, by the first that is not in quotes.
+// lineEnd returns the last byte of the line ends: '\r' if there is one that no '\n' follows, and
+// no '\n' at all, but for those in quotes.
 func lineEnd(text []byte) byte {
-	inQuotes := false
+	inQuotes, found := false, byte('\n')
 	for i, c := range text {
 		switch {
 		case c == '"':
 			inQuotes = !inQuotes
-		case inQuotes:
-		case c == '\n':
+		case c == '\n' && !inQuotes:
 			return '\n'
-		case c == '\r' && i+1 < len(text) && text[i+1] != '\n' && text[i+1] != '\r':
-			return '\r'
+		case c == '\r' && !inQuotes && i+1 < len(text) && text[i+1] != '\n':
+			found = '\r'
 		}
 	}
 	if bytes.IndexByte(text, '\n') < 0 && bytes.IndexByte(text, '\r') >= 0 {
 		return '\r'
 	}
-	return '\n'
+	return found
 }
 
 // better reports whether a layout fits better than the other.
@@ -125,6 +127,9 @@ func (f finder) layout(delimiter, end byte, first int) layout {
 		}
 		s := scanner{from: bytes.NewReader(here), delimiter: delimiter, end: end, max: f.o.MaxRowBytes, line: line}
 		r, err := s.next()
+		if _, ok := errors.AsType[*FileError](err); ok && best.line == 0 && best.broken == 0 {
+			best.broken = line
+		}
 		if err != nil || r.line != line {
 			continue
 		}
@@ -191,6 +196,9 @@ func (f finder) check(l *layout) error {
 	case f.o.HeaderLine != 0:
 		l.headerSure = Given
 		return nil
+	case l.known == 0 && l.broken != 0:
+		return &FileError{Line: l.broken, Reason: "a quote that opens a cell in this line is not closed, " +
+			"and no header row was found below: close it, or set ReaderOptions.HeaderLine"}
 	case looksLikeData(l.header.cells):
 		return &FileError{Line: l.line, Reason: "this row has data, and no header row was found above it: " +
 			"set ReaderOptions.Header to the names of the columns"}
@@ -199,7 +207,14 @@ func (f finder) check(l *layout) error {
 		return &FileError{Line: l.line, Reason: fmt.Sprintf(
 			"this row or that in line %d may be the header: set ReaderOptions.HeaderLine", above)}
 	}
-	l.headerSure = min(Certainty(l.known), Certain)
+	switch l.known {
+	case 0:
+		l.headerSure = Guess
+	case 1:
+		l.headerSure = Likely
+	default:
+		l.headerSure = Certain
+	}
 	return nil
 }
 

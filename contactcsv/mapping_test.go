@@ -3,6 +3,7 @@ package contactcsv_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -141,8 +142,8 @@ func TestSeveralColumns(t *testing.T) {
 	if diff := cmp.Diff([]string{`{"email":"a@example.com","city":"x"}`, `{"email":"b@example.com","city":"y"}`}, contacts); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([]string{`line 4: column "Email": it has another value than column "E-Mail": map one of them to another field, or ignore it; ` +
-		`column "City": it has another value than column "City": map one of them to another field, or ignore it`}, problems); diff != "" {
+	if diff := cmp.Diff([]string{`line 4: column "Email": it has another value than column "E-Mail" (#1): map one of them to another field, or ignore it; ` +
+		`column "City": it has another value than column "City" (#3): map one of them to another field, or ignore it`}, problems); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -249,7 +250,7 @@ func TestCells(t *testing.T) {
 // TestEmptyCells: an empty cell leaves its field unset, or clears it if that is asked for.
 func TestEmptyCells(t *testing.T) {
 	t.Parallel()
-	const text = "email,city,Phone,Telefon,user_id,email_confidence,lists,Tier\na@example.com,,,,,,,\nb@example.com\nc@example.com,x,,1\n"
+	const text = "email,city,Phone,Telefon,user_id,email_confidence,lists,Tier,note\na@example.com,,,,,,,\nb@example.com\nc@example.com,x,,1\n"
 	m := contactcsv.Mapping{"Tier": "extra:tier"}
 	for _, tt := range []struct {
 		clears bool
@@ -259,10 +260,33 @@ func TestEmptyCells(t *testing.T) {
 		{true, []string{`{"email":"a@example.com","email_confidence":null,"first_phone":null,"city":null,"user_id":null,"lists":null,"tier":null}`,
 			`{"email":"b@example.com"}`, `{"email":"c@example.com","first_phone":"1","city":"x"}`}},
 	} {
-		contacts, problems := inputs(t, open(t, text, contactcsv.ReaderOptions{Mapping: m, EmptyClears: tt.clears}))
-		if diff := cmp.Diff(tt.want, contacts); diff != "" || problems != nil {
+		contacts, problems := inputs(t, open(t, text+",,,,,,,,note\n", contactcsv.ReaderOptions{Mapping: m, EmptyClears: tt.clears}))
+		if diff := cmp.Diff(tt.want, contacts); diff != "" || len(problems) != 1 || problems[0] != "line 5: no column that is mapped to a field has a value" {
 			t.Error(diff, problems)
 		}
+	}
+}
+
+// TestPhoneLabels: labels of phone numbers, in the languages of programs that write them.
+func TestPhoneLabels(t *testing.T) {
+	t.Parallel()
+	for label, want := range map[string]string{
+		"": "first_phone", "Main": "first_phone", "* Work": "work_phone", "Arbeit": "work_phone", "Home": "home_phone", "Privat": "home_phone",
+		"Mobile": "mobile_phone", "Mobil": "mobile_phone", "Cell": "mobile_phone", "Handy": "mobile_phone", "Skype": "other_phone",
+		"Work Fax": "", "Pager": "",
+	} {
+		contacts, _ := inputs(t, open(t, "full_name,Phone 1 - Type,Phone 1 - Value\nA,"+label+",1\n", contactcsv.ReaderOptions{}))
+		expected := fmt.Sprintf(`{"full_name":"A",%q:"1"}`, want)
+		if want == "" {
+			expected = `{"full_name":"A"}`
+		}
+		if contacts[0] != expected {
+			t.Errorf("%s: %s, want %s", label, contacts, want)
+		}
+	}
+	_, problems := inputs(t, open(t, "Phone 1 - Type,Phone 1 - Value\nWork,1E+12\n", contactcsv.ReaderOptions{}))
+	if len(problems) != 1 || !strings.HasPrefix(problems[0], `line 2: column "Phone 1 - Value": a spreadsheet has rounded`) {
+		t.Error(problems)
 	}
 }
 
@@ -274,6 +298,10 @@ func TestLabeledPhones(t *testing.T) {
 		"A,1,* Work,2,Mobile,3\n" +
 		"B,,Home Fax,1,,2 ::: 3\n" +
 		"C,1,Mobile,2 ::: 3 ::: 4,Main,5\n"
+	ignored, _ := inputs(t, open(t, text, contactcsv.ReaderOptions{Mapping: contactcsv.Mapping{"Phone 1 - Label": contactcsv.Ignore, "full name": "name"}}))
+	if want := `{"name":"A","first_phone":"2","mobile_phone":"1","other_phone":"3"}`; ignored[0] != want {
+		t.Errorf("%s, want %s", ignored[0], want)
+	}
 	r := open(t, text, contactcsv.ReaderOptions{})
 	var got []string
 	for row, err := range r.Rows() {
@@ -285,7 +313,7 @@ func TestLabeledPhones(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{
 		`{"full_name":"A","first_phone":"3","work_phone":"2","mobile_phone":"1"} `,
-		`{"full_name":"B","first_phone":"3","other_phone":"2"} Phone 1 - Label, Phone 1 - Value`,
+		`{"full_name":"B","first_phone":"2","other_phone":"3"} Phone 1 - Label, Phone 1 - Value`,
 		`{"full_name":"C","first_phone":"2","mobile_phone":"1","other_phone":"3"} Phone 1 - Label, Phone 1 - Value, Phone 2 - Label, Phone 2 - Value`,
 	}, got); diff != "" {
 		t.Error(diff)

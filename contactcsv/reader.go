@@ -39,7 +39,7 @@ type ReaderOptions struct {
 
 	// EmptyClears makes an empty cell clear its field: it is null. Otherwise the field is
 	// unset, so that an update keeps the value that the contact has. Cells that are missing
-	// at the end of a short row clear nothing.
+	// at the end of a short row clear nothing, nor do phone numbers that have labels.
 	EmptyClears bool
 
 	// KeepDamaged reads texts that look damaged as they are: those with a replacement
@@ -209,7 +209,7 @@ type Row struct {
 // ignored columns, and those that came second to another column of the same field.
 func (row *Row) Unused() []Column {
 	used := make([]bool, len(row.Cells))
-	row.reader.plan.convert(row.Cells, used)
+	row.reader.plan.convert(&growthgenius.ContactInput{}, row.Cells, used)
 	var unused []Column
 	for i, c := range row.reader.columns[:min(len(row.Cells), len(row.reader.columns))] {
 		if !used[i] && strings.TrimSpace(row.Cells[i]) != "" {
@@ -261,8 +261,7 @@ func (r *Reader) row(record record) (*Row, error) {
 	if filled(row.Cells) == 0 {
 		return nil, nil //nolint:nilnil // an empty row is neither
 	}
-	var problems []Problem
-	row.Input, problems = r.plan.convert(row.Cells, nil)
+	problems := r.plan.convert(&row.Input, row.Cells, nil)
 	if record.fault > 0 && !slices.Contains(r.special, record.fault-1) {
 		problems = append([]Problem{{Column: r.columnName(record.fault - 1), Reason: "it has text after its closing quote: " +
 			"a quote within a quoted cell must be doubled"}}, problems...)

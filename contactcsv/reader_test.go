@@ -121,6 +121,7 @@ func TestRefused(t *testing.T) {
 		{"Cyrillic", encoded(t, charmap.Windows1251, names+"Надежда,\nИван,\n"), contactcsv.ReaderOptions{}, "would be garbage. Set ReaderOptions.Encoding"},
 		{"Polish", encoded(t, charmap.Windows1250, names+"Paweł,\nPawłowski,\nMałgorzata,\n"), contactcsv.ReaderOptions{}, "would be garbage"},
 		{"DOS", encoded(t, charmap.CodePage850, names+"Jürgen,\nMärz,\n"), contactcsv.ReaderOptions{}, "would be garbage"},
+		{"mixed", names + "Jörg,\nMüller,\nJos\xe9,\n", contactcsv.ReaderOptions{}, "line 4: the byte 0xE9 is not valid UTF-8, unlike most of the file"},
 		{"no header", "Anna,anna@example.com\nBob,bob@example.com\n", contactcsv.ReaderOptions{}, "set ReaderOptions.Header to the names"},
 		{"two headers", "Имя,Почта\nАнна,anna\nTitle,Email\n", contactcsv.ReaderOptions{}, "set ReaderOptions.HeaderLine"},
 		{"no such line", names, contactcsv.ReaderOptions{HeaderLine: 3}, "no row begins in this line"},
@@ -132,7 +133,7 @@ func TestRefused(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			_, err := contactcsv.NewReader(strings.NewReader(tt.text), tt.o)
-			if file, ok := errors.AsType[*contactcsv.FileError](err); !ok || !strings.Contains(file.Reason, tt.want) {
+			if file, ok := errors.AsType[*contactcsv.FileError](err); !ok || !strings.Contains(err.Error(), tt.want) || file.Reason == "" {
 				t.Errorf("%v, want %q", err, tt.want)
 			}
 			if !errors.Is(err, growthgenius.ErrInvalidInput) {
@@ -189,6 +190,63 @@ func TestRows(t *testing.T) {
 
 const farRows = 3_000
 
+// TestEncodingNames: an encoding may be given by any of its names.
+func TestEncodingNames(t *testing.T) {
+	t.Parallel()
+	const text = "Vorname;Ort\nJörg;Köln\n"
+	le, be := unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM), unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM)
+	for _, tt := range []struct{ text, given, want string }{
+		{text, "utf8", "UTF-8"},
+		{encoded(t, le, text), "utf-16le", "UTF-16LE"},
+		{encoded(t, be, text), "UTF_16BE", "UTF-16BE"},
+		{encoded(t, le, text), "utf-16", "UTF-16LE"},
+		{"\xfe\xff" + encoded(t, be, text), "UTF-16", "UTF-16BE"},
+		{encoded(t, charmap.Windows1252, text), "latin1", "windows-1252"},
+		{encoded(t, charmap.Windows1252, text), "CP1252", "windows-1252"},
+		{encoded(t, charmap.CodePage850, text), "ibm850", "ibm850"},
+	} {
+		r := open(t, tt.text, contactcsv.ReaderOptions{Encoding: tt.given})
+		rows, errs := read(r)
+		if d := r.Dialect(); d.Encoding != tt.want || d.EncodingSure != contactcsv.Given || errs != nil || rows[0] != "2: Jörg|Köln" {
+			t.Errorf("%s: %s, %q, %v", tt.given, d, rows, errs)
+		}
+	}
+}
+
+// TestSampleEnds: a character at the end of the sample is not taken for one that is cut short.
+func TestSampleEnds(t *testing.T) {
+	t.Parallel()
+	const head = "first_name\n"
+	for shift := range 4 {
+		text := head + strings.Repeat("a", shift) + strings.Repeat("\n😀😀😀", 40_000)
+		if got := open(t, text, contactcsv.ReaderOptions{}).Dialect(); got.Encoding != "UTF-8" || got.EncodingSure != contactcsv.Certain {
+			t.Error(shift, got)
+		}
+	}
+	if got := open(t, head+"x\xf0\x9f\x98", contactcsv.ReaderOptions{}).Dialect(); got.Encoding != "windows-1252" || got.EncodingSure != contactcsv.Guess {
+		t.Error(got) // the end of the file
+	}
+	if got := contactcsv.Certainty(9).String(); got != "Certainty(9)" {
+		t.Error(got)
+	}
+}
+
+// TestDamagedHeader: a header that cannot be read is an error.
+func TestDamagedHeader(t *testing.T) {
+	t.Parallel()
+	text, _ := far("")
+	for text, want := range map[string]string{
+		"email,ci\x00ty\na,b\n":              "line 1: the header has a zero byte",
+		"\xff\xfe\x00\xd8a\x00":              "line 1: a character in this line is not valid UTF-16LE",
+		"email,\"" + strings.Repeat(text, 5): "line 1: a quote that opens a cell in this line is not closed, and no header row",
+		strings.Repeat("\n", 20) + "email\n": "no header row was found in the first 20 lines",
+	} {
+		if _, err := contactcsv.NewReader(strings.NewReader(text), contactcsv.ReaderOptions{}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+}
+
 // far returns a file whose sample is ASCII, and then the rest.
 func far(rest string) (text string, line int) {
 	head := "first_name,city\n" + strings.Repeat("Anna,"+strings.Repeat("Rome", 25)+"\n", farRows)
@@ -201,7 +259,7 @@ func TestLateContradiction(t *testing.T) {
 	t.Parallel()
 	text, line := far("\"J\nos\xe9\",x\nBob,y\n")
 	rows, errs := read(open(t, text, contactcsv.ReaderOptions{}))
-	want := fmt.Sprintf(`contactcsv: line %d: the byte 0xE9 is not valid UTF-8, which the beginning of the file is: `+
+	want := fmt.Sprintf(`contactcsv: line %d: the byte 0xE9 is not valid UTF-8, unlike the text before it: `+
 		`set ReaderOptions.Encoding, for example to "windows-1252", or save the whole file as UTF-8`, line+1)
 	if len(rows) != farRows || len(errs) != 1 || errs[0].Error() != want {
 		t.Errorf("%d rows, %v, want %s", len(rows), errs, want)

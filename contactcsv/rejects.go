@@ -48,8 +48,8 @@ func (r *Reader) own(record record) (cells []string, text string, origin int) {
 			cells = append(cells, cell)
 		}
 	}
-	if n := len(special); slices.Max(r.special) == n-1 && len(record.cells) > n {
-		text = record.text[record.from[n]:]
+	if slices.Max(r.special) == len(special)-1 && record.tail > 0 {
+		text = record.text[record.tail:]
 	}
 	return cells, text, max(origin, 0)
 }

@@ -55,7 +55,7 @@ type record struct {
 	line  int
 	text  string // without its line end
 	cells []string
-	from  []int  // where each cell begins in text
+	tail  int    // where the cell after as many as there are special columns begins; 0 if there is none
 	end   string // the line end; "" at the end of the file
 	fault int    // the first cell, from 1, that has text after its closing quote; 0: none
 }
@@ -224,13 +224,15 @@ func (s *scanner) take(n int) record {
 	}
 	if r.text != "" {
 		r.cells = make([]string, len(s.cells))
-		r.from = make([]int, len(s.cells))
+		if len(s.cells) > len(special) {
+			r.tail = s.cells[len(special)].raw
+		}
 		for i, c := range s.cells {
 			cell := r.text[min(c.start, len(r.text)):min(c.end, len(r.text))]
 			if c.doubled {
 				cell = strings.ReplaceAll(cell, `""`, `"`)
 			}
-			r.cells[i], r.from[i] = cell, c.raw
+			r.cells[i] = cell
 		}
 	}
 	s.start += used
@@ -252,7 +254,7 @@ func checkUTF8(r record, end byte) error {
 	}
 	return &FileError{
 		Line: r.line + strings.Count(r.text[:i], string(end)),
-		Reason: fmt.Sprintf("the byte 0x%02X is not valid UTF-8, which the beginning of the file is: set "+
+		Reason: fmt.Sprintf("the byte 0x%02X is not valid UTF-8, unlike the text before it: set "+
 			`ReaderOptions.Encoding, for example to "windows-1252", or save the whole file as UTF-8`, r.text[i]),
 	}
 }

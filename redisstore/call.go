@@ -64,7 +64,7 @@ func do[T any](ctx context.Context, s *Store, f func(ctx context.Context) (T, er
 
 // ended returns the error of a call whose context has ended.
 func (s *Store) ended(ctx context.Context) error {
-	if cause := context.Cause(ctx); cause != errTimeout { //nolint:errorlint // it is never wrapped
+	if !errors.Is(context.Cause(ctx), errTimeout) {
 		return ctx.Err() //nolint:wrapcheck // the caller's own
 	}
 	return fmt.Errorf("no connection to Redis, or no response from it, within %v", s.timeout)

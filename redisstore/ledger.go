@@ -150,7 +150,7 @@ func (r reply) err() error {
 		return fmt.Errorf("keys of the ledger may be evicted, and creates under them would happen again: "+
 			"set the maxmemory-policy of Redis to noeviction, in place of %s", r.rest)
 	case "closed":
-		return fmt.Errorf("%w: it can be used in %v, and a create under a key that was lost then creates again: see ErrMemoryLost", ErrMemoryLost, r.duration())
+		return fmt.Errorf("%w: it can be used in %v, or when Initialize is called, and a create under a key that was lost then creates again", ErrMemoryLost, r.duration())
 	}
 	return nil
 }

@@ -17,9 +17,11 @@ type LimiterOptions struct {
 	// "default".
 	Name string
 	// PerSecond is how many requests all processes together may send in a second, from 0.001
-	// to 10,000. 2% of it are kept back.
+	// to 10,000. 2% of it are kept back. Default 0: the processes learn together what the API
+	// accepts, as the default limiter of a client does alone.
 	PerSecond float64
-	// Burst is how many requests may be sent at once after a quiet time. Default 1.
+	// Burst is how many requests may be sent at once after a quiet time, if PerSecond is set.
+	// Default 1.
 	Burst int
 	// Alone is the share of PerSecond that each process may use while Redis does not respond,
 	// from 0 to 1. Choose less than 1 divided by the number of processes. Default 0: Wait
@@ -48,78 +50,123 @@ type limiterState struct {
 }
 
 // turnScript is [fleet.State.Turn], by the clock of Redis.
-var turnScript = redis.NewScript(fmt.Sprintf(turnLua, fleet.Ahead, fleet.Late, fleet.Skew))
+var turnScript = redis.NewScript(fmt.Sprintf(turnLua, fleet.Ahead, fleet.Late, fleet.Skew, fleet.Lease, fleet.MostEvents))
 
 const turnLua = `
-local AHEAD, LATE, SKEW = %d, %d, %d
+local AHEAD, LATE, SKEW, LEASE, MOST = %d, %d, %d, %d, %d
 local q = {}
-for i = 1, #ARGV do q[i] = tonumber(ARGV[i]) end
-local epoch, at, n, want, batch, gap, burst, pause, known = unpack(q)
-local strict = gap - math.floor(gap / 100)
+for i = 1, 12 do q[i] = tonumber(ARGV[i]) end
+local epoch, at, n, want, batch, gap, burst, pause, known, id, hold, til = unpack(q)
+local events, memory = ARGV[13], ARGV[14]
+local max, min, floor = math.max, math.min, math.floor
+local function strict() return gap - floor(gap / 100) end
 
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
+local names = {'epoch', 'now', 'next', 'full', 'paused', 'gap', 'until', 'learner', 'lease', 'events', 'memory'}
 local s = {}
-for i, value in ipairs(redis.call('HMGET', KEYS[1], 'epoch', 'now', 'next', 'full', 'paused')) do
-	s[i] = tonumber(value or 0)
+for i, value in ipairs(redis.call('HMGET', KEYS[1], unpack(names))) do
+	s[names[i]] = i > 9 and (value or '') or tonumber(value or 0)
 end
-local current, last, free, full, paused = unpack(s)
-if current == 0 or now < last - SKEW then
-	free = now + 2 * AHEAD + gap
-	current, last, full, paused = now, 0, free + (burst - 1) * strict, 0
+if s.epoch == 0 or now < s.now - SKEW then
+	local from = now + 2 * AHEAD + gap
+	for i, name in ipairs(names) do s[name] = i > 9 and '' or 0 end
+	s.gap = id ~= 0 and gap or 0
+	s.epoch, s.next, s.full = now, from, from + (burst - 1) * strict()
 end
-now = math.max(now, last)
-if free + LATE < now then current = now end
-full = math.max(full, math.min(known, now + 2 * AHEAD + burst * gap))
-if pause > 0 then paused = math.max(paused, now + pause) end
+now = max(now, s.now)
+s.now = now
+if s.next + LATE < now then s.epoch = max(now, s.epoch + 1) end
+s.full = max(s.full, min(known, now + 2 * AHEAD + burst * gap))
+if pause > 0 then s.paused = max(s.paused, now + pause) end
 
+local gotEvents, gotMemory = '', ''
+if id ~= 0 then
+	if memory ~= '' and (s.learner == 0 or s.learner == id) then
+		if s.events ~= '' then til = max(til, s['until']) end
+		if gap < s.gap - floor(s.gap / 4) or til < s['until'] then
+			s.epoch = max(now, s.epoch + 1)
+			s.next, s.full = min(s.next, now + gap), min(s.full, now + gap)
+		end
+		s.learner, s.gap, s['until'], s.memory = id, gap, til, memory
+	end
+	if hold > 0 and s.gap == 0 then s['until'] = max(s['until'], now + hold) end
+	s.events = s.events .. events
+	if #s.events > MOST then s.events = events end
+	if s.learner ~= id and s.lease < now then s.learner, gotMemory = id, s.memory end
+	if s.learner == id then
+		s.lease = max(now, s.paused, s['until']) + LEASE
+		gotEvents, s.events = s.events, ''
+	end
+	gap = s.gap
+end
+
+local paused = max(s.paused, s['until'])
 local granted, first = 0, 0
 local function confirm()
-	local from = math.max(now, at, full - (burst - 1) * strict)
+	local from = max(now, at, s.full - (burst - 1) * strict())
+	n = min(n, 1 + floor(AHEAD / gap))
 	if from > now + AHEAD then
 		at = from
 		return
 	end
-	full = math.max(full + n * strict, from + (n - 1) * gap + strict)
+	s.full = max(s.full + n * strict(), from + (n - 1) * gap + strict())
 	granted, first, epoch, at, n = n, from, 0, 0, 0
 end
-if epoch ~= current or at + LATE < now or at < paused and now < paused then
+if gap == 0 then
 	epoch, at, n = 0, 0, 0
+	if want > 0 and paused > now + AHEAD then
+		at, n = paused, want
+	elseif want > 0 then
+		granted, first = want, max(now, paused)
+	end
 else
-	confirm()
+	if epoch ~= s.epoch or at + LATE < now or at < paused and now < paused then
+		epoch, at, n = 0, 0, 0
+	else
+		confirm()
+	end
+	want = want - granted
+	if want > 0 and n == 0 then
+		n = max(1, min(want, batch, 1 + floor(AHEAD / gap)))
+		local from = max(s.next, paused, now - (burst - 1) * gap)
+		s.next = from + n * gap
+		epoch, at = s.epoch, max(from, now)
+	end
+	if granted == 0 and n > 0 then confirm() end -- also a ticket that is not due yet
 end
-want = want - granted
-if want > 0 and n == 0 then
-	n = math.max(1, math.min(want, batch, 1 + math.floor(AHEAD / gap)))
-	local from = math.max(free, paused, now - (burst - 1) * gap)
-	free = from + n * gap
-	epoch, at = current, math.max(from, now)
-end
-if granted == 0 and n > 0 then confirm() end
 
-local function text(number) return string.format('%%.0f', number) end
-redis.call('HSET', KEYS[1], 'epoch', text(current), 'now', text(now), 'next', text(free), 'full', text(full), 'paused', text(paused))
+local set = {}
+for i, name in ipairs(names) do
+	set[2 * i - 1] = name
+	set[2 * i] = i > 9 and s[name] or string.format('%%.0f', s[name])
+end
+redis.call('HSET', KEYS[1], unpack(set))
 redis.call('EXPIRE', KEYS[1], 86400)
-return {now, first, granted, epoch, at, n, paused, full}
+return {now, first, granted, epoch, at, n, paused, s.full, gap, s.learner, gotEvents, gotMemory}
 `
 
 // Turn implements [fleet.Store].
 func (l limiterState) Turn(ctx context.Context, q fleet.Request) (fleet.Reply, error) {
 	value, err := l.store.run(ctx, turnScript, []string{l.key}, q.Ticket.Epoch, q.Ticket.At, q.Ticket.N,
-		q.Want, q.Batch, q.Gap, q.Burst, q.Pause, q.Full)
+		q.Want, q.Batch, q.Gap, q.Burst, q.Pause, q.Full, q.ID, q.Hold, q.Until, q.Events, q.Memory)
 	if err != nil {
 		return fleet.Reply{}, fmt.Errorf("redisstore: %w", err)
 	}
-	var n [8]int64
+	var n [10]int64
+	var text [2]string
 	values, _ := value.([]any)
-	for i := range min(len(n), len(values)) {
+	if len(values) != len(n)+len(text) {
+		return fleet.Reply{}, fmt.Errorf("redisstore: the script of the limiter returned %d values", len(values))
+	}
+	for i := range n {
 		n[i], _ = values[i].(int64)
 	}
-	if len(values) != len(n) {
-		return fleet.Reply{}, fmt.Errorf("redisstore: the script of the limiter returned %d values", len(values))
+	for i := range text {
+		text[i], _ = values[len(n)+i].(string)
 	}
 	return fleet.Reply{
 		Now: n[0], Grant: fleet.Ticket{At: n[1], N: n[2]}, Ticket: fleet.Ticket{Epoch: n[3], At: n[4], N: n[5]},
-		Paused: n[6], Full: n[7],
+		Paused: n[6], Full: n[7], Gap: n[8], Learner: n[9], Events: text[0], Memory: text[1],
 	}, nil
 }

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,7 +23,7 @@ func TestLimiterScript(t *testing.T) {
 	t.Parallel()
 	s := startRedis(t)
 	client := s.client(t, nil)
-	for seed := range uint64(16) {
+	for seed := range uint64(10) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			sameAsModel(t, client, seed)
@@ -34,15 +35,33 @@ func TestLimiterScript(t *testing.T) {
 func sameAsModel(t *testing.T, client *redis.Client, seed uint64) {
 	t.Helper()
 	rnd := rand.New(rand.NewPCG(seed, 1))
-	store := redisstore.LimiterState(redisstore.New(client, redisstore.Options{}), fmt.Sprint(seed))
+	store := redisstore.LimiterState(redisstore.New(client, redisstore.Options{Timeout: 10 * time.Second}), fmt.Sprint(seed))
 	model := fleet.State{}
 	gap, burst := 100+rnd.Int64N(60_000), 1+rnd.Int64N(6)
 	var tickets [4]fleet.Ticket
-	var full int64
-	for i := range 200 {
+	var full, known int64
+	learns := seed%2 == 1
+	for i := range 250 {
 		process := rnd.IntN(len(tickets))
 		q := fleet.Request{
 			Ticket: tickets[process], Want: rnd.Int64N(10), Batch: 1 + rnd.Int64N(8), Gap: gap, Burst: burst, Full: full,
+		}
+		if learns && i == 100 { // the lease of the process that learns ends
+			time.Sleep(fleet.Lease*time.Microsecond + 200*time.Millisecond)
+		}
+		if learns {
+			q.Burst, q.ID, q.Gap = 1, int64(process)+1, known
+			q.Events = strings.Repeat("event\n", rnd.IntN(3))
+			switch rnd.IntN(20) {
+			case 0, 1, 2, 3:
+				q.Memory, q.Gap = fmt.Sprint("memory ", i), rnd.Int64N(2)*rnd.Int64N(gap)
+			case 4:
+				q.Memory, q.Until = "pause", model.Now+rnd.Int64N(10_000)
+			case 5:
+				q.Hold = rnd.Int64N(5_000)
+			case 6:
+				q.Events = strings.Repeat("many events\n", 3000)
+			}
 		}
 		switch rnd.IntN(40) {
 		case 0:
@@ -63,7 +82,7 @@ func sameAsModel(t *testing.T, client *redis.Client, seed uint64) {
 		if want := model.Turn(got.Now, q); got != want {
 			t.Fatalf("seed %d, step %d: %+v returned %+v, want %+v", seed, i, q, got, want)
 		}
-		tickets[process], full = got.Ticket, max(full, got.Full)
+		tickets[process], full, known = got.Ticket, max(full, got.Full), got.Gap
 	}
 }
 

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -35,17 +36,24 @@ func (l *Limiter) next() (q Request, wait time.Duration, ok bool) {
 	now := time.Now()
 	pause := max(0, l.report.Sub(now))
 	l.reported = l.report
-	if len(l.waiting) == 0 && (pause == 0 || l.away) {
+	if len(l.waiting) == 0 && (pause == 0 && !l.learning.pending(now) || l.away) {
 		l.running = false
 		return Request{}, 0, false
 	}
 	if l.ticket.N > 0 && pause == 0 || l.away {
 		wait = l.due.Sub(now) - l.lead()
 	}
-	return Request{
-		Ticket: l.ticket, Want: int64(len(l.waiting)), Batch: 1 + 2*l.trip.Microseconds()/l.gap,
+	if !l.away {
+		wait = l.learning.soon(now, wait, len(l.waiting) > 0)
+	}
+	q = Request{
+		Ticket: l.ticket, Want: int64(len(l.waiting)), Batch: 1 + 2*l.trip.Microseconds()/max(1, l.gap),
 		Gap: l.gap, Burst: l.burst, Pause: pause.Microseconds(), Full: l.full,
-	}, wait, true
+	}
+	if wait <= 0 {
+		l.learning.ask(&q, now)
+	}
+	return q, wait, true
 }
 
 // lead is how long before a ticket is due the store is called.
@@ -76,7 +84,8 @@ func (l *Limiter) call(q Request) {
 	local := func(micros int64) time.Time { // the store read its clock in the middle, as far as is known
 		return begun.Add(took/2 + time.Duration(micros-r.Now)*time.Microsecond)
 	}
-	l.away = false
+	l.away, l.gap = false, r.Gap
+	l.learning.told(r, begun.Add(took/2), len(l.waiting))
 	l.trip += (took - l.trip) / 4
 	l.ticket, l.due, l.full = r.Ticket, local(r.Ticket.At), r.Full
 	l.paused = local(r.Paused)
@@ -107,7 +116,7 @@ func (l *Limiter) goOn(begun time.Time, err error) {
 		return
 	}
 	l.full = unknown
-	gap := time.Duration(float64(l.gap)/l.alone) * time.Microsecond
+	gap := time.Duration(float64(cmp.Or(l.gap, firstGap))/l.alone) * time.Microsecond
 	now := time.Now()
 	for len(l.waiting) > 0 && l.sent.Add(gap).Before(now.Add(again)) {
 		l.sent = now.Add(max(0, l.sent.Add(gap).Sub(now)))

@@ -13,7 +13,7 @@ import (
 
 // Options are the settings of a limiter. All processes must use the same ones.
 type Options struct {
-	PerSecond float64 // the budget of all processes together
+	PerSecond float64 // the budget of all processes together; 0 if it is to be learned
 	Burst     int     // how many requests may be sent at once after a quiet time; 0 is 1
 	Alone     float64 // the share of the rate that one process may use while the store is away; 0 for none
 }
@@ -30,6 +30,10 @@ const (
 	// A turn is confirmed this long before it is due, depending on how long a call takes.
 	leastLead = 5 * time.Millisecond
 	mostLead  = Ahead / 2 * time.Microsecond
+
+	// The status codes that come with a pause.
+	tooManyRequests = 429
+	unavailable     = 503
 
 	// slowest and fastest are the least and the largest budget.
 	slowest = 0.001
@@ -65,6 +69,14 @@ type Limiter struct {
 	sent   time.Time     // the time of the last turn
 
 	reported time.Time // the end of the pause that is being reported
+
+	learning *learning // nil if the budget is known
+}
+
+// Shared is a limiter that learns of responses.
+type Shared interface {
+	Wait(ctx context.Context) error
+	Responded(sent time.Time, statusCode int, retryAfter time.Duration)
 }
 
 // waiter is a request that waits.
@@ -80,15 +92,20 @@ type turn struct {
 }
 
 // New returns a limiter that shares its budget with all that use the same state of a store.
-func New(s Store, o Options) *Limiter {
+func New(s Store, o Options) Shared {
 	l := &Limiter{store: s, alone: o.Alone, burst: max(1, int64(o.Burst)), wake: make(chan struct{}, 1)}
 	switch {
-	case !(o.PerSecond >= slowest && o.PerSecond <= fastest):
+	case o.PerSecond == 0 && o.Burst != 0:
+		l.invalid = fmt.Errorf("the shared limiter: a burst of %d without a number of requests a second", o.Burst)
+	case o.PerSecond != 0 && !(o.PerSecond >= slowest && o.PerSecond <= fastest):
 		l.invalid = fmt.Errorf("the shared limiter: %v requests a second are not between %v and %v", o.PerSecond, slowest, fastest)
 	case o.Burst < 0:
 		l.invalid = fmt.Errorf("the shared limiter: a burst of %d", o.Burst)
 	case !(o.Alone >= 0 && o.Alone <= 1):
 		l.invalid = fmt.Errorf("the shared limiter: a share of %v is not between 0 and 1", o.Alone)
+	case o.PerSecond == 0:
+		l.learning = newLearning()
+		return learner{l}
 	default:
 		l.gap = int64(math.Ceil(1e6 / (used * o.PerSecond)))
 	}
@@ -121,7 +138,7 @@ func (l *Limiter) enter(ctx context.Context) *waiter {
 	w := &waiter{ctx: ctx, turn: make(chan turn, 1)}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.refuse(w) {
+	if !l.learning.free(w) && !l.refuse(w) {
 		l.waiting = append(l.waiting, w)
 		l.start() //nolint:contextcheck // the dispatcher serves other calls as well
 	}
@@ -152,7 +169,14 @@ func (l *Limiter) leave(w *waiter) {
 
 // Responded reports the pause that a response asked for to the other processes.
 func (l *Limiter) Responded(_ time.Time, statusCode int, retryAfter time.Duration) {
-	if statusCode != 429 && statusCode != 503 || retryAfter <= 0 || retryAfter > longestPause || l.invalid != nil {
+	if statusCode == tooManyRequests || statusCode == unavailable {
+		l.pause(retryAfter)
+	}
+}
+
+// pause pauses all processes.
+func (l *Limiter) pause(retryAfter time.Duration) {
+	if retryAfter <= 0 || retryAfter > longestPause || l.invalid != nil {
 		return
 	}
 	l.mu.Lock()

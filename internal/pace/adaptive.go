@@ -3,41 +3,19 @@ package pace
 import (
 	"context"
 	"fmt"
-	"math"
 	"sync"
 	"time"
 )
 
 // Adaptive is the default [Limiter]. Requests are not held back until the first 429, since
-// no limit is documented. After it they are paced, and the rate that the server accepts is
-// searched for. A Gate reports the responses to it.
-//
-// The search is told by what the server does, not by what its limit is called:
-//
-//   - A 429 begins a refusal. Requests that were sent after the refused one show what it
-//     means. If seven of them are accepted for each 429, it is not about the rate, and
-//     nothing changes. [Adaptive.refused] and [Adaptive.acceptedMeanwhile] judge this.
-//   - If the server accepts some and refuses others, what it accepts in a time is its rate.
-//   - If it accepts nothing for a while, its limit counts the requests of a window. What it
-//     accepted until it opened again, divided by that time, is the rate.
-//   - A pace is doubled until the first refusal, then set to the rate found, and left there
-//     for a while before it grows again, since a raised limit does not show by itself.
-//   - A pace that is lowered although nothing is gained by it is raised again.
-//
-// A Retry-After always holds back the call itself. It holds back all calls if nothing is
-// known yet, or if it is more than a second, the shortest wait that the header can express,
-// and ends early if a request that was sent later is accepted.
+// no limit is documented. After it they are paced by a [Learner]. A Gate reports the
+// responses to it.
 type Adaptive struct {
 	turn chan struct{} // held by the request whose turn is next, so that it follows a change of pace
 	wake chan struct{} // tells that request to look at the pace again
 
-	mu      sync.Mutex // guards all fields below
-	paced   bool
-	waiting int       // requests that wait for their turn
-	last    time.Time // when the last request was released
-	until   time.Time // the end of a pause that the server asked for
-	search
-	throttling
+	mu sync.Mutex // guards the learner
+	Learner
 }
 
 // slack is how late a request may be without slowing down those after it.
@@ -48,9 +26,7 @@ const few = 8
 
 // NewAdaptive returns a limiter that holds nothing back until the first 429.
 func NewAdaptive() *Adaptive {
-	l := &Adaptive{turn: make(chan struct{}, 1), wake: make(chan struct{}, 1)}
-	l.closest = time.Hour
-	return l
+	return &Adaptive{turn: make(chan struct{}, 1), wake: make(chan struct{}, 1), Learner: NewLearner()}
 }
 
 // pausedError is the error of a wait that the server asked for.
@@ -141,80 +117,38 @@ func (l *Adaptive) release(waited bool) (wait time.Duration, paused bool) {
 	if d := due.Sub(now); d > 0 {
 		return d, paused
 	}
-	if idle := now.Sub(due); l.refusing && idle > max(idleTime, 4*gap) {
-		l.restart() // the count since is not one of a busy server
-	}
+	l.idle(now.Sub(due), gap)
 	l.last = due
 	if early := now.Add(-slack); early.After(due) {
 		l.last = early
 	}
-	if waited {
-		l.age += gap
-		l.binding = true
-	}
+	l.held(waited, gap)
 	return 0, false
 }
 
-// gap returns the time between the last release and the next. While the server refuses, it
-// is no less than half the time in which the server accepts a request, but varied, because
-// a server without a burst accepts whole multiples of a constant gap.
-func (l *Adaptive) gap() time.Duration {
-	gap := time.Duration(float64(time.Second) / l.rate())
-	if !l.refusing {
-		return gap
-	}
-	since := l.last.Sub(l.known)
-	blind := !l.asked && (l.first || l.span > 0 && l.refusals >= 2 && l.got == 0)
-	switch {
-	case blind && l.waiting < few: // or the same calls would be refused again and again
-		return max(gap, time.Second, min(10*since, longestProbe))
-	case l.refusals < 2, l.first && !blind && !l.silent:
-		return gap
-	}
-	_, l.vary = math.Modf(l.vary + math.Phi)
-	gap = max(gap, min(since/time.Duration(2*(l.got+1)), longestProbe))
-	return time.Duration((.75 + .5*l.vary) * float64(gap))
-}
-
-// rate returns the pace at the present age.
-func (l *Adaptive) rate() float64 {
-	switch {
-	case l.base == 0:
-		return math.Inf(1)
-	case l.refusing || !l.settled || l.age <= l.calm:
-		return l.base
-	}
-	return l.base * math.Pow(quickGrowth, (l.age-l.calm).Seconds()/max(1, l.span.Seconds()))
-}
-
-// answered learns from a response: when its request was sent, whether it is a 429, and how
+// Answered learns from a response: when its request was sent, whether it is a 429, and how
 // long the server asks to wait.
-func (l *Adaptive) answered(sent time.Time, throttled bool, pause time.Duration) {
-	now := time.Now()
+func (l *Adaptive) Answered(sent time.Time, throttled bool, pause time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.opened.IsZero() {
-		l.opened = sent
-	}
-	if throttled {
-		l.refused(now, sent, pause)
-	} else {
-		l.accepted(now, sent)
-	}
+	l.Learner.Answered(time.Now(), sent, throttled, pause)
+	l.nudge()
 }
 
-// forgive ends a refusal that turned out to be about something else than the rate.
-func (l *Adaptive) forgive() {
+// Forgive ends a refusal that turned out to be about something else than the rate.
+func (l *Adaptive) Forgive() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.refusing {
-		l.score = 0
-		l.endRefusal()
-	}
+	l.Learner.Forgive()
+	l.nudge()
 }
 
-// nudge makes the request whose turn is next look at the pace again.
+// nudge makes the request whose turn is next look at the pace again if it has changed.
 func (l *Adaptive) nudge() {
+	if !l.changed {
+		return
+	}
+	l.changed = false
 	select {
 	case l.wake <- struct{}{}:
 	default:

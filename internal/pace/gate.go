@@ -25,6 +25,13 @@ type ResponseAware interface {
 	Responded(sent time.Time, statusCode int, retryAfter time.Duration)
 }
 
+// learner is implemented by a [Limiter] that decides on its own what a 429 holds back, as
+// [Adaptive] does. It is not told of the 429s of a route that has a quota of its own.
+type learner interface {
+	Answered(sent time.Time, throttled bool, pause time.Duration)
+	Forgive()
+}
+
 // The status codes that mean something to a gate.
 const (
 	tooManyRequests = 429
@@ -82,22 +89,22 @@ func (g *Gate) Answered(route string, sent time.Time, status int, asked time.Dur
 		pause = 0
 	}
 	own, cleared := g.judge(route, sent, throttled, pause)
-	l, adaptive := g.limiter.(*Adaptive)
+	l, learns := g.limiter.(learner)
 	if aware, ok := g.limiter.(ResponseAware); ok {
 		aware.Responded(sent, status, asked)
 	}
 	switch {
 	case own:
-	case adaptive:
-		l.answered(sent, throttled, pause)
+	case learns:
+		l.Answered(sent, throttled, pause)
 		if busy {
 			g.begin(pause)
 		}
 	default:
 		g.begin(pause)
 	}
-	if cleared && adaptive {
-		l.forgive()
+	if cleared && learns {
+		l.Forgive()
 	}
 }
 

@@ -43,7 +43,7 @@ const (
 )
 
 // accepted learns from a request that the server accepted.
-func (l *Adaptive) accepted(now, sent time.Time) {
+func (l *Learner) accepted(now, sent time.Time) {
 	l.score = max(0, l.score-1)
 	l.accepts++
 	if !l.previous.IsZero() && !sent.Before(l.previous) {
@@ -71,7 +71,7 @@ func (l *Adaptive) accepted(now, sent time.Time) {
 
 // climb raises the pace after a request that was sent at this pace has been accepted: it
 // doubles it, or tries a higher one once this one has been proven.
-func (l *Adaptive) climb(now time.Time) {
+func (l *Learner) climb(now time.Time) {
 	l.proof++
 	switch {
 	case l.ramp > 0:
@@ -94,7 +94,7 @@ func (l *Adaptive) climb(now time.Time) {
 
 // begin continues at the highest rate that is known to be accepted: a little below it if
 // there is nothing left to search for.
-func (l *Adaptive) begin(now time.Time) {
+func (l *Learner) begin(now time.Time) {
 	l.proof, l.since, l.episodes = 0, now, 0
 	enough := tight
 	if l.lo < slow {
@@ -108,28 +108,28 @@ func (l *Adaptive) begin(now time.Time) {
 	l.base = l.lo
 }
 
-func (l *Adaptive) settle() {
+func (l *Learner) settle() {
 	l.settled, l.age, l.steps = true, 0, 0
 	l.base = max(settledShare*l.lo, slowestPace)
 }
 
 // hasBurst reports whether the server has accepted requests that were closer to each other
 // than its rate allows.
-func (l *Adaptive) hasBurst() bool { return l.closest.Seconds()*l.lo <= .45 }
+func (l *Learner) hasBurst() bool { return l.closest.Seconds()*l.lo <= .45 }
 
 // learned ends a refusal with a lesson: requests that were sent before do not count any
 // more.
-func (l *Adaptive) learned(now time.Time) {
+func (l *Learner) learned(now time.Time) {
 	l.calm = min(max(2*l.calm, shortCalm), longCalm)
 	l.learnedAt = now
 	l.throttling = throttling{steps: l.steps, episodes: l.episodes, peak: l.peak, vary: l.vary}
 	l.ramp, l.binding, l.until = 0, false, time.Time{}
-	l.nudge()
+	l.changed = true
 }
 
 // measured learns the rate of a server that accepts some requests and refuses others: n in
 // this time. It reports whether that is enough to learn from.
-func (l *Adaptive) measured(now time.Time, n int, in time.Duration) bool {
+func (l *Learner) measured(now time.Time, n int, in time.Duration) bool {
 	if l.span == 0 && n <= many && in < measureTime {
 		return false
 	}
@@ -158,7 +158,7 @@ func (l *Adaptive) measured(now time.Time, n int, in time.Duration) bool {
 // resumed learns from a server that accepts again after a pause: how long it took, and how
 // many it had accepted until then. A bucket may have been full for most of the pause, so
 // the pace is doubled until the next refusal unless an upper bound is known.
-func (l *Adaptive) resumed(now, sent time.Time) {
+func (l *Learner) resumed(now, sent time.Time) {
 	open, accepts := l.reopen(sent)
 	opened := l.opening(sent, open)
 	busy, most := l.busy, math.Inf(1)
@@ -181,7 +181,7 @@ func (l *Adaptive) resumed(now, sent time.Time) {
 }
 
 // reopened learns from a server that accepts again after it has refused everything.
-func (l *Adaptive) reopened(now, sent time.Time) {
+func (l *Learner) reopened(now, sent time.Time) {
 	open, accepts := l.reopen(sent)
 	opened := l.opening(sent, open)
 	silence := max(sent.Sub(l.from), time.Millisecond)
@@ -214,7 +214,7 @@ func (l *Adaptive) reopened(now, sent time.Time) {
 
 // reopen begins a new count of accepted requests. It returns how long the last one took,
 // and the count.
-func (l *Adaptive) reopen(sent time.Time) (time.Duration, float64) {
+func (l *Learner) reopen(sent time.Time) (time.Duration, float64) {
 	open, accepts := max(sent.Sub(l.opened), 10*time.Millisecond), l.accepts
 	l.opened, l.accepts = sent, 0
 	return open, accepts
@@ -222,6 +222,6 @@ func (l *Adaptive) reopen(sent time.Time) (time.Duration, float64) {
 
 // opening returns when the server opened again: between the last request that it refused
 // and the one that it accepted.
-func (l *Adaptive) opening(sent time.Time, open time.Duration) time.Duration {
+func (l *Learner) opening(sent time.Time, open time.Duration) time.Duration {
 	return max(open-sent.Sub(l.lastRefused)/2, 10*time.Millisecond)
 }

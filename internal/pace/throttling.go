@@ -44,7 +44,7 @@ const (
 )
 
 // refused learns from a 429.
-func (l *Adaptive) refused(now, sent time.Time, pause time.Duration) {
+func (l *Learner) refused(now, sent time.Time, pause time.Duration) {
 	if sent.Before(l.learnedAt) {
 		return
 	}
@@ -79,7 +79,7 @@ func (l *Adaptive) refused(now, sent time.Time, pause time.Duration) {
 	}
 }
 
-func (l *Adaptive) beginRefusal(now, sent time.Time) {
+func (l *Learner) beginRefusal(now, sent time.Time) {
 	if l.base > 0 {
 		l.base = l.rate()
 	}
@@ -95,10 +95,10 @@ func (l *Adaptive) beginRefusal(now, sent time.Time) {
 }
 
 // restart begins a new count of what the server accepts while it refuses others.
-func (l *Adaptive) restart() { l.anchor, l.count = time.Time{}, 0 }
+func (l *Learner) restart() { l.anchor, l.count = time.Time{}, 0 }
 
 // acceptedMeanwhile learns from a request that was sent after a refused one, and accepted.
-func (l *Adaptive) acceptedMeanwhile(now, sent time.Time) {
+func (l *Learner) acceptedMeanwhile(now, sent time.Time) {
 	l.listen(now)
 	switch {
 	case l.first && !sent.Before(l.until) && !sent.Before(l.known) && !l.silent:
@@ -113,13 +113,13 @@ func (l *Adaptive) acceptedMeanwhile(now, sent time.Time) {
 		l.until = time.Time{}
 		l.got++
 		l.streak++
-		l.nudge()
+		l.changed = true
 		l.countAccepted(now, sent)
 	}
 }
 
 // listen notes at the first accepted request how quiet it was before.
-func (l *Adaptive) listen(now time.Time) {
+func (l *Learner) listen(now time.Time) {
 	if l.got > 0 || l.first {
 		return
 	}
@@ -131,7 +131,7 @@ func (l *Adaptive) listen(now time.Time) {
 }
 
 // countAccepted counts what the server accepts between two of its refusals.
-func (l *Adaptive) countAccepted(now, sent time.Time) {
+func (l *Learner) countAccepted(now, sent time.Time) {
 	if l.run > 0 {
 		if l.anchor.IsZero() {
 			l.anchor = sent
@@ -148,10 +148,10 @@ func (l *Adaptive) countAccepted(now, sent time.Time) {
 
 // endRefusal ends a refusal that was not about the rate, as far as is known. If such 429s
 // keep coming, it lowers the pace on trial, and raises it again if they still come.
-func (l *Adaptive) endRefusal() {
+func (l *Learner) endRefusal() {
 	l.refusing, l.alarm = false, false
 	l.until = time.Time{}
-	l.nudge()
+	l.changed = true
 	switch {
 	case l.alone:
 		l.tryAlone()
@@ -171,7 +171,7 @@ func (l *Adaptive) endRefusal() {
 
 // tryAlone is endRefusal if one 429 stopped everything, as it does for a program that makes
 // one call at a time. The pace is lowered further then, since there is less to lose.
-func (l *Adaptive) tryAlone() {
+func (l *Learner) tryAlone() {
 	if l.steps == 0 {
 		l.peak = min(l.base, (l.accepts-float64(l.got))/max(l.busy, time.Millisecond).Seconds())
 	}

@@ -1,0 +1,283 @@
+package fleet_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/growthgenius/growthgenius-go/internal/fleet"
+	"github.com/growthgenius/growthgenius-go/internal/pace"
+)
+
+// bucket is a server with a limit that it does not tell.
+type bucket struct {
+	mu                  sync.Mutex // guards all fields
+	rate, burst, tokens float64
+	last                time.Time
+	accepted, refused   int
+}
+
+func (b *bucket) take() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := time.Now()
+	if b.last.IsZero() {
+		b.tokens = b.burst
+	} else {
+		b.tokens = min(b.burst, b.tokens+now.Sub(b.last).Seconds()*b.rate)
+	}
+	b.last = now
+	if b.tokens < 1 {
+		b.refused++
+		return false
+	}
+	b.tokens--
+	b.accepted++
+	return true
+}
+
+func (b *bucket) setBurst(n float64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.burst = n
+}
+
+// count returns how many requests were accepted and refused since it was called last.
+func (b *bucket) count() (accepted, refused int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	accepted, refused, b.accepted, b.refused = b.accepted, b.refused, 0, 0
+	return accepted, refused
+}
+
+// shares returns the share of the limit that was used in a time, and the share of the
+// requests that were refused.
+func (b *bucket) shares(in time.Duration) (used, refused float64) {
+	accepted, no := b.count()
+	return float64(accepted) / (b.rate * in.Seconds()), float64(no) / float64(max(1, accepted+no))
+}
+
+// send sends requests through gates, 128 goroutines in all, until the context ends. A
+// request that is refused is sent again after the wait that the server asks for.
+func send(ctx context.Context, b *bucket, gates []*pace.Gate, latency, asked time.Duration) (wait func()) {
+	var all sync.WaitGroup
+	for i := range processes * goroutines {
+		g := gates[i%len(gates)]
+		all.Go(func() {
+			for ctx.Err() == nil {
+				if g.Wait(ctx, "") != nil {
+					_ = pace.Sleep(ctx, 50*time.Millisecond)
+					continue
+				}
+				sent := time.Now()
+				time.Sleep(latency / 2)
+				accepted := b.take()
+				time.Sleep(latency / 2)
+				if accepted {
+					g.Answered("", sent, 200, 0)
+					continue
+				}
+				g.Answered("", sent, 429, asked)
+				_ = pace.Sleep(ctx, max(asked, 100*time.Millisecond))
+			}
+		})
+	}
+	return all.Wait
+}
+
+// TestLearning: processes that learn together get what one process with the default limiter
+// gets: within 5 points of the share of the limit that it uses, and of the share of its
+// requests that are refused.
+func TestLearning(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		burst float64
+		asked time.Duration
+		runs  int
+	}{
+		{5, time.Second, 3}, {5, 0, 1}, {50, time.Second, 1},
+	} {
+		t.Run(fmt.Sprintf("burst %v, Retry-After %s", tt.burst, tt.asked), func(t *testing.T) {
+			t.Parallel()
+			const rate, long = 50, time.Minute
+			used, refused := learn(t, rate, tt.burst, tt.asked, long, 0)
+			var together, refusedTogether float64
+			for range tt.runs { // which process learns, and when, is a matter of chance
+				u, r := learn(t, rate, tt.burst, tt.asked, long, processes)
+				together += u / float64(tt.runs)
+				refusedTogether += r / float64(tt.runs)
+			}
+			t.Logf("one: %.1f%% used, %.1f%% refused; %d together: %.1f%%, %.1f%%",
+				100*used, 100*refused, processes, 100*together, 100*refusedTogether)
+			if together < used-.05 || refusedTogether > refused+.05 {
+				t.Error("together they get less")
+			}
+		})
+	}
+}
+
+// learn sends requests from some processes that learn together, or from one with the
+// default limiter. It returns the share of the limit that was used, and the share
+// of the requests that were refused.
+func learn(t *testing.T, rate, burst float64, asked, long time.Duration, n int) (used, refused float64) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		gates := gates(&memory{trip: time.Millisecond}, n, fleet.Options{})
+		if n == 0 {
+			gates = []*pace.Gate{pace.NewGate(pace.NewAdaptive(), time.Minute)}
+		}
+		b := &bucket{rate: rate, burst: burst}
+		ctx, stop := context.WithCancel(t.Context())
+		wait := send(ctx, b, gates, 20*time.Millisecond, asked)
+		time.Sleep(long)
+		used, refused = b.shares(long)
+		stop()
+		wait()
+		time.Sleep(time.Second)
+	})
+	return used, refused
+}
+
+// gates returns the gates of processes that share a limiter.
+func gates(s fleet.Store, n int, o fleet.Options) []*pace.Gate {
+	var gates []*pace.Gate
+	for range n {
+		gates = append(gates, pace.NewGate(fleet.New(s, o), time.Minute))
+	}
+	return gates
+}
+
+// TestLearningGoesOn: what was learned outlives the process that learned it, and the memory
+// of the store.
+func TestLearningGoesOn(t *testing.T) {
+	t.Parallel()
+	for name, lose := range map[string]func(m *memory, stop func()){
+		"process": func(_ *memory, stop func()) { stop() },
+		"memory":  func(m *memory, _ func()) { m.set(func() { m.state = fleet.State{} }) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				m := &memory{trip: time.Millisecond}
+				b := &bucket{rate: 50, burst: 5}
+				first, stopFirst := context.WithCancel(t.Context())
+				waitFirst := send(first, b, gates(m, 1, fleet.Options{}), 20*time.Millisecond, time.Second)
+				time.Sleep(10 * time.Second) // it is the one that learns
+				others, stopOthers := context.WithCancel(t.Context())
+				waitOthers := send(others, b, gates(m, 7, fleet.Options{}), 20*time.Millisecond, time.Second)
+				time.Sleep(10 * time.Second)
+				b.count()
+				lose(m, stopFirst)
+				time.Sleep(20 * time.Second)
+				if used, refused := b.shares(20 * time.Second); used < .85 || refused > .1 {
+					t.Errorf("%.2f of the limit used, %.2f refused", used, refused)
+				}
+				stopFirst()
+				stopOthers()
+				waitFirst()
+				waitOthers()
+				time.Sleep(time.Second)
+			})
+		})
+	}
+}
+
+// TestLearningBegins: nothing is held back until the first 429, and the store is called
+// about once in 50 ms. A 429 that asks for a wait pauses all processes then, and a 503 does
+// at any time. A dispatcher ends soon after the last request.
+func TestLearningBegins(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{429, 503} {
+		synctest.Test(t, func(t *testing.T) {
+			m := &memory{trip: time.Millisecond}
+			b := &bucket{rate: 1e6, burst: 1e6}
+			all := gates(m, processes, fleet.Options{})
+			ctx, stop := context.WithCancel(t.Context())
+			wait := send(ctx, b, all, 100*time.Millisecond, 5*time.Second)
+			time.Sleep(2 * time.Second)
+			if sent, _ := b.count(); sent < processes*goroutines*2*9 { // a request takes 100 ms, and sometimes a round trip
+				t.Errorf("%d requests in 2 s", sent)
+			}
+			if calls := m.calls(); calls > processes*2*25 {
+				t.Errorf("%d calls of the store in 2 s", calls)
+			}
+			if status == 429 {
+				b.setBurst(0)
+			} else {
+				all[0].Answered("", time.Now(), status, 5*time.Second)
+			}
+			time.Sleep(160 * time.Millisecond) // with the time that a request takes
+			b.count()
+			time.Sleep(4700 * time.Millisecond)
+			if accepted, refused := b.count(); accepted+refused > 0 {
+				t.Errorf("%d requests during the pause of a %d", accepted+refused, status)
+			}
+			b.setBurst(1e6)
+			time.Sleep(5 * time.Second)
+			if accepted, _ := b.count(); accepted == 0 {
+				t.Errorf("no requests after the pause of a %d", status)
+			}
+			stop()
+			wait()
+			time.Sleep(300 * time.Millisecond)
+			calls := m.calls()
+			time.Sleep(10 * time.Second)
+			if m.calls() != calls {
+				t.Errorf("%d calls of the store while nothing was to be done", m.calls()-calls)
+			}
+		})
+	}
+}
+
+// TestLearningForgives: 429s of one route, whose quota is its own, do not slow down the
+// others for long.
+func TestLearningForgives(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := &memory{trip: time.Millisecond}
+		b := &bucket{rate: 1e6, burst: 1e6}
+		all := gates(m, processes, fleet.Options{})
+		ctx, stop := context.WithCancel(t.Context())
+		wait := send(ctx, b, all, 100*time.Millisecond, time.Second)
+		time.Sleep(time.Second)
+		for range 3 {
+			all[0].Answered("own", time.Now(), 429, time.Second)
+		}
+		time.Sleep(3 * time.Second)
+		b.count()
+		time.Sleep(time.Second)
+		if accepted, _ := b.count(); accepted < processes*goroutines*9 {
+			t.Errorf("%d requests in a second", accepted)
+		}
+		stop()
+		wait()
+		time.Sleep(time.Second)
+	})
+}
+
+// TestLearningAlone: without a store that responds, processes that do not know a pace yet
+// share what is allowed at a pace of 20 a second, or fail.
+func TestLearningAlone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := &memory{away: true}
+		if err := fleet.New(m, fleet.Options{}).Wait(t.Context()); !errors.Is(err, errAway) {
+			t.Errorf("away: %v", err)
+		}
+		l := fleet.New(m, fleet.Options{Alone: .5})
+		begun := time.Now()
+		for range 11 {
+			if err := l.Wait(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}
+		if took := time.Since(begun); took < 900*time.Millisecond || took > 1100*time.Millisecond {
+			t.Errorf("10 gaps took %s", took)
+		}
+		time.Sleep(time.Second)
+	})
+}

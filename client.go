@@ -156,7 +156,9 @@ func (c *Client) String() string {
 // escaped (see [url.PathEscape]). The path appears in errors and logs, so it must not
 // contain secrets. The query is nil, [url.Values] or a struct with `url` tags. The body is
 // nil or a value for encoding/json. The response is decoded into out by encoding/json,
-// unless out is nil. Types of this package decode as tolerantly as in other calls.
+// unless out is nil. Then one that is a page, or that reports an error, is an [ErrDecode]
+// or, after a POST, an [*OutcomeUnknownError]. Types of this package decode as tolerantly as
+// in other calls.
 //
 // Do adds the user_id of the acting user to every path except /users. It treats a POST as a
 // create: it retries it only if the request provably never reached the API, or if the

@@ -17,7 +17,7 @@ import (
 // names are those of common APIs: a list beside them is not complete either.
 type extent struct {
 	totals  map[string]int // how many records there are, by the name that says so
-	counted bool           // one of the totals is a number
+	counted bool           // one of the totals is a number, and not the one of this part
 	more    bool           // there are more records than these
 	behind  bool           // these are not the first records, unless they are as many as there are
 	failed  bool           // an error is reported
@@ -41,7 +41,7 @@ func (x *extent) verdict(count int) error {
 	case total > count:
 		return fmt.Errorf("%w: the response says that it holds %d of %d records: request a shorter period",
 			errs.ErrPartialResults, count, total)
-	case x.more, x.behind && !x.counted:
+	case x.more, x.behind && (count == 0 || !x.counted):
 		return fmt.Errorf("%w: the response says that it is not complete (%d records): request a shorter period",
 			errs.ErrPartialResults, count)
 	default:
@@ -240,7 +240,7 @@ func (x *extent) note(is role, name string, kind jsontext.Kind, text string) {
 	case isRemark:
 		x.doubt = x.doubt || !empty && !slices.Contains(wordsForSuccess, text)
 	case isTotal:
-		x.counted = x.counted || isNumber
+		x.counted = x.counted || isNumber && strings.HasPrefix(strings.ToLower(name), "total") // "count" may be of this page
 		if !isNumber {
 			n = 0
 		}

@@ -76,6 +76,7 @@ func (r *Reader) ExpectList(total int, partial bool, pagination string) {
 	r.due, r.extent.more = true, partial
 	if total > 0 {
 		r.extent.says("", total)
+		r.extent.counted = true
 	}
 	if raw := []byte(pagination); KindOf(raw) == KindObject && json.Valid(raw) {
 		dec := borrowDecoder(raw)

@@ -297,6 +297,8 @@ func TestExpectList(t *testing.T) {
 	}{
 		{one, 0, false, "", ""}, {one, 1, false, "", ""}, {one, 2, false, "", "1 of 2"}, {one, 0, true, "", "not complete"},
 		{`{"contact":{"id":1},"has_more":true}`, 0, false, "", "not complete"}, {`{"contacts":[],"total":0}`, 0, true, "", "not complete"}, {`{"contacts":[],"total":2}`, 1, false, "", "0 of 2"},
+		{`{"contacts":[],"page":3,"count":0}`, 0, false, "", "not complete"}, {`{"contacts":[],"page":3,"total":0}`, 0, false, "", "not complete"},
+		{`{"contact":{"id":1},"page":2}`, 1, false, "", ""}, {`{"contact":{"id":1},"page":2,"count":1}`, 0, false, "", "not complete"}, {`{"contact":{"id":1},"page":2,"total_count":1}`, 0, false, "", ""},
 		{none, 0, false, `{"TotalCount":250,"PageSize":100,"CurrentPage":1,"TotalPages":3,"HasNext":true}`, "0 of 250"}, {none, 0, false, `{"currentPage":2}`, "not complete"},
 		{none, 0, false, ` {"totalCount":0,"hasNext":false} `, ""}, {none, 0, false, "page=1", ""}, {none, 0, false, `{"totalCount":2`, ""}, {none, 0, false, `[{"totalCount":2}]`, ""},
 	} {

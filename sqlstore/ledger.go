@@ -71,8 +71,9 @@ func (b backend) Acquire(ctx context.Context, key, holder string, lasts time.Dur
 	}
 	left, err := query(ctx, b.store, scan[int64],
 		`SELECT lease_until - {now} FROM growthgenius_ledger WHERE entry_key = $1`, []byte(key))
-	if len(left) > 0 { // else it was released meanwhile
-		got.Left = time.Duration(left[0]+1) * time.Millisecond
+	got.Left = time.Millisecond // if it was released meanwhile
+	if len(left) > 0 {
+		got.Left *= time.Duration(max(left[0], 0) + 1)
 	}
 	return got, err
 }

@@ -60,7 +60,11 @@ func (s *lease) acquire(ctx context.Context) error {
 		if got.Held {
 			return nil
 		}
-		wait := time.NewTimer(max(min(jittered(pause), got.Left), time.Millisecond))
+		left := jittered(pause)
+		if got.Left > 0 {
+			left = min(left, got.Left)
+		}
+		wait := time.NewTimer(left)
 		select {
 		case <-wait.C:
 		case <-ctx.Done():

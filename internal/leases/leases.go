@@ -57,7 +57,7 @@ type Backend interface {
 type Acquired struct {
 	Held bool          // the holder has the key now
 	Data []byte        // if it has: what is stored under the key, empty for nothing
-	Left time.Duration // if it has not: when the lease of the other holder ends
+	Left time.Duration // if it has not: in how long the lease of the other holder ends, or 0
 }
 
 // Held is a key and its holder.
@@ -88,11 +88,11 @@ type Ledger struct {
 	leases   atomic.Int64 // how many were asked for
 	turns    turns.Turns  // so that one goroutine at a time asks the backend for a key
 
-	mu      sync.Mutex // guards the fields below, and those of leases that say so
-	held    map[*lease]struct{}
-	orphans map[string][]*lease // by key: those that the store may have, and this process has not
-	timer   *time.Timer         // of the next renewal, or of the one under way; nil if none is held
-	stop    context.CancelFunc  // ends a renewal
+	mu       sync.Mutex // guards the fields below, and those of leases that say so
+	held     map[*lease]struct{}
+	orphans  map[string][]*lease // by key: those that the store may have, and this process has not
+	renewing bool                // renew is under way, or a timer calls it
+	stop     context.CancelFunc  // ends a renewal
 }
 
 // New returns a ledger on a backend.
@@ -135,22 +135,18 @@ func (l *Ledger) hold(s *lease) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.held[s] = struct{}{}
-	if l.timer == nil {
-		l.timer = time.AfterFunc(l.lasts/3, l.renew)
+	if !l.renewing {
+		l.renewing = true
+		time.AfterFunc(l.lasts/3, l.renew)
 	}
 }
 
 // drop renews a lease no longer. It needs mu.
 func (l *Ledger) drop(s *lease) {
 	delete(l.held, s)
-	if len(l.held) > 0 || l.timer == nil {
-		return
+	if len(l.held) == 0 {
+		l.stop()
 	}
-	if l.timer.Stop() {
-		l.timer = nil
-		return
-	}
-	l.stop()
 }
 
 // renew renews all leases that are held, and calls itself again as long as there are any.
@@ -190,9 +186,9 @@ func (l *Ledger) renew() {
 			delete(l.held, s)
 		}
 	}
-	l.timer = nil
-	if len(l.held) > 0 {
-		l.timer = time.AfterFunc(next, l.renew)
+	l.renewing = len(l.held) > 0
+	if l.renewing {
+		time.AfterFunc(next, l.renew)
 	}
 }
 

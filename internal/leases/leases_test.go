@@ -149,8 +149,13 @@ func TestReleasedWhileRenewed(t *testing.T) {
 		if err := first.Release(t.Context()); err != nil {
 			t.Error(err)
 		}
-		next := acquire(t, a, "next")
 		synctest.Wait()
+		a.process.mu.Lock()
+		if n := a.process.active; n != 0 {
+			t.Errorf("%d operations go on", n)
+		}
+		a.process.mu.Unlock()
+		next := acquire(t, a, "next")
 		if took := time.Since(begun); took != 0 {
 			t.Errorf("that took %v", took)
 		}
@@ -331,7 +336,14 @@ func TestRelease(t *testing.T) {
 		if n := a.process.count("Release"); n != 1 {
 			t.Errorf("%d requests, want 1", n)
 		}
+		former := lease
 		lease = acquire(t, a, "key")
+		_ = former.Release(t.Context()) // which does not let others of this process have a turn
+		short, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := a.Acquire(short, "key"); !errors.Is(err, context.DeadlineExceeded) || a.process.count("Acquire") != 2 {
+			t.Errorf("%v after %d requests", err, a.process.count("Acquire"))
+		}
 		a.process.set(faults{hangs: make(chan struct{})})
 		begun := time.Now()
 		if err := lease.Release(ended); err == nil || time.Since(begun) != 5*time.Second {

@@ -32,6 +32,7 @@ type process struct {
 
 	mu     sync.Mutex // guards the fields below
 	calls  map[string]int
+	active int // operations that are under way
 	faults faults
 }
 
@@ -56,8 +57,14 @@ func (p *process) set(f faults) {
 func (p *process) do(ctx context.Context, name string, f func()) error {
 	p.mu.Lock()
 	p.calls[name]++
+	p.active++
 	faults := p.faults
 	p.mu.Unlock()
+	defer func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.active--
+	}()
 	if faults.hangs != nil {
 		select {
 		case <-faults.hangs:

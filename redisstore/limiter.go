@@ -128,8 +128,8 @@ else
 	end
 	want = want - granted
 	if want > 0 and n == 0 then
-		n = max(1, min(want, batch, 1 + floor(AHEAD / gap)))
 		local from = max(s.next, paused, now - (burst - 1) * gap)
+		n = max(1, min(want, batch - floor(max(0, from - now) / gap), 1 + floor(AHEAD / gap)))
 		s.next = from + n * gap
 		epoch, at = s.epoch, max(from, now)
 	end

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"github.com/growthgenius/growthgenius-go/internal/fleet"
 	"github.com/growthgenius/growthgenius-go/internal/leases"
 )
 
@@ -8,3 +9,6 @@ import (
 func (s *Store) LedgerThrough(around func(leases.Backend) leases.Backend, o leases.Options) *leases.Ledger {
 	return leases.New(around(backend{s}), o)
 }
+
+// LimiterState returns the state of a limiter.
+func (s *Store) LimiterState(name string) fleet.Store { return limiterState{s, name} }

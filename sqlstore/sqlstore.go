@@ -1,5 +1,5 @@
 // Package sqlstore stores in an SQL database what the processes of a fleet share: a ledger of
-// creates under a key, and a cache of lookups.
+// creates under a key, a cache of lookups, and a limiter.
 //
 // It works with SQLite from version 3.35 on, and with Postgres from version 11 on. The program
 // brings the driver: for example modernc.org/sqlite or github.com/jackc/pgx/v5/stdlib.
@@ -73,17 +73,22 @@ func New(db *sql.DB, d Dialect) *Store {
 	return s
 }
 
-// words has what differs between the dialects, as statements name it. The clock counts
-// milliseconds.
+// words has what differs between the dialects, as statements name it: the clock in
+// milliseconds and in microseconds, and a condition of a statement that may be lost if the
+// server crashes.
 var words = map[Dialect]*strings.Replacer{
 	SQLite: strings.NewReplacer("{blob}", "BLOB", "$", "?",
-		"{now}", "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"),
+		"{now}", "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)",
+		"{micros}", "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)",
+		"{lazy}", "1 = 1"),
 	Postgres: strings.NewReplacer("{blob}", "BYTEA",
-		"{now}", "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)"),
+		"{now}", "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
+		"{micros}", "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)",
+		"{lazy}", "set_config('synchronous_commit', 'off', true) IS NOT NULL"),
 }
 
 // tables creates the tables. Later versions append statements, and change none.
-var tables = []string{createLedger, createCache}
+var tables = []string{createLedger, createCache, createLimiter}
 
 // migrateLock is the key of the advisory lock that Migrate takes in Postgres.
 const migrateLock = 7165391042

@@ -46,7 +46,7 @@ type Ticket struct{ Epoch, At, N int64 }
 type Request struct {
 	Ticket Ticket // what it has reserved; zero if nothing
 	Want   int64  // how many requests wait
-	Batch  int64  // how many turns to reserve at a time
+	Batch  int64  // how many turns are due during a call of the store
 	Gap    int64  // the time between two turns, or what is known of it; 0 if nothing is held back
 	Burst  int64  // how many turns may be taken at once
 	Pause  int64  // how long the server asked to wait, from now on; 0 if it did not

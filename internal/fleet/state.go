@@ -105,7 +105,7 @@ func (s *State) take(q Request, r *Reply) {
 		ticket, r.Grant = s.confirm(ticket, q)
 	}
 	if want := q.Want - r.Grant.N; want > 0 && ticket.N == 0 {
-		ticket = s.reserve(min(want, q.Batch), q.Gap, q.Burst, r.Paused)
+		ticket = s.reserve(want, q, r.Paused)
 		if r.Grant.N == 0 {
 			ticket, r.Grant = s.confirm(ticket, q)
 		}
@@ -126,10 +126,12 @@ func (s *State) confirm(ticket Ticket, q Request) (kept, grant Ticket) {
 	return Ticket{}, Ticket{At: at, N: ticket.N}
 }
 
-// reserve returns a ticket for the next turns: n, or as many as fit into [Ahead].
-func (s *State) reserve(n, gap, burst, paused int64) Ticket {
-	n = max(1, min(n, 1+Ahead/gap))
-	from := max(s.Next, paused, s.Now-(burst-1)*gap)
+// reserve returns a ticket for the next turns: as many as fit into [Ahead], and as are due
+// before a batch of turns from now. So where other processes have reserved those, it is one.
+func (s *State) reserve(want int64, q Request, paused int64) Ticket {
+	gap := q.Gap
+	from := max(s.Next, paused, s.Now-(q.Burst-1)*gap)
+	n := max(1, min(want, q.Batch-max(0, from-s.Now)/gap, 1+Ahead/gap))
 	s.Next = from + n*gap
 	return Ticket{Epoch: s.Epoch, At: max(from, s.Now), N: n}
 }

@@ -221,7 +221,8 @@ func (e *DecodeError) Is(target error) bool { return target == ErrDecode }
 // OutcomeUnknownError means that a create may or may not have happened: there was no usable
 // response, and the list of recent updates did not show the record. Do not create it again
 // without looking: pass Token to [ContactsService.Resolve] or [MessagesService.Resolve],
-// which returns the record, or [ErrNotFound] if the create did not happen.
+// which returns the record, or [ErrNotFound] if the create did not happen. With [Once], call
+// Create again with the same key.
 //
 // It matches [ErrOutcomeUnknown], and the error of the caller's context if that ended the
 // call. It matches nothing else, not even the cause: a loop that retries on [ErrServer]
@@ -234,7 +235,8 @@ type OutcomeUnknownError struct {
 	Last error
 
 	call   about
-	lists  error // why the lists did not settle a create; nil if Last says it
+	next   string // which method to call
+	lists  error  // why the lists did not settle a create; nil if Last says it
 	ctxErr error
 }
 
@@ -244,14 +246,8 @@ func (e *OutcomeUnknownError) Error() string {
 		return fmt.Sprintf("growthgenius: %s: outcome unknown: the request may have been carried out, "+
 			"check that before you send it again: %s", e.call, e.reason())
 	}
-	return fmt.Sprintf("growthgenius: %s: outcome unknown: the %s may have been created, "+
-		"call %s with the Token of this error: %s",
-		e.call, e.Token.t.Resource, resolverOf(e.Token.t.Resource), e.reason())
-}
-
-// resolverOf returns the method that resolves the creates of a resource: "Contacts.Resolve".
-func resolverOf(resource string) string {
-	return strings.ToUpper(resource[:1]) + resource[1:] + "s.Resolve"
+	return fmt.Sprintf("growthgenius: %s: outcome unknown: the %s may have been created, call %s: %s",
+		e.call, e.Token.t.Resource, e.next, e.reason())
 }
 
 // reason is the text of Last without the prefixes that the error has itself, and with the

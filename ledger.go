@@ -97,7 +97,7 @@ func release(ctx context.Context, lease Lease) {
 func held(lease Lease, attemptTimeout time.Duration) error {
 	until := lease.Until()
 	if left := time.Until(until); !until.IsZero() && left < attemptTimeout {
-		return fmt.Errorf("%w: it has %v left, and a request may take %v", ErrLeaseLost, max(0, left), attemptTimeout)
+		return fmt.Errorf("%w: it has %v left, and a request may take %v: call again", ErrLeaseLost, max(0, left), attemptTimeout)
 	}
 	return nil
 }

@@ -29,7 +29,11 @@ func createOnce[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoin
 	}
 	k.lease, k.entry = lease, lease.Entry()
 	defer release(ctx, lease)
-	return k.create(ctx)
+	v, err := k.create(ctx)
+	if unknown, ok := errors.AsType[*OutcomeUnknownError](err); ok {
+		unknown.next = serviceOf(k.scope()) + ".Create again with the same key"
+	}
+	return v, err
 }
 
 // keyed is a create under a key.
@@ -65,7 +69,7 @@ func (k *keyed[T, P]) check() error {
 // create returns the record of the key, and creates it if no earlier call has.
 func (k *keyed[T, P]) create(ctx context.Context) (*T, error) {
 	if k.entry.Token != nil && !sameCreate(k.entry.Token.t, k.token) {
-		return nil, k.refuse(ErrKeyReused)
+		return nil, k.refuse(fmt.Errorf("%w: use another key, or the input that was used first", ErrKeyReused))
 	}
 	if k.entry.ID != "" {
 		return k.known(ctx)

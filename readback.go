@@ -93,7 +93,7 @@ func sendCreate[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoin
 	answer.ID, answer.Row = wire.ID(P(v).identity()), row
 	c.core.noteStamp(v, ex.res)
 	answer.Other = func() error {
-		return e.undecodable(c.core, ex.res, errors.New("the response describes another record than the one created"))
+		return e.undecodable(c.core, ex.res, fmt.Errorf("the response describes another record, with the id %s, than the one created", shownID(string(answer.ID))))
 	}
 	return v, answer
 }
@@ -139,6 +139,12 @@ func resolveOne[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoin
 	}
 }
 
+// serviceOf returns the service of a resource: "Contacts".
+func serviceOf(resource string) string { return strings.ToUpper(resource[:1]) + resource[1:] + "s" }
+
+// resolverOf returns the method that resolves the creates of a resource: "Contacts.Resolve".
+func resolverOf(resource string) string { return serviceOf(resource) + ".Resolve" }
+
 // maxNamed is how many records an error names.
 const maxNamed = 10
 
@@ -177,7 +183,7 @@ func (e endpoint) checkToken(token CreateToken, o *callOptions) error {
 // creates one. lists is why the lists did not settle it, unless last is that.
 func (e endpoint) unknown(ctx context.Context, token readback.Token, last, lists error) error {
 	return &OutcomeUnknownError{
-		Token: CreateToken{token}, Last: last, lists: lists,
+		Token: CreateToken{token}, Last: last, lists: lists, next: resolverOf(token.Resource) + " with the Token of this error",
 		call: about{method: http.MethodPost, route: e.route}, ctxErr: ctx.Err(),
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/growthgenius/growthgenius-go"
 	"github.com/growthgenius/growthgenius-go/internal/testkit"
+	"github.com/growthgenius/growthgenius-go/ledger"
 )
 
 // steve is a contact without an e-mail address.
@@ -35,6 +36,7 @@ func createErrors(t *testing.T) []errorText {
 		{"a lost response, deadline", in(ctx, time.Second, func(ctx context.Context) error {
 			return testkit.Err(testkit.Scripted(t, lossy(200, `{"contacts":[]}`)).Contacts.Create(ctx, steve))
 		})},
+		{"another record", testkit.Err(testkit.Scripted(t, always(200, `{"contact":{"id":5,"first_name":"Bill","last_name":"Gates"}}`), noReadBack).Contacts.Create(ctx, steve))},
 		{"an upsert", testkit.Err(testkit.Scripted(t, upserting(), noReadBack).Contacts.Upsert(ctx, testkit.Steve))},
 		{"Client.Do", down.Do(ctx, "POST", "/discovery", nil, steve, nil)},
 		{"BeforeCreate", testkit.Err(down.Contacts.Create(ctx, steve, fails))},
@@ -123,4 +125,45 @@ func lateList(t *testing.T) error {
 	_, _ = late.Contacts.Create(ctx, testkit.Steve)
 	time.Sleep(time.Second)
 	return testkit.Err(late.Contacts.Resolve(ctx, testkit.Unknown(t, lost).Token))
+}
+
+func keyErrors(t *testing.T) []errorText {
+	var until time.Time
+	l := spoilt{ledger.NewMemory(), func() time.Time { return until }, func(growthgenius.Entry) error { return nil }}
+	create := func(s *testkit.Script, in growthgenius.ContactInput, key string) error {
+		return testkit.Err(testkit.Scripted(t, s, noReadBack, growthgenius.WithLedger(l)).Contacts.Create(t.Context(), in, growthgenius.Once(key)))
+	}
+	stored := func(key string, status int, body string) *testkit.Script {
+		if err := create(always(200, `{"contact":{"id":7,"first_name":"Steve","last_name":"Jobs"}}`), steve, key); err != nil {
+			t.Error(err)
+		}
+		return always(status, body)
+	}
+	gone := stored("gone", 404, `{"error":"contact not found"}`)
+	errs := []errorText{
+		{"no ledger", testkit.Err(testkit.Unused(t).Contacts.Create(t.Context(), steve, growthgenius.Once("7")))},
+		{"empty", create(gone, steve, "")},
+		{"used for another record", create(gone, testkit.Steve, "gone")},
+		{"of a deleted record", create(gone, steve, "gone")},
+		{"outcome unknown", create(lossy(200, `{"contacts":[]}`), steve, "lost")},
+		{"another record", create(always(200, `{"contact":{"id":5,"first_name":"Bill","last_name":"Gates"}}`), steve, "another")},
+	}
+	until = time.Now().Add(time.Second)
+	return append(errs, errorText{"lease", create(gone, steve, "lease")})
+}
+
+// updateErrors are those of updates whose response was lost.
+func updateErrors(t *testing.T) []errorText {
+	changed := func(record string) error {
+		return testkit.Err(testkit.Scripted(t, &testkit.Script{Respond: func(_ int, r *http.Request) (*http.Response, error) {
+			if r.Method == http.MethodPatch {
+				return nil, io.ErrUnexpectedEOF
+			}
+			return testkit.Reply(200, record), nil
+		}}, retrying).Contacts.Update(t.Context(), "7", steve))
+	}
+	return []errorText{
+		{"changed since", changed(`{"contact":{"id":7,"first_name":"Bill","last_name":"Jobs","updated_at":"2031-01-02T03:04:05Z"}}`)},
+		{"changed since, without a time", changed(`{"contact":{"id":7,"first_name":"Bill","last_name":"Gates"}}`)},
+	}
 }

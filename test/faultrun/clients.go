@@ -23,8 +23,9 @@ import (
 // mode is a client and the server's manners.
 type mode struct {
 	name, label string
-	late        int  // commits whose answer is lost come so many times settings.Late late
-	twins       bool // contacts only, all of them equal, by clients that share nothing
+	late        float64 // commits whose answer is lost come so many times settings.Late late
+	killed      bool    // contacts only, some of them equal, under keys, by a process that is killed
+	twins       bool    // contacts only, all of them equal, by clients that share nothing
 	naive       bool
 	server      []growthgeniustest.ServerOption
 	odd         bool // the server misleads: what is unknown may stay so
@@ -43,6 +44,8 @@ var modes = []mode{
 			return append(replayOptions(s), growthgenius.WithMarkerField("custom9"))
 		},
 	},
+	{name: "killed", label: "growthgenius-go, Once and a ledger in a file", killed: true},
+	{name: "killedlate", label: "growthgenius-go, Once and a ledger in a file", killed: true, late: 0.6},
 	{
 		name: "rewriting", label: "growthgenius-go, default; the server escapes apostrophes", odd: true,
 		server: []growthgeniustest.ServerOption{growthgeniustest.WithRewriting(func(_, text string) string { return html.EscapeString(text) })},
@@ -72,13 +75,19 @@ var modes = []mode{
 }
 
 // lateness is how late the commits are whose answer is lost.
-func (m mode) lateness(s settings) time.Duration { return time.Duration(m.late) * s.Late }
+func (m mode) lateness(s settings) time.Duration {
+	return time.Duration(m.late * float64(s.Late)).Round(time.Millisecond)
+}
 
 func (m mode) describe(s settings) string {
-	if m.late == 0 {
-		return m.label
+	label := m.label
+	if m.killed {
+		label = fmt.Sprintf("%s; killed %d times", label, m.kills(s))
 	}
-	return fmt.Sprintf("%s; commits %g s late", m.label, m.lateness(s).Seconds())
+	if m.late > 0 {
+		label = fmt.Sprintf("%s; commits %g s late", label, m.lateness(s).Seconds())
+	}
+	return label
 }
 
 func replayOptions(s settings) []growthgenius.Option {

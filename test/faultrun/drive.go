@@ -83,6 +83,9 @@ type result struct {
 
 // run drives all creates of one mode and seed through a server of their own.
 func run(ctx context.Context, m mode, s settings, seed uint64, opts ...growthgeniustest.ServerOption) (result, error) {
+	if m.killed {
+		return runKilled(ctx, m, s, seed, opts...)
+	}
 	srv, err := growthgeniustest.Start(append(slices.Concat(opts, m.server), growthgeniustest.WithoutRecording(), growthgeniustest.WithSeed(seed))...)
 	if err != nil {
 		return result{}, err
@@ -143,16 +146,19 @@ func inject(srv *growthgeniustest.Server, m mode, s settings) {
 // makeIntents makes the creates of a seed: contacts and messages, no two of them equal, or
 // for the marker contacts that are all equal.
 func makeIntents(m mode, s settings, seed uint64) []*intent {
-	intents := make([]*intent, s.Creates)
+	intents := make([]*intent, m.creates(s))
 	for n := range intents {
 		it := &intent{n: n}
 		switch {
+		case m.killed && n%50 < 2: // two in fifty are equal, and without an address
+			it.key = fmt.Sprintf("Twin %d of seed %d", n/50, seed)
+			it.contact = &growthgenius.ContactInput{FullName: growthgenius.Set(it.key)}
 		case m.twins:
 			it.contact = &growthgenius.ContactInput{
 				Email:       growthgenius.Set("info@example.com"),
 				CompanyName: growthgenius.Set("Example"),
 			}
-		case s.Interleave && n%2 == 0 || !s.Interleave && n < s.Creates/2:
+		case m.killed, s.Interleave && n%2 == 0 || !s.Interleave && n < s.Creates/2:
 			it.key = fmt.Sprintf("c%d.%d@example.com", seed, n)
 			it.contact = &growthgenius.ContactInput{
 				Email:       growthgenius.Set(it.key),
@@ -180,11 +186,12 @@ func keyOf(content string) string {
 		Email  string `json:"email"`
 		Copy   string `json:"rendered_copy"`
 		Marker string `json:"custom9"`
+		Name   string `json:"full_name"`
 	}
 	if json.Unmarshal([]byte(content), &c) != nil {
 		return ""
 	}
-	for _, key := range []string{c.Marker, c.Copy, c.Email} {
+	for _, key := range []string{c.Marker, c.Copy, c.Email, c.Name} {
 		if key != "" {
 			return key
 		}
@@ -233,9 +240,15 @@ func audit(ctx context.Context, r *result, srv *growthgeniustest.Server, intents
 // count counts what the calls reported, and returns those whose outcome is unknown.
 func (r *result) count(intents []*intent, rows map[string]map[growthgenius.ID]bool) (unknown []*intent) {
 	claimed := map[growthgenius.ID]bool{}
+	wanted := map[string]int{}
+	for _, it := range intents {
+		wanted[it.key]++
+	}
+	for key, n := range wanted {
+		r.Duplicates += max(0, len(rows[key])-n)
+	}
 	for _, it := range intents {
 		made := rows[it.key]
-		r.Duplicates += max(0, len(made)-1)
 		r.MostPOSTs = max(r.MostPOSTs, it.posts.Load())
 		switch {
 		case it.told.err == nil && len(made) == 0:

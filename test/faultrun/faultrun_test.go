@@ -18,7 +18,13 @@ import (
 	"github.com/growthgenius/growthgenius-go/growthgeniustest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv(importVariable) != "" {
+		main()
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // TestPromise runs every mode in a bubble, where time waits for the processor: what comes of
 // it does not depend on the machine.
@@ -26,6 +32,9 @@ func TestPromise(t *testing.T) {
 	t.Parallel()
 	s := settings{Creates: 400, Seeds: 1, Parallel: 32, Rate: 0.3, Late: 5 * time.Second, Timeout: time.Second}
 	for _, m := range modes {
+		if m.killed { // a bubble has one process
+			continue
+		}
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()
 			var r result
@@ -37,6 +46,32 @@ func TestPromise(t *testing.T) {
 			})
 			t.Logf("%+v", r)
 			for _, wrong := range append(broken(report{Settings: s, Results: []result{r}}), unexpected(m, r)...) {
+				t.Error(wrong)
+			}
+		})
+	}
+}
+
+// TestKilled: a process that creates under keys is killed again and again, and in the end each
+// contact was created once.
+func TestKilled(t *testing.T) {
+	t.Parallel()
+	s := settings{Creates: 600, Seeds: 1, Parallel: 32, Rate: 0.3, Late: time.Second, Timeout: time.Second, Settle: time.Second}
+	for _, m := range modes {
+		if !m.killed {
+			continue
+		}
+		t.Run(m.name, func(t *testing.T) {
+			t.Parallel()
+			r, err := run(t.Context(), m, s, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Logf("%+v", r)
+			if r.Creates != 300 || m.kills(s) != 3 || r.POSTs <= 300 || r.Reads == 0 || r.ReadBytes == 0 || r.MostPOSTs < 2 {
+				t.Errorf("%d creates, %d kills: %+v", r.Creates, m.kills(s), r)
+			}
+			for _, wrong := range broken(report{Settings: s, Results: []result{r}}) {
 				t.Error(wrong)
 			}
 		})
@@ -96,6 +131,7 @@ func TestBroken(t *testing.T) {
 		"resolved wrong": {Mode: "default", ResolvedWrong: 1},
 		"unsettled":      {Mode: "default", Unsettled: 1},
 		"reads":          {Mode: "default", Creates: 2000, Reads: 61},
+		"missing":        {Mode: "killed", Creates: 2, Rows: 1},
 	} {
 		if len(broken(report{Results: []result{r}})) != 1 {
 			t.Errorf("%s: not noticed", name)

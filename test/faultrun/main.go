@@ -5,6 +5,7 @@
 //
 //	go run ./test/faultrun                          # 10,000 creates, seeds 1 to 5, every mode
 //	go run ./test/faultrun -creates 500 -seeds 1    # a quick look
+//	go run ./test/faultrun -modes killed,killedlate # an import whose process is killed
 //	go run ./test/faultrun -from docs/reliability.json -svg docs/reliability.svg
 package main
 
@@ -34,7 +35,12 @@ type report struct {
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := command(ctx, os.Args[1:], os.Stdout)
+	var err error
+	if in := os.Getenv(importVariable); in != "" {
+		err = importAll(ctx, in)
+	} else {
+		err = command(ctx, os.Args[1:], os.Stdout)
+	}
 	stop()
 	if err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "faultrun:", err)
@@ -49,7 +55,7 @@ func command(ctx context.Context, args []string, out io.Writer, opts ...growthge
 	flags.IntVar(&s.Seeds, "seeds", 5, "runs of each mode, with seeds from 1")
 	flags.IntVar(&s.Parallel, "parallel", 32, "creates at a time")
 	flags.Float64Var(&s.Rate, "rate", 0.3, "share of requests, reads too, that get a fault")
-	flags.DurationVar(&s.Late, "late", 5*time.Second, "how late commits are in the mode late; twice that in later")
+	flags.DurationVar(&s.Late, "late", 5*time.Second, "how late commits are in the mode late; twice that in later, three fifths in killedlate")
 	flags.DurationVar(&s.Timeout, "timeout", time.Second, "of an attempt, so that hangs end")
 	flags.DurationVar(&s.RetryAfter, "retry-after", 0, "that a 429 asks for; the SDK's whole client pauses for it, so more than 0 measures pauses")
 	flags.DurationVar(&s.Settle, "settle", 0, "settle window of the read-back; 0 is the SDK's default")

@@ -115,6 +115,9 @@ func broken(rep report) []string {
 		if r.Mode == "replay" || r.Mode == "marker" {
 			never["unknown outcomes"] = r.Unknown
 		}
+		if r.killed() {
+			never["creates that are missing"] = r.Creates - r.Rows
+		}
 		if allowed := max(60, 60*r.Creates/2000); r.Mode == "default" && !rep.Settings.Interleave {
 			never[fmt.Sprintf("list reads over %d", allowed)] = max(0, int(r.Reads)-allowed)
 		}
@@ -126,6 +129,11 @@ func broken(rep report) []string {
 	}
 	slices.Sort(all)
 	return all
+}
+
+// killed reports whether a result is of a process that was killed.
+func (r *result) killed() bool {
+	return slices.ContainsFunc(modes, func(m mode) bool { return m.name == r.Mode && m.killed })
 }
 
 // odd reports whether a result is of a server that misleads.

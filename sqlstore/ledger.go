@@ -62,7 +62,7 @@ func (b backend) Acquire(ctx context.Context, key, holder string, lasts time.Dur
 		`INSERT INTO growthgenius_ledger AS l (entry_key, holder, lease_until) VALUES ($1, $2, {now} + $3)
 		ON CONFLICT (entry_key) DO UPDATE SET holder = excluded.holder, lease_until = excluded.lease_until
 		WHERE l.lease_until <= {now} OR l.holder = excluded.holder
-		RETURNING data`, []byte(key), holder, lasts.Milliseconds())
+		RETURNING data`, []byte(key), holder, milliseconds(lasts))
 	if err != nil {
 		return got, err
 	}
@@ -78,14 +78,18 @@ func (b backend) Acquire(ctx context.Context, key, holder string, lasts time.Dur
 	return got, err
 }
 
-// renewed at a time: databases limit how many parameters a statement has.
-const renewed = 400
+// milliseconds returns the length of a lease for the clock of the database, which rounds the
+// times at which the lease begins and ends. The lease is not shorter than d.
+func milliseconds(d time.Duration) int64 { return d.Milliseconds() + 2 }
+
+// maxRenewed is how many leases one statement renews: databases limit its parameters.
+const maxRenewed = 400
 
 // Renew implements [leases.Backend].
 func (b backend) Renew(ctx context.Context, held []leases.Held, lasts time.Duration) (holders []string, err error) {
 	for len(held) > 0 && err == nil {
-		n := min(len(held), renewed)
-		args := []any{lasts.Milliseconds()}
+		n := min(len(held), maxRenewed)
+		args := []any{milliseconds(lasts)}
 		var pairs []string
 		for _, h := range held[:n] {
 			args = append(args, []byte(h.Key), h.Holder)

@@ -258,3 +258,45 @@ func TestLongKey(t *testing.T) {
 		}
 	})
 }
+
+// TestHolders: a holder that asks again has the key, all of many leases are renewed, and what
+// is not a holder's is neither renewed nor released.
+func TestHolders(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, d database) {
+		var b leases.Backend
+		d.store(t).LedgerThrough(func(inner leases.Backend) leases.Backend { b = inner; return inner }, leases.Options{})
+		acquire := func(key, holder string) leases.Acquired {
+			t.Helper()
+			got, err := b.Acquire(t.Context(), key, holder, time.Minute)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return got
+		}
+		var held []leases.Held
+		for i := range 900 {
+			h := leases.Held{Key: fmt.Sprint("key ", i), Holder: fmt.Sprint("holder ", i)}
+			held = append(held, h)
+			if got := acquire(h.Key, h.Holder); !got.Held {
+				t.Fatalf("got %+v", got)
+			}
+		}
+		if got := acquire("key 0", "holder 0"); !got.Held {
+			t.Errorf("again: got %+v", got)
+		}
+		if got := acquire("key 0", "another"); got.Held || got.Left < 50*time.Second || got.Left > time.Minute+10*time.Millisecond {
+			t.Errorf("another holder: got %+v", got)
+		}
+		renewed, err := b.Renew(t.Context(), append(held, leases.Held{Key: "key 0", Holder: "another"}, leases.Held{Key: "none", Holder: "another"}), time.Minute)
+		if err != nil || len(renewed) != len(held) || slices.Contains(renewed, "another") {
+			t.Errorf("%d of %d leases were renewed, %v", len(renewed), len(held), err)
+		}
+		if err := b.Release(t.Context(), "key 0", "another"); err != nil {
+			t.Error(err)
+		}
+		if got := acquire("key 0", "another"); got.Held {
+			t.Error("another holder has released the key")
+		}
+	})
+}

@@ -36,11 +36,11 @@ type UpsertResult struct {
 // escaping, or in whether the domain is in punycode. If a contact has an address that the API
 // may have made of that of the input, such as one without its +tag, the error is a
 // [*MultipleMatchesError] with Near set: nothing is created beside it. The contact that an
-// earlier upsert of this client, or of its ledger, created for the address matches whatever the API has made
-// of the address, until it is deleted or merged into one with another address. A text that
-// cannot be an address is an [ErrInvalidInput]: a placeholder such as "n/a", an address with
-// a name ("Tony <tony@example.com>") or with a character that cannot be seen. With
-// [MatchNameAndCompany], an input can also match by name and company.
+// earlier upsert of this client, or of its ledger, created for the address matches whatever
+// the API has made of the address, until it is deleted or merged into one with another
+// address. A text that cannot be an address is an [ErrInvalidInput]: a placeholder such as
+// "n/a", an address with a name ("Tony <tony@example.com>") or with a character that cannot
+// be seen. With [MatchNameAndCompany], an input can also match by name and company.
 //
 // Upsert searches for the contact, and reads each candidate to compare it in full, since
 // search results may be approximate, abridged and late. If you know that a contact is
@@ -73,8 +73,8 @@ type UpsertResult struct {
 // knows what the earlier ones created, even if the search does not show it yet. With
 // [WithLedger], the same holds for all processes that share the ledger: an upsert acquires the
 // keys of its address and its name, and the next one goes on from what is stored under them,
-// also if the process ended meanwhile. [ErrLeaseLost] means that nothing was sent, or that an
-// update may have been carried out: call Upsert again. Without a ledger, upserts in two
+// also if the process ended meanwhile. [ErrLeaseLost] means that this call created nothing and
+// that an update may have been carried out: call Upsert again. Without a ledger, upserts in two
 // processes can both find nothing and both create a contact: the API has no way to prevent
 // that. Use one process then, or partition the addresses.
 func (s *ContactsService) Upsert(ctx context.Context, in ContactInput, opts ...RequestOption) (*UpsertResult, error) {

@@ -55,8 +55,8 @@ func Rewritten(sent, row string) bool { return relate(sent, row, rewritesText) >
 //   - they cannot store some characters, which they drop or replace by "?";
 //   - they take UTF-8 for Windows-1252, which is what databases mean by Latin-1;
 //   - they drop punctuation;
-//   - they put links that they can follow in place of those in a message, and fill in its
-//     merge fields;
+//   - they put links that they can follow in place of those in a message, or remove them, and
+//     fill in its merge fields;
 //   - they cut the text short, or add a header or a footer.
 const (
 	// minCut is how much is left of a text that was cut short, at least, without spaces.
@@ -78,12 +78,8 @@ func rewritesText(sent, row string) bool {
 		return true
 	}
 	sent, row = Fold(sent), Fold(row)
-	if x, y := links.ReplaceAllString(sent, ""), links.ReplaceAllString(row, ""); x != sent && y != row {
-		if sent, row = x, y; anyForm(sent, row, alikeTexts) {
-			return true
-		}
-	}
-	return fillsIn(sent, row)
+	sent, row = links.ReplaceAllString(sent, ""), links.ReplaceAllString(row, "")
+	return anyForm(sent, row, alikeTexts) || fillsIn(sent, row)
 }
 
 // alikeTexts compares the plain forms of two texts.

@@ -122,7 +122,7 @@ func TestRewrittenMessages(t *testing.T) {
 		}},
 		{`"rendered_copy":"Hi <script>alert(1)</script>Louis"`, match.Near, []string{`"rendered_copy":"Hi Louis"`, `"rendered_copy":"Hi alert(1)Louis"`}},
 		{`"rendered_copy":"Hi Louis, see https://acme.example/offer?id=7. Ada"`, match.Near, []string{
-			`"rendered_copy":"Hi Louis, see https://click.vendor.example/c/x7f9. Ada"`, `"rendered_copy":"Hi Louis, see www.trk.example/x. Ada\n--\nUnsubscribe: https://trk.example/u"`, `"rendered_copy":"Hi Louis, see <a href=\"https://trk.example/c\">https://trk.example/c</a>"`,
+			`"rendered_copy":"Hi Louis, see https://click.vendor.example/c/x7f9. Ada"`, `"rendered_copy":"Hi Louis, see www.trk.example/x. Ada\n--\nUnsubscribe: https://trk.example/u"`, `"rendered_copy":"Hi Louis, see <a href=\"https://trk.example/c\">https://trk.example/c</a>"`, `"rendered_copy":"Hi Louis, see . Ada"`,
 		}},
 		{`"rendered_copy":"Hi Louis, see https://acme.example/offer?id=7. Ada"`, match.Unlike, []string{
 			`"rendered_copy":"Hi Lea, see https://click.vendor.example/c/x7f9. Ada"`, `"rendered_copy":"Hi Louis, read https://acme.example/offer?id=7. Ada"`,

@@ -76,7 +76,6 @@ if s.epoch == 0 or now < s.now - SKEW then
 end
 now = max(now, s.now)
 s.now = now
-if s.next + LATE < now then s.epoch = max(now, s.epoch + 1) end
 s.full = max(s.full, min(known, now + 2 * AHEAD + burst * gap))
 if pause > 0 then s.paused = max(s.paused, now + pause) end
 

@@ -123,6 +123,33 @@ func TestBudget(t *testing.T) {
 	}
 }
 
+// TestFairness: a process with a long way to the store gets no more turns than the others,
+// and no fewer.
+func TestFairness(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := &memory{trip: time.Millisecond}
+		o := fleet.Options{PerSecond: 50, Burst: 5}
+		near, far := start(t, m, 4, o, 10*time.Millisecond), start(t, farther{m}, 4, o, 10*time.Millisecond)
+		time.Sleep(20 * time.Second)
+		near.stop()
+		far.stop()
+		a, b := float64(len(near.end())), float64(len(far.end()))
+		if min(a, b)/max(a, b) < .9 {
+			t.Errorf("%v requests near the store, %v far from it", a, b)
+		}
+	})
+}
+
+// farther is a store that is farther away.
+type farther struct{ fleet.Store }
+
+func (f farther) Turn(ctx context.Context, q fleet.Request) (fleet.Reply, error) {
+	time.Sleep(10 * time.Millisecond)
+	defer time.Sleep(10 * time.Millisecond)
+	return f.Store.Turn(ctx, q)
+}
+
 func budget(t *testing.T, n int, rate float64, trip time.Duration) {
 	const burst = 5
 	long := max(20*time.Second, time.Duration(1000/rate)*time.Second)

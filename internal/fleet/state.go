@@ -30,9 +30,6 @@ func (s *State) Turn(now int64, q Request) Reply {
 	}
 	now = max(now, s.Now)
 	s.Now = now
-	if s.Next+Late < now {
-		s.Epoch = max(now, s.Epoch+1) // no ticket is valid any more, unless this state is an old copy
-	}
 	s.Full = max(s.Full, min(q.Full, now+2*Ahead+q.Burst*q.Gap))
 	if q.Pause > 0 {
 		s.Paused = max(s.Paused, now+q.Pause)

@@ -29,7 +29,7 @@ const (
 )
 
 // long is how long each part of a measurement takes.
-var long = flag.Duration("limiter", 2*time.Second, "how long each part of the measurement of the shared limiter takes")
+var long = flag.Duration("limiter", 1500*time.Millisecond, "how long each part of the measurement of the shared limiter takes")
 
 const (
 	urlEnv    = "FLEETTEST_URL"

@@ -26,7 +26,7 @@ type layout struct {
 	delimiter byte
 	end       byte // of a line
 	header    record
-	line      int // of the header; 0 if the caller gave it
+	line      int // of the header; 0 if there is none
 	known     int // names of the header that are known
 	columns   int
 	broken    int     // the first line above the header that no row can be read from; 0 if there is none
@@ -45,12 +45,12 @@ type finder struct {
 // find returns the layout of the text.
 func (f finder) find() (layout, error) {
 	best, end := layout{}, lineEnd(f.text)
-	candidates, given, first := delimiters, false, 1
+	candidates, named, first := delimiters, false, 1
 	if separator, ok := separatorLine(f.text, end); ok {
-		candidates, given, first = separator, true, 2
+		candidates, named, first = separator, true, 2
 	}
 	if f.o.Delimiter != 0 {
-		candidates, given = string(f.o.Delimiter), true
+		candidates = string(f.o.Delimiter)
 	}
 	for _, delimiter := range []byte(candidates) {
 		l := f.layout(delimiter, end, first)
@@ -61,7 +61,7 @@ func (f finder) find() (layout, error) {
 	switch {
 	case f.o.Delimiter != 0:
 		best.delimiterSure = Given
-	case given || best.known > 1 && best.columns > 1:
+	case named || best.known > 1 && best.columns > 1:
 		best.delimiterSure = Certain
 	case best.known > 0 || best.columns > 1 && best.alike > 0.9:
 		best.delimiterSure = Likely
@@ -190,10 +190,7 @@ func (f finder) check(l *layout) error {
 	case isReject(l.header.cells):
 		l.headerSure = Certain
 		return nil
-	case len(f.o.Header) > 0:
-		l.headerSure = Given
-		return nil
-	case f.o.HeaderLine != 0:
+	case len(f.o.Header) > 0 || f.o.HeaderLine != 0:
 		l.headerSure = Given
 		return nil
 	case l.known == 0 && l.broken != 0:

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/growthgenius/growthgenius-go"
 )
@@ -81,21 +82,19 @@ func NewReader(from io.Reader, o ReaderOptions) (*Reader, error) {
 	if len(o.Header) > 0 && o.HeaderLine != 0 {
 		return nil, &FileError{Reason: "ReaderOptions.Header and ReaderOptions.HeaderLine exclude each other"}
 	}
-	sample := make([]byte, sampleSize)
-	n, err := io.ReadFull(from, sample)
-	sample = sample[:n]
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+	sample, err := io.ReadAll(io.LimitReader(from, sampleSize))
+	if err != nil {
 		return nil, &FileError{Reason: "reading the file failed: " + err.Error(), cause: err}
 	}
 	if err := refuse(sample); err != nil {
 		return nil, err
 	}
 	r := &Reader{options: o}
-	if r.coding, err = findCoding(sample, o.Encoding, err != nil); err != nil {
+	if r.coding, err = findCoding(sample, o.Encoding, len(sample) < sampleSize); err != nil {
 		return nil, err
 	}
 	rest := io.MultiReader(bytes.NewReader(sample[len(r.coding.mark):]), from)
-	if err := r.begin(bufio.NewReaderSize(r.coding.reader(rest), sampleSize)); err != nil {
+	if err := r.begin(bufio.NewReaderSize(r.coding.reader(rest), min(len(sample)*utf8.UTFMax, sampleSize))); err != nil {
 		return nil, err
 	}
 	return r, nil
@@ -103,7 +102,7 @@ func NewReader(from io.Reader, o ReaderOptions) (*Reader, error) {
 
 // begin finds the header.
 func (r *Reader) begin(text *bufio.Reader) error {
-	head, err := text.Peek(sampleSize)
+	head, err := text.Peek(text.Size())
 	if undecodable, ok := errors.AsType[*undecodableError](err); ok && len(head) == 0 {
 		return &FileError{Line: 1, Reason: undecodable.Error()}
 	}

@@ -74,7 +74,7 @@ func (hook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPip
 
 // delayed returns a ledger with a timeout, one of whose commands arrives late: the next one
 // after arm was called waits until send is closed. sent is closed when it has arrived.
-func delayed(t *testing.T, server *redisServer) (l growthgenius.Ledger, arm func(), send, sent chan struct{}) {
+func delayed(t *testing.T, server *redisServer, lease time.Duration) (l growthgenius.Ledger, arm func(), send, sent chan struct{}) {
 	t.Helper()
 	client := server.client(t, nil)
 	var armed atomic.Bool
@@ -83,10 +83,11 @@ func delayed(t *testing.T, server *redisServer) (l growthgenius.Ledger, arm func
 		if armed.CompareAndSwap(true, false) {
 			<-send
 			defer close(sent)
+			ctx = context.WithoutCancel(ctx)
 		}
 		return next(ctx, cmd)
 	}))
-	l = redisstore.New(client, redisstore.Options{Timeout: time.Second}).Ledger(redisstore.LedgerOptions{})
+	l = redisstore.New(client, redisstore.Options{Timeout: time.Second}).Ledger(redisstore.LedgerOptions{Lease: lease})
 	put(t, l, "another", "1") // Redis knows the scripts
 	return l, func() { armed.Store(true) }, send, sent
 }
@@ -96,7 +97,7 @@ func TestLateRecord(t *testing.T) {
 	t.Parallel()
 	server := startRedis(t)
 	openStore(t, server.client(t, nil))
-	l, arm, send, sent := delayed(t, server)
+	l, arm, send, sent := delayed(t, server, time.Minute)
 	lease, err := l.Acquire(t.Context(), "key")
 	if err != nil {
 		t.Fatal(err)
@@ -123,7 +124,7 @@ func TestLateAcquire(t *testing.T) {
 	t.Parallel()
 	server := startRedis(t)
 	store := openStore(t, server.client(t, nil))
-	l, arm, send, sent := delayed(t, server)
+	l, arm, send, sent := delayed(t, server, time.Minute)
 	arm()
 	if _, err := l.Acquire(t.Context(), "key"); err == nil {
 		t.Error("Acquire succeeded")
@@ -139,6 +140,32 @@ func TestLateAcquire(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = lease.Release(t.Context())
+}
+
+// TestLateRelease: a release that arrives after another process has taken over ends nothing.
+func TestLateRelease(t *testing.T) {
+	t.Parallel()
+	server := startRedis(t)
+	other := openStore(t, server.client(t, nil)).Ledger(redisstore.LedgerOptions{})
+	l, arm, send, sent := delayed(t, server, time.Second)
+	lease, err := l.Acquire(t.Context(), "key")
+	if err != nil {
+		t.Fatal(err)
+	}
+	arm()
+	if err := lease.Release(t.Context()); err == nil {
+		t.Error("Release succeeded")
+	}
+	held, err := other.Acquire(t.Context(), "key")
+	if err != nil {
+		t.Fatal(err)
+	}
+	close(send)
+	<-sent
+	if err := held.Record(t.Context(), growthgenius.Entry{ID: "1"}); err != nil {
+		t.Errorf("Record of the holder: %v", err)
+	}
+	_ = held.Release(t.Context())
 }
 
 // TestPurge: entries that were stored before a time are removed, unless their outcome is open
@@ -168,6 +195,18 @@ func TestPurge(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = open.Release(t.Context())
+	put(t, l, "again", "1000")
+	again, err := l.Acquire(t.Context(), "again")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := again.Record(t.Context(), growthgenius.Entry{Token: token}); err != nil {
+		t.Fatal(err)
+	}
+	_ = again.Release(t.Context())
+	if got := idOf(t, l, "nothing"); got != "" {
+		t.Errorf("a key that was not used has the id %q", got)
+	}
 	purge := func(before time.Time, want int64) {
 		t.Helper()
 		if n, err := store.PurgeLedger(t.Context(), before); n != want || err != nil {
@@ -189,7 +228,7 @@ func TestPurge(t *testing.T) {
 	}
 	names, err := client.Keys(t.Context(), "*").Result()
 	slices.Sort(names)
-	if want := []string{"growthgenius:{ledger}:epoch", "growthgenius:{ledger}:key:open"}; err != nil || !slices.Equal(names, want) {
+	if want := []string{"growthgenius:{ledger}:epoch", "growthgenius:{ledger}:key:again", "growthgenius:{ledger}:key:open"}; err != nil || !slices.Equal(names, want) {
 		t.Errorf("Redis has the keys %q, want %q (%v)", names, want, err)
 	}
 }

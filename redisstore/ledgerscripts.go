@@ -70,15 +70,14 @@ end
 return renewed
 `)
 
-// recordScript stores a value under a key, or removes what is stored. The number of a record
-// tells one that arrives late, or twice, from the newest.
+// recordScript stores a value under a key, or removes what is stored. A record with a lower
+// number than the newest one has arrived late.
 //
 // KEYS: key, ids, settled. ARGV: holder, number, the key as the user knows it, scope and id or
 // nothing, "1" if the value may be purged, data or nothing.
 var recordScript = redis.NewScript(clockLua + `
 local lease = redis.call('HMGET', KEYS[1], 'h', 'n', 'x')
 if lease[1] ~= ARGV[1] or tonumber(lease[2]) > tonumber(ARGV[2]) then return {'lost'} end
-if lease[2] == ARGV[2] then return {'ok'} end
 local key, id, data = ARGV[3], ARGV[4], ARGV[6]
 local owner = id ~= '' and redis.call('HGET', KEYS[2], id)
 if owner and owner ~= key then return {'taken'} end

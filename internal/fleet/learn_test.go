@@ -281,3 +281,36 @@ func TestLearningAlone(t *testing.T) {
 		time.Sleep(time.Second)
 	})
 }
+
+// TestLearningFromOthers: a 429 that asks for a wait pauses all processes at once, before it
+// has been learned from. The process that learns asks for the responses of others also for a
+// while after its own last request.
+func TestLearningFromOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := &memory{trip: time.Millisecond}
+		all := gates(m, 2, fleet.Options{})
+		for _, g := range all { // the first one is the one that learns
+			if err := g.Wait(t.Context(), ""); err != nil {
+				t.Error(err)
+			}
+			g.Answered("", time.Now(), 200, 0)
+			time.Sleep(time.Millisecond)
+		}
+		time.Sleep(120 * time.Millisecond)
+		all[1].Answered("", time.Now(), 429, 5*time.Second)
+		time.Sleep(2 * time.Millisecond)
+		m.set(func() {
+			if left := m.state.Until - m.state.Now; left < 4_900_000 || left > 5_100_000 {
+				t.Errorf("a pause of %d microseconds", left)
+			}
+		})
+		time.Sleep(60 * time.Millisecond)
+		m.set(func() {
+			if m.state.Gap == 0 {
+				t.Error("the pace was not learned")
+			}
+		})
+		time.Sleep(time.Second)
+	})
+}

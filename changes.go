@@ -121,7 +121,7 @@ func newChangeFeed[T any, P resourceOf[T]](c caller, opts ChangeOptions, e endpo
 		opts: opts, refuse: e.refuse, updated: updated,
 		id:    func(v *T) ID { return P(v).identity() },
 		row:   func(v *T) whole.Row { return listRow(P(v)) },
-		ahead: c.core.readBack.Clock().Ahead,
+		ahead: c.core.dates.ahead,
 		fits:  func(n int) int { return c.core.readBack.Longest().Saw(e.route, n) },
 		rows: func(ctx context.Context, l ListOptions, most int) ([]whole.Row, http.Header, error) {
 			return rowsOf[T, P](ctx, c, e, l, nil, most)

@@ -101,8 +101,13 @@ func (c *core) begin(cfg *config, apiKey string) {
 		Redact:        c.redact,
 		Logger:        c.logger,
 		Date: func(sent, received time.Time, res *engine.Response) {
-			if at, ok := res.Date(); ok {
-				c.readBack.Clock().Observe(sent, received, at)
+			at, ok := res.Date()
+			if !ok {
+				return
+			}
+			c.readBack.Clock().Observe(sent, received, at)
+			if res.Succeeded() {
+				c.dates.note(at, received)
 			}
 		},
 	})

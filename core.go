@@ -31,6 +31,7 @@ type core struct {
 	redact      redact.Redactor
 	logger      *slog.Logger // nil for none
 	oddities    seenSet
+	dates       dates
 	maxBytes    int64
 	strict      bool
 	markerField string
@@ -191,4 +192,27 @@ func (c *core) noteStamp(record any, res *engine.Response) {
 	if v, ok := record.(stamped); ok {
 		c.readBack.Stamped(v.updated(), res.Took)
 	}
+}
+
+// dates is the server's own time in the last success that had it. It is not the least of all
+// that the read-back has seen: a proxy's would stop the feed of changes for as long as that
+// remembers it.
+type dates struct {
+	mu   sync.Mutex // guards the fields below
+	date time.Time
+	at   time.Time // when it arrived
+}
+
+func (d *dates) note(date, at time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.date, d.at = date, at
+}
+
+// ahead returns by how much the clock of that response was ahead of this machine's, at
+// least, unless it was long ago.
+func (d *dates) ahead() (ahead time.Duration, ok bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.date.Sub(d.at), !d.at.IsZero() && time.Since(d.at) < 10*time.Minute
 }

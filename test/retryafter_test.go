@@ -46,7 +46,7 @@ func TestRetryAfter(t *testing.T) {
 		"absent":               {"", date, -1, 0},
 		"negative":             {"-5", date, -1, 0},
 		"plus":                 {"+5", date, -1, 0},
-		"fraction":             {"1.5", date, -1, 0},
+		"fraction":             {"1.5", date, 1500 * time.Millisecond, 0},
 		"exponent":             {"1e3", date, -1, 0},
 		"hex":                  {"0x10", date, -1, 0},
 		"words":                {"soon", date, -1, 0},

@@ -114,15 +114,6 @@ func (c *Clock) bounds() (b bounds) {
 	return b
 }
 
-// Ahead returns how far the clock is ahead of this machine's at least. ok is false if no
-// sample of the last ten minutes shows it.
-func (c *Clock) Ahead() (least time.Duration, ok bool) {
-	b := c.bounds()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return b.low, slices.ContainsFunc(c.sources, func(s source) bool { return time.Since(s.last) < staleAge })
-}
-
 // tick returns how long after now a request that takes so long should be sent for its
 // Date header to halve the bounds: then the server's second changes in their middle.
 func (c *Clock) tick(now time.Time, took time.Duration) time.Duration {

@@ -34,27 +34,6 @@ func TestClock(t *testing.T) {
 	}
 }
 
-// TestClockAhead: the least counts, and only while responses show it.
-func TestClockAhead(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		var c Clock
-		if least, ok := c.Ahead(); ok || least != 0 {
-			t.Errorf("before any response: %s, %t", least, ok)
-		}
-		for _, ahead := range []time.Duration{time.Minute, -time.Minute} {
-			c.Observe(time.Now(), time.Now(), time.Now().Add(ahead))
-			if least, ok := c.Ahead(); !ok || least != ahead {
-				t.Errorf("%s, %t, want %s", least, ok, ahead)
-			}
-		}
-		time.Sleep(10 * time.Minute)
-		if _, ok := c.Ahead(); ok {
-			t.Error("it is believed after ten minutes")
-		}
-	})
-}
-
 // TestEarliestStamp: an update may be stamped as early as the clocks allow that responses have
 // shown. One that is ahead is not believed.
 func TestEarliestStamp(t *testing.T) {

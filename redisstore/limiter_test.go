@@ -108,3 +108,30 @@ func TestLimiterFleet(t *testing.T) {
 		s.start(t)
 	})
 }
+
+// TestLimiter: a limiter of a store limits those of its prefix and name, and returns the
+// error of a setting that is not valid.
+func TestLimiter(t *testing.T) {
+	t.Parallel()
+	client := startRedis(t).client(t, nil)
+	one := redisstore.New(client, redisstore.Options{Timeout: 10 * time.Second})
+	begun := time.Now()
+	for i := range 6 {
+		l := one.Limiter(redisstore.LimiterOptions{Name: "key", PerSecond: 50})
+		if i%2 == 1 { // as another process
+			l = redisstore.New(client, redisstore.Options{Timeout: 10 * time.Second}).Limiter(redisstore.LimiterOptions{Name: "key", PerSecond: 50})
+		}
+		if err := l.Wait(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	if took := time.Since(begun); took < 95*time.Millisecond {
+		t.Errorf("6 requests at 50 a second took %s", took)
+	}
+	if n := client.Exists(t.Context(), "growthgenius:limiter:key").Val(); n != 1 {
+		t.Errorf("%d keys", n)
+	}
+	if err := one.Limiter(redisstore.LimiterOptions{PerSecond: -1}).Wait(t.Context()); err == nil {
+		t.Error("a negative rate is valid")
+	}
+}

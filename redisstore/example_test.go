@@ -63,3 +63,29 @@ func Example() {
 	// <nil> <nil>
 	// 1 contact
 }
+
+// Processes that make a limiter of one name share a rate: all of them together send 50 requests
+// a second at most.
+func ExampleStore_Limiter() {
+	srv, err := growthgeniustest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer srv.Close()
+	server, err := newRedis()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer server.close()
+	db := redis.NewClient(&redis.Options{Network: "unix", Addr: server.socket()})
+	defer func() { _ = db.Close() }()
+	limiter := redisstore.New(db, redisstore.Options{}).Limiter(redisstore.LimiterOptions{PerSecond: 50, Burst: 5})
+	client := srv.Client(growthgenius.WithLimiter(limiter))
+	for range 3 {
+		if _, err := client.Users.List(context.Background()); err != nil {
+			log.Fatal(err)
+		}
+	}
+	fmt.Println(len(srv.Requests()), "requests")
+	// Output: 3 requests
+}

@@ -59,3 +59,35 @@ func Example() {
 	// <nil> <nil>
 	// 1 contact
 }
+
+// Processes that make a limiter of one name share a rate: all of them together send 50 requests
+// a second at most.
+func ExampleStore_Limiter() {
+	srv, err := growthgeniustest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer srv.Close()
+	dir, err := os.MkdirTemp("", "example")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	db, err := sql.Open("sqlite", "file:"+filepath.ToSlash(filepath.Join(dir, "fleet.db"))+"?_pragma=journal_mode(wal)")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	store := sqlstore.New(db, sqlstore.SQLite)
+	if err := store.Migrate(context.Background()); err != nil {
+		log.Fatal(err)
+	}
+	client := srv.Client(growthgenius.WithLimiter(store.Limiter(sqlstore.LimiterOptions{PerSecond: 50, Burst: 5})))
+	for range 3 {
+		if _, err := client.Users.List(context.Background()); err != nil {
+			log.Fatal(err)
+		}
+	}
+	fmt.Println(len(srv.Requests()), "requests")
+	// Output: 3 requests
+}

@@ -10,6 +10,7 @@ import (
 	_ "modernc.org/sqlite"
 
 	"github.com/growthgenius/growthgenius-go/internal/testkit"
+	"github.com/growthgenius/growthgenius-go/internal/testkit/pgtest"
 	"github.com/growthgenius/growthgenius-go/sqlstore"
 )
 
@@ -49,7 +50,7 @@ func onEach(t *testing.T, test func(t *testing.T, d database)) {
 func empty(t *testing.T, dialect sqlstore.Dialect) database {
 	t.Helper()
 	if dialect == sqlstore.Postgres {
-		return database{dialect, "pgx", newPostgres(t)}
+		return database{dialect, "pgx", pgtest.NewSchema(t)}
 	}
 	// No test is about power failures.
 	return database{dialect, "sqlite", "file:" + filepath.ToSlash(filepath.Join(t.TempDir(), "db")) + "?_pragma=journal_mode(wal)&_pragma=synchronous(normal)"}

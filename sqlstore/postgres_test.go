@@ -3,145 +3,21 @@
 package sqlstore_test
 
 import (
-	"database/sql"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
-	"os/user"
 	"path/filepath"
-	"slices"
-	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
-	"syscall"
 	"testing"
-	"time"
 
 	growthgenius "github.com/growthgenius/growthgenius-go"
 	"github.com/growthgenius/growthgenius-go/growthgeniustest"
+	"github.com/growthgenius/growthgenius-go/internal/testkit/pgtest"
 	"github.com/growthgenius/growthgenius-go/sqlstore"
 )
-
-// newPostgres returns the DSN of a new schema, in the one server that the tests start.
-func newPostgres(t *testing.T) string {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("it starts Postgres")
-	}
-	if err := postgres(); err != nil {
-		t.Fatal(err)
-	}
-	name := fmt.Sprintf("test%d", schemas.Add(1))
-	db, err := sql.Open("pgx", dsnOf(""))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	if _, err := db.ExecContext(t.Context(), "CREATE SCHEMA "+name); err != nil {
-		t.Fatal(err)
-	}
-	return dsnOf(name)
-}
-
-var (
-	schemas      atomic.Int32
-	socketFolder string
-	serverInput  io.Closer // which the end of this process closes
-)
-
-func dsnOf(schema string) string {
-	return "postgres:///postgres?user=test&host=" + socketFolder + "&search_path=" + schema
-}
-
-// serveUntilEOF runs Postgres until its standard input is closed, so that it ends with the
-// tests even if they are killed.
-const serveUntilEOF = `"$0" -D "$1/data" -k "$1" -h "" -F >"$1/log" 2>&1 & read -r _; kill -INT $!; wait; rm -rf "$1"`
-
-// postgres starts a server in a new folder. It listens only on a socket in that folder.
-var postgres = sync.OnceValue(func() error {
-	bin, err := postgresFolder()
-	if err != nil {
-		return err
-	}
-	if socketFolder, err = os.MkdirTemp("", "pg"); err != nil {
-		return err
-	}
-	var attr syscall.SysProcAttr
-	if os.Geteuid() == 0 { // Postgres refuses to run as root
-		if attr.Credential, err = ordinaryUser(); err != nil {
-			return err
-		}
-		if err := os.Chown(socketFolder, int(attr.Credential.Uid), int(attr.Credential.Gid)); err != nil {
-			return err
-		}
-	}
-	initdb := exec.Command(filepath.Join(bin, "initdb"), "--username=test", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync",
-		"--pgdata="+filepath.Join(socketFolder, "data"))
-	initdb.SysProcAttr, initdb.Dir = &attr, socketFolder
-	if out, err := initdb.CombinedOutput(); err != nil {
-		return fmt.Errorf("initdb: %w\n%s", err, out)
-	}
-	server := exec.Command("sh", "-c", serveUntilEOF, filepath.Join(bin, "postgres"), socketFolder)
-	server.SysProcAttr, server.Dir = &attr, socketFolder
-	if serverInput, err = server.StdinPipe(); err != nil {
-		return err
-	}
-	if err := server.Start(); err != nil {
-		return err
-	}
-
-	db, err := sql.Open("pgx", dsnOf(""))
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	for began := time.Now(); ; time.Sleep(10 * time.Millisecond) {
-		err := db.Ping()
-		if err == nil {
-			return nil
-		}
-		if time.Since(began) > 30*time.Second {
-			log, _ := os.ReadFile(filepath.Join(socketFolder, "log"))
-			return fmt.Errorf("postgres: %w\n%s", err, log)
-		}
-	}
-})
-
-// postgresFolder returns the folder of Postgres's programs, which Debian does not add to
-// the PATH.
-func postgresFolder() (string, error) {
-	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
-	if path, err := exec.LookPath("initdb"); err == nil {
-		found = append(found, path)
-	}
-	if len(found) == 0 {
-		return "", errors.New("cannot find Postgres (initdb is neither in the PATH nor in /usr/lib/postgresql):\n" +
-			"\tapt-get install postgresql, brew install postgresql, or go test -short to skip its tests")
-	}
-	initdb, err := filepath.EvalSymlinks(slices.Max(found))
-	return filepath.Dir(initdb), err
-}
-
-func ordinaryUser() (*syscall.Credential, error) {
-	u, err := user.Lookup("postgres")
-	if err != nil {
-		u, err = user.Lookup("nobody")
-	}
-	if err != nil {
-		return nil, fmt.Errorf("running Postgres needs a user other than root: %w", err)
-	}
-	uid, err := strconv.ParseUint(u.Uid, 10, 32)
-	if err != nil {
-		return nil, err
-	}
-	gid, err := strconv.ParseUint(u.Gid, 10, 32)
-	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, err
-}
 
 // proxy is a way to a database that can be cut.
 type proxy struct {
@@ -160,7 +36,7 @@ func newProxy(t *testing.T, d database) *proxy {
 		t.Fatal(err)
 	}
 	p := &proxy{folder: folder, database: d}
-	p.database.dsn = strings.Replace(d.dsn, socketFolder, folder, 1)
+	p.database.dsn = strings.Replace(d.dsn, pgtest.Folder(), folder, 1)
 	p.set(t, true)
 	t.Cleanup(func() {
 		p.set(t, false)
@@ -182,7 +58,7 @@ func (p *proxy) set(t *testing.T, up bool) {
 			t.Error(err)
 			return
 		}
-		go p.accept(p.listener, filepath.Join(socketFolder, name))
+		go p.accept(p.listener, filepath.Join(pgtest.Folder(), name))
 	default:
 		_ = p.listener.Close()
 		p.listener = nil

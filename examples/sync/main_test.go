@@ -29,6 +29,7 @@ import (
 
 	"github.com/growthgenius/growthgenius-go"
 	"github.com/growthgenius/growthgenius-go/growthgeniustest"
+	"github.com/growthgenius/growthgenius-go/internal/testkit/pgtest"
 )
 
 var build = sync.OnceValues(func() (string, error) {
@@ -49,7 +50,7 @@ func TestMain(m *testing.M) {
 	if program, err := build(); err == nil {
 		_ = os.RemoveAll(filepath.Dir(program))
 	}
-	if err := stopPostgres(); err != nil {
+	if err := pgtest.Stop(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
 	}
@@ -337,10 +338,7 @@ func TestSQLite(t *testing.T) {
 
 func TestPostgres(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("needs Postgres")
-	}
-	testDatabase(t, newPostgres)
+	testDatabase(t, pgtest.NewSchema)
 }
 
 func testDatabase(t *testing.T, newDSN func(*testing.T) string) {

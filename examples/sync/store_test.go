@@ -15,6 +15,7 @@ import (
 	"github.com/creack/pty"
 
 	"github.com/growthgenius/growthgenius-go"
+	"github.com/growthgenius/growthgenius-go/internal/testkit/pgtest"
 )
 
 func execute(t *testing.T, dsn string, statements ...string) {
@@ -211,13 +212,10 @@ func TestDSN(t *testing.T) {
 // TestKeywords uses Postgres by a DSN of keywords and values.
 func TestKeywords(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("needs Postgres")
-	}
+	schema := pgtest.NewSchema(t)
 	srv := serve(t)
 	srv.day(3)
-	schema := newPostgres(t)
-	dsn := "dbname=postgres user=sync host=" + socketFolder + " search_path=" + schema[strings.LastIndex(schema, "=")+1:]
+	dsn := "dbname=postgres user=test host=" + pgtest.Folder() + " search_path=" + schema[strings.LastIndex(schema, "=")+1:]
 	start(t, srv.env(), "-dsn", dsn).ends(t, "")
 	srv.same(t, schema)
 }

@@ -1,6 +1,7 @@
 //go:build unix
 
-package main
+// Package pgtest runs a Postgres server for tests, of which there is one in each process.
+package pgtest
 
 import (
 	"database/sql"
@@ -19,14 +20,18 @@ import (
 	"time"
 )
 
-// newPostgres returns the DSN of a new schema, in the one server that the tests start.
-func newPostgres(t *testing.T) string {
+// NewSchema returns the DSN of a new schema. It starts the server if no test has yet. The
+// driver pgx must be registered. With -short the test is skipped.
+func NewSchema(t *testing.T) string {
 	t.Helper()
-	if err := postgres(); err != nil {
+	if testing.Short() {
+		t.Skip("it starts Postgres")
+	}
+	if err := start(); err != nil {
 		t.Fatal(err)
 	}
 	name := fmt.Sprintf("test%d", schemas.Add(1))
-	db, err := sql.Open("pgx", dsnOf(""))
+	db, err := sql.Open("pgx", dsn(""))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,30 +39,36 @@ func newPostgres(t *testing.T) string {
 	if _, err := db.ExecContext(t.Context(), "CREATE SCHEMA "+name); err != nil {
 		t.Fatal(err)
 	}
-	return dsnOf(name)
+	return dsn(name)
 }
 
 var (
-	schemas      atomic.Int32
-	socketFolder string
-	stopPostgres = func() error { return nil }
+	schemas atomic.Int32
+	folder  string
+	stop    = func() error { return nil }
 )
 
-func dsnOf(schema string) string {
-	return "postgres:///postgres?user=sync&host=" + socketFolder + "&search_path=" + schema
+// Folder is where the socket of the server is. It is empty before the first [NewSchema].
+func Folder() string { return folder }
+
+// Stop ends the server, if it was started. Otherwise it ends with the process.
+func Stop() error { return stop() }
+
+func dsn(schema string) string {
+	return "postgres:///postgres?user=test&host=" + folder + "&search_path=" + schema
 }
 
 // serveUntilEOF runs Postgres until its standard input is closed, so that it ends with the
 // tests even if they are killed.
 const serveUntilEOF = `"$0" -D "$1/data" -k "$1" -h "" -F >"$1/log" 2>&1 & read -r _; kill -INT $!; wait; rm -rf "$1"`
 
-// postgres starts a server in a new folder. It listens only on a socket in that folder.
-var postgres = sync.OnceValue(func() error {
-	bin, err := postgresFolder()
+// start starts a server in a new folder. It listens only on a socket in that folder.
+var start = sync.OnceValue(func() error {
+	bin, err := programs()
 	if err != nil {
 		return err
 	}
-	if socketFolder, err = os.MkdirTemp("", "pg"); err != nil {
+	if folder, err = os.MkdirTemp("", "pg"); err != nil {
 		return err
 	}
 	var attr syscall.SysProcAttr
@@ -65,18 +76,18 @@ var postgres = sync.OnceValue(func() error {
 		if attr.Credential, err = ordinaryUser(); err != nil {
 			return err
 		}
-		if err := os.Chown(socketFolder, int(attr.Credential.Uid), int(attr.Credential.Gid)); err != nil {
+		if err := os.Chown(folder, int(attr.Credential.Uid), int(attr.Credential.Gid)); err != nil {
 			return err
 		}
 	}
-	initdb := exec.Command(filepath.Join(bin, "initdb"), "--username=sync", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync",
-		"--pgdata="+filepath.Join(socketFolder, "data"))
-	initdb.SysProcAttr, initdb.Dir = &attr, socketFolder
+	initdb := exec.Command(filepath.Join(bin, "initdb"), "--username=test", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync",
+		"--pgdata="+filepath.Join(folder, "data"))
+	initdb.SysProcAttr, initdb.Dir = &attr, folder
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w\n%s", err, out)
 	}
-	server := exec.Command("sh", "-c", serveUntilEOF, filepath.Join(bin, "postgres"), socketFolder)
-	server.SysProcAttr, server.Dir = &attr, socketFolder
+	server := exec.Command("sh", "-c", serveUntilEOF, filepath.Join(bin, "postgres"), folder)
+	server.SysProcAttr, server.Dir = &attr, folder
 	stdin, err := server.StdinPipe()
 	if err != nil {
 		return err
@@ -84,9 +95,13 @@ var postgres = sync.OnceValue(func() error {
 	if err := server.Start(); err != nil {
 		return err
 	}
-	stopPostgres = func() error { return errors.Join(stdin.Close(), server.Wait()) }
+	stop = func() error { return errors.Join(stdin.Close(), server.Wait()) }
+	return wait()
+})
 
-	db, err := sql.Open("pgx", dsnOf(""))
+// wait returns when the server is ready.
+func wait() error {
+	db, err := sql.Open("pgx", dsn(""))
 	if err != nil {
 		return err
 	}
@@ -97,15 +112,14 @@ var postgres = sync.OnceValue(func() error {
 			return nil
 		}
 		if time.Since(began) > 30*time.Second {
-			log, _ := os.ReadFile(filepath.Join(socketFolder, "log"))
+			log, _ := os.ReadFile(filepath.Join(folder, "log"))
 			return fmt.Errorf("postgres: %w\n%s", err, log)
 		}
 	}
-})
+}
 
-// postgresFolder returns the folder of Postgres's programs, which Debian does not add to
-// the PATH.
-func postgresFolder() (string, error) {
+// programs returns the folder of Postgres's programs, which Debian does not add to the PATH.
+func programs() (string, error) {
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
 	if path, err := exec.LookPath("initdb"); err == nil {
 		found = append(found, path)

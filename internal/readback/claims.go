@@ -31,6 +31,7 @@ type claim struct {
 	list      List      // that has the record
 	began, at time.Time // of the create and of its response; zero if a list showed the record
 	deleted   bool      // its id may be given to another record
+	guessed   bool      // a list showed it before a response had shown the clock of the records
 }
 
 func newClaimSet() claimSet { return claimSet{map[claimKey]claim{}, map[string]claimKey{}} }
@@ -56,6 +57,22 @@ func (c *claims) taken(p *pending, id wire.ID) bool {
 	}
 	known, ok := c.of(p.token.Resource, id)
 	return ok && known.nonce != p.token.Nonce && !known.deleted
+}
+
+// guessed reports whether a record was given to another create than p while it may have been
+// older or newer than its time says: it may be that of p all the same.
+func (c *claims) guessed(p *pending, id wire.ID) bool {
+	known, _ := c.of(p.token.Resource, id)
+	return known.guessed && known.nonce != p.token.Nonce && !known.deleted
+}
+
+// guess stores that the record of a claim was guessed.
+func (c *claims) guess(resource string, id wire.ID) {
+	key := claimKey{resource, id}
+	if known, ok := c.newer.of[key]; ok {
+		known.guessed = true
+		c.newer.of[key] = known
+	}
 }
 
 // reused reports whether a record was deleted, so that its id may be that of another one.

@@ -169,7 +169,7 @@ func (t *Tracker) decide(p *pending, s *sighting, final bool) (finding, match.Ro
 		return t.claims.taken(p, id)
 	})
 	switch {
-	case len(rows) == 0 && len(near) == 0 && t.provesAbsence(p, s):
+	case len(rows) == 0 && len(near) == 0 && t.provesAbsence(p, s) && !t.showsGuessed(p, s):
 		return absent, nil
 	case len(rows) == 0, marked && len(rows) > 1:
 		return inconclusive, nil
@@ -184,6 +184,9 @@ func (t *Tracker) decide(p *pending, s *sighting, final bool) (finding, match.Ro
 		}
 	}
 	t.claim(p, rows[0].ID(), time.Time{}, time.Time{})
+	if !marked && p.isContact() && !t.stamps(&p.target).learned {
+		t.claims.guess(p.token.Resource, rows[0].ID())
+	}
 	return found, rows[0]
 }
 
@@ -191,6 +194,14 @@ func (t *Tracker) decide(p *pending, s *sighting, final bool) (finding, match.Ro
 // its own. It needs mu.
 func (t *Tracker) provesAbsence(p *pending, s *sighting) bool {
 	return s.proven && p.waiting && !p.token.Named && !p.dated && !p.scoped
+}
+
+// showsGuessed reports whether a sighting has a record that was given to another create, and
+// may be that of p. It needs mu.
+func (t *Tracker) showsGuessed(p *pending, s *sighting) bool {
+	guessed := func(id wire.ID) bool { return t.claims.guessed(p, id) }
+	return slices.ContainsFunc(s.near, guessed) ||
+		slices.ContainsFunc(s.exact, func(row match.Row) bool { return guessed(row.ID()) })
 }
 
 // showsReused reports whether a sighting has a record whose id was that of a deleted one. It

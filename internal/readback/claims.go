@@ -31,7 +31,7 @@ type claim struct {
 	list      List      // that has the record
 	began, at time.Time // of the create and of its response; zero if a list showed the record
 	deleted   bool      // its id may be given to another record
-	guessed   bool      // a list showed it before a response had shown the clock of the records
+	guessed   bool      // a list showed it, and no response had shown the clock of the records
 }
 
 func newClaimSet() claimSet { return claimSet{map[claimKey]claim{}, map[string]claimKey{}} }
@@ -66,28 +66,20 @@ func (c *claims) guessed(p *pending, id wire.ID) bool {
 	return known.guessed && known.nonce != p.token.Nonce && !known.deleted
 }
 
-// guess stores that the record of a claim was guessed.
-func (c *claims) guess(resource string, id wire.ID) {
-	key := claimKey{resource, id}
-	if known, ok := c.newer.of[key]; ok {
-		known.guessed = true
-		c.newer.of[key] = known
-	}
-}
-
 // reused reports whether a record was deleted, so that its id may be that of another one.
 func (c *claims) reused(resource string, id wire.ID) bool {
 	known, _ := c.of(resource, id)
 	return known.deleted
 }
 
-// add stores that a record is the outcome of p. began and at are zero if a list showed it.
-func (c *claims) add(p *pending, id wire.ID, began, at time.Time) {
+// add stores that a record is the outcome of p, and what is known of that.
+func (c *claims) add(p *pending, id wire.ID, known claim) {
 	if len(c.newer.of) >= maxClaims {
 		c.newer, c.older = newClaimSet(), c.newer
 	}
 	key := claimKey{p.token.Resource, id}
-	c.newer.of[key] = claim{nonce: p.token.Nonce, list: p.list, began: began, at: at}
+	known.nonce, known.list = p.token.Nonce, p.list
+	c.newer.of[key] = known
 	c.newer.by[p.token.Nonce] = key
 }
 

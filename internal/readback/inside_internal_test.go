@@ -79,7 +79,7 @@ func TestClaimsAreBounded(t *testing.T) {
 	token := func(i int) Token { return Token{Nonce: strconv.Itoa(i), Resource: match.Contact} }
 	add := func(from, to int) {
 		for i := from; i < to; i++ {
-			c.add(&pending{target: target{token: token(i)}}, wire.ID(strconv.Itoa(i)), time.Time{}, time.Time{})
+			c.add(&pending{target: target{token: token(i)}}, wire.ID(strconv.Itoa(i)), claim{})
 		}
 	}
 	known := func(i int) bool {

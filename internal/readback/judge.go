@@ -31,9 +31,9 @@ func (t *Tracker) answered(p *pending, answer Answer, received time.Time) bool {
 	}
 	t.learnStamps(p, answer.Row, received)
 	if p.dated || p.scoped { // no list need have it
-		t.claim(p, answer.ID, time.Time{}, time.Time{})
+		t.claim(p, answer.ID, claim{})
 	} else {
-		t.claim(p, answer.ID, p.began, received)
+		t.claim(p, answer.ID, claim{began: p.began, at: received})
 	}
 	return true
 }
@@ -183,10 +183,7 @@ func (t *Tracker) decide(p *pending, s *sighting, final bool) (finding, match.Ro
 			other.token.Since = p.since().Round(0) // it may be the record of that one
 		}
 	}
-	t.claim(p, rows[0].ID(), time.Time{}, time.Time{})
-	if !marked && p.isContact() && !t.stamps(&p.target).learned {
-		t.claims.guess(p.token.Resource, rows[0].ID())
-	}
+	t.claim(p, rows[0].ID(), claim{guessed: !marked && p.isContact() && !t.stamps(&p.target).learned})
 	return found, rows[0]
 }
 

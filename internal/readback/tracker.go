@@ -201,10 +201,10 @@ func (t *Tracker) left(p *pending) (token Token, first bool) {
 	return p.token, true
 }
 
-// claim stores that a record is the outcome of a create, which settles it. began and at are
-// zero if a list showed the record.
-func (t *Tracker) claim(p *pending, id wire.ID, began, at time.Time) {
-	t.claims.add(p, id, began, at)
+// claim stores that a record is the outcome of a create, which settles it, and what is known
+// of that.
+func (t *Tracker) claim(p *pending, id wire.ID, known claim) {
+	t.claims.add(p, id, known)
 	t.remove(p)
 }
 

@@ -56,8 +56,8 @@ func callNone(ctx context.Context, c caller, e endpoint, opts []RequestOption) e
 // errReported means that a response with the status of a success reports an error.
 var errReported = errors.New("the response reports an error")
 
-// refusal returns why a success whose records are not needed is none, or nil: a proxy has
-// sent it, or it reports an error. A 404 that says that a record was deleted is a success.
+// refusal returns why a response whose records are not needed is not a success, although its
+// status is that of one, or nil: a proxy has sent it, or it reports an error.
 func refusal(e endpoint, res *engine.Response) error {
 	switch body := bytes.TrimSpace(res.Body); {
 	case !res.Succeeded():

@@ -12,7 +12,7 @@ import (
 
 const forever = time.Duration(math.MaxInt64)
 
-// TestRetryAfter: the header has seconds, a date or a Unix time. What is none of these is not there, what is
+// TestRetryAfter: the header has seconds, a date or a Unix time. Any other text counts as no header, what is
 // too large is forever. A time is compared with the Date of the response, or with the
 // clock if there is none.
 func TestRetryAfter(t *testing.T) {

@@ -98,7 +98,7 @@ type learning struct {
 }
 
 func newLearning() *learning {
-	return &learning{id: 1 + rand.Int64N(1<<50)} //nolint:gosec // it is no secret
+	return &learning{id: 1 + rand.Int64N(1<<50)} //nolint:gosec // it need not be secret
 }
 
 // add keeps an event until the store is called.

@@ -9,41 +9,32 @@ import (
 	"testing/synctest"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/growthgenius/growthgenius-go/internal/fleet"
 	"github.com/growthgenius/growthgenius-go/internal/pace"
 )
 
 // bucket is a server with a limit that it does not tell.
 type bucket struct {
-	mu                  sync.Mutex // guards all fields
-	rate, burst, tokens float64
-	last                time.Time
-	accepted, refused   int
+	*rate.Limiter
+	mu                sync.Mutex // guards the fields below
+	accepted, refused int
+}
+
+func newBucket(perSecond rate.Limit, burst int) *bucket {
+	return &bucket{Limiter: rate.NewLimiter(perSecond, burst)}
 }
 
 func (b *bucket) take() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	now := time.Now()
-	if b.last.IsZero() {
-		b.tokens = b.burst
-	} else {
-		b.tokens = min(b.burst, b.tokens+now.Sub(b.last).Seconds()*b.rate)
-	}
-	b.last = now
-	if b.tokens < 1 {
+	if !b.Allow() {
 		b.refused++
 		return false
 	}
-	b.tokens--
 	b.accepted++
 	return true
-}
-
-func (b *bucket) setBurst(n float64) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.burst = n
 }
 
 // count returns how many requests were accepted and refused since it was called last.
@@ -58,7 +49,7 @@ func (b *bucket) count() (accepted, refused int) {
 // requests that were refused.
 func (b *bucket) shares(in time.Duration) (used, refused float64) {
 	accepted, no := b.count()
-	return float64(accepted) / (b.rate * in.Seconds()), float64(no) / float64(max(1, accepted+no))
+	return float64(accepted) / (float64(b.Limit()) * in.Seconds()), float64(no) / float64(max(1, accepted+no))
 }
 
 // send sends requests through gates, 128 goroutines in all, until the context ends. A
@@ -95,7 +86,7 @@ func send(ctx context.Context, b *bucket, gates []*pace.Gate, latency, asked tim
 func TestLearning(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
-		burst float64
+		burst int
 		asked time.Duration
 		runs  int
 	}{
@@ -103,11 +94,11 @@ func TestLearning(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("burst %v, Retry-After %s", tt.burst, tt.asked), func(t *testing.T) {
 			t.Parallel()
-			const rate, long = 50, time.Minute
-			used, refused := learn(t, rate, tt.burst, tt.asked, long, 0)
+			const limit, long = 50, time.Minute
+			used, refused := learn(t, limit, tt.burst, tt.asked, long, 0)
 			var together, refusedTogether float64
 			for range tt.runs { // which process learns, and when, is a matter of chance
-				u, r := learn(t, rate, tt.burst, tt.asked, long, processes)
+				u, r := learn(t, limit, tt.burst, tt.asked, long, processes)
 				together += u / float64(tt.runs)
 				refusedTogether += r / float64(tt.runs)
 			}
@@ -123,14 +114,14 @@ func TestLearning(t *testing.T) {
 // learn sends requests from some processes that learn together, or from one with the
 // default limiter. It returns the share of the limit that was used, and the share
 // of the requests that were refused.
-func learn(t *testing.T, rate, burst float64, asked, long time.Duration, n int) (used, refused float64) {
+func learn(t *testing.T, limit rate.Limit, burst int, asked, long time.Duration, n int) (used, refused float64) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		gates := gates(&memory{trip: time.Millisecond}, n, fleet.Options{})
 		if n == 0 {
 			gates = []*pace.Gate{pace.NewGate(pace.NewAdaptive(), time.Minute)}
 		}
-		b := &bucket{rate: rate, burst: burst}
+		b := newBucket(limit, burst)
 		ctx, stop := context.WithCancel(t.Context())
 		wait := send(ctx, b, gates, 20*time.Millisecond, asked)
 		time.Sleep(long)
@@ -163,7 +154,7 @@ func TestLearningGoesOn(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				m := &memory{trip: time.Millisecond}
-				b := &bucket{rate: 50, burst: 5}
+				b := newBucket(50, 5)
 				first, stopFirst := context.WithCancel(t.Context())
 				waitFirst := send(first, b, gates(m, 1, fleet.Options{}), 20*time.Millisecond, time.Second)
 				time.Sleep(10 * time.Second) // it is the one that learns
@@ -194,7 +185,7 @@ func TestLearningBegins(t *testing.T) {
 	for _, status := range []int{429, 503} {
 		synctest.Test(t, func(t *testing.T) {
 			m := &memory{trip: time.Millisecond}
-			b := &bucket{rate: 1e6, burst: 1e6}
+			b := newBucket(1e6, 1e6)
 			all := gates(m, processes, fleet.Options{})
 			ctx, stop := context.WithCancel(t.Context())
 			wait := send(ctx, b, all, 100*time.Millisecond, 5*time.Second)
@@ -206,7 +197,7 @@ func TestLearningBegins(t *testing.T) {
 				t.Errorf("%d calls of the store in 2 s", calls)
 			}
 			if status == 429 {
-				b.setBurst(0)
+				b.SetBurst(0)
 			} else {
 				all[0].Answered("", time.Now(), status, 5*time.Second)
 			}
@@ -216,7 +207,7 @@ func TestLearningBegins(t *testing.T) {
 			if accepted, refused := b.count(); accepted+refused > 0 {
 				t.Errorf("%d requests during the pause of a %d", accepted+refused, status)
 			}
-			b.setBurst(1e6)
+			b.SetBurst(1e6)
 			time.Sleep(5 * time.Second)
 			if accepted, _ := b.count(); accepted == 0 {
 				t.Errorf("no requests after the pause of a %d", status)
@@ -239,7 +230,7 @@ func TestLearningForgives(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		m := &memory{trip: time.Millisecond}
-		b := &bucket{rate: 1e6, burst: 1e6}
+		b := newBucket(1e6, 1e6)
 		all := gates(m, processes, fleet.Options{})
 		ctx, stop := context.WithCancel(t.Context())
 		wait := send(ctx, b, all, 100*time.Millisecond, time.Second)

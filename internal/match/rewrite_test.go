@@ -402,17 +402,18 @@ func TestAnyRewriting(t *testing.T) {
 }
 
 // TestAnySending: a message is like what became of it when it was sent: its merge fields were
-// filled in, its links were replaced, and it was cut short, or got a footer. A message with other
-// words is not like it.
+// filled in, its links were replaced, and it was cut short, or got a footer. A message without all
+// of its own words, in their order, is not like it.
 func TestAnySending(t *testing.T) {
 	t.Parallel()
-	words := []string{"Hello", "Louis", "Friday", "offer", "meeting", "lunch", "thanks", "Acme"}
+	vocabulary := []string{"Hello", "Louis", "Friday", "offer", "meeting", "lunch", "thanks", "Acme"}
 	values := map[string]string{
 		"{{first_name}}": "Ada", "%name%": "", "*|FNAME|*": "Al \"Bo\" Cy", "https://acme.example/a?b=1": "https://trk.example/x", "www.acme.example": "http://t.example/9.",
 	}
 	rapid.Check(t, func(rt *rapid.T) {
-		drawn := rapid.SliceOfN(rapid.SampledFrom(words), 3, 8)
-		sent := drawn.Draw(rt, "words")
+		drawn := rapid.SliceOfN(rapid.SampledFrom(vocabulary), 3, 8)
+		words := drawn.Draw(rt, "words")
+		sent := slices.Clone(words)
 		for _, part := range rapid.SliceOf(rapid.SampledFrom(slices.Sorted(maps.Keys(values)))).Draw(rt, "parts") {
 			sent = slices.Insert(sent, rapid.IntRange(1, len(sent)).Draw(rt, "place"), part)
 		}
@@ -434,11 +435,20 @@ func TestAnySending(t *testing.T) {
 			rt.Errorf("%q became %q, which is unlike", sent, text)
 		}
 		other := append([]string{"Dear"}, drawn.Draw(rt, "others")...)
-		if row := asRow(map[string]string{"contact_id": "7", "rendered_copy": strings.Join(other, " ")}); match.Compare(match.Message, content, row) != match.Unlike &&
-			!strings.Contains(strings.Join(other, " "), strings.Join(sent, " ")) {
+		if row := asRow(map[string]string{"contact_id": "7", "rendered_copy": strings.Join(other, " ")}); match.Compare(match.Message, content, row) != match.Unlike && !follows(other, words) {
 			rt.Errorf("%q is like %q", other, sent)
 		}
 	})
+}
+
+// follows reports whether text has the words in their order, with any others between them.
+func follows(text, words []string) bool {
+	for _, word := range text {
+		if len(words) > 0 && word == words[0] {
+			words = words[1:]
+		}
+	}
+	return len(words) == 0
 }
 
 // key is what identifies a record among those that are drawn.

@@ -145,6 +145,9 @@ func newClient(c caller) *Client {
 // limiter and retry budget with c, so it is cheap to create.
 func (c *Client) ForUser(id ID) *Client { return newClient(c.caller.as(id)) }
 
+// Ledger returns the ledger of [WithLedger], or nil if the client has none.
+func (c *Client) Ledger() Ledger { return c.caller.core.ledger }
+
 // String returns the base URL and the acting user, never the key.
 func (c *Client) String() string {
 	if c == nil || c.caller.core == nil {

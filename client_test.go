@@ -8,6 +8,7 @@ import (
 
 	"github.com/growthgenius/growthgenius-go"
 	"github.com/growthgenius/growthgenius-go/internal/testkit"
+	"github.com/growthgenius/growthgenius-go/ledger"
 )
 
 // TestOptionsThatCannotWork are errors of NewClient that name the option.
@@ -78,5 +79,16 @@ func TestNewClientFromEnv(t *testing.T) { //nolint:paralleltest // see above
 				t.Errorf("%s, want %q", got, tt.want)
 			}
 		})
+	}
+}
+
+func TestLedgerOfAClient(t *testing.T) {
+	t.Parallel()
+	mine := ledger.NewMemory()
+	if got := testkit.Unused(t, growthgenius.WithLedger(mine)).ForUser("7").Ledger(); got != growthgenius.Ledger(mine) {
+		t.Errorf("the ledger is %v", got)
+	}
+	if got := testkit.Unused(t).Ledger(); got != nil {
+		t.Errorf("a client without a ledger has %v", got)
 	}
 }

@@ -30,6 +30,7 @@ func readPage(t *testing.T, name string) string {
 var fragmentImports = map[string]string{
 	"context": "context", "errors": "errors", "fmt": "fmt", "json": "encoding/json", "http": "net/http", "log": "log",
 	"os": "os", "slog": "log/slog", "sync": "sync", "time": "time", "url": "net/url",
+	"bulk":         "github.com/growthgenius/growthgenius-go/bulk",
 	"contactcsv":   "github.com/growthgenius/growthgenius-go/contactcsv",
 	"growthgenius": "github.com/growthgenius/growthgenius-go", "ledger": "github.com/growthgenius/growthgenius-go/ledger",
 }

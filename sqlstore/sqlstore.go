@@ -198,7 +198,12 @@ func (s *Store) try(ctx context.Context, writes bool, f func() error) error {
 	begun := time.Now()
 	for wait := firstWait; ; wait = min(2*wait, lastWait) {
 		err := f()
-		if err == nil || !transient(err) || time.Since(begun) > maxWait {
+		switch {
+		case err == nil:
+			return nil
+		case missing(err):
+			return fmt.Errorf("%w: call Store.Migrate first, which creates the tables", err)
+		case !transient(err) || time.Since(begun) > maxWait:
 			return err
 		}
 		timer := time.NewTimer(wait/2 + rand.N(wait)) //nolint:gosec // jitter needs no secrecy
@@ -221,6 +226,11 @@ func transient(err error) bool {
 		return strings.Contains(err.Error(), "database is locked") || strings.Contains(err.Error(), "database table is locked")
 	}
 	return false
+}
+
+// missing reports whether an error is that of a table that does not exist.
+func missing(err error) bool {
+	return sqlState(err) == "42P01" || strings.Contains(err.Error(), "no such table")
 }
 
 // unique reports whether an error is that of a unique constraint.

@@ -9,46 +9,28 @@ import (
 	"testing/synctest"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/growthgenius/growthgenius-go/internal/pace"
 )
 
 // bucket is a server with a token bucket. It responds in 1 ms of fake time.
 type bucket struct {
-	mu                  sync.Mutex // guards all fields
-	rate, burst, tokens float64
-	last                time.Time
-	taken, refused      int
-}
-
-func newBucket(perSecond, burst float64) *bucket {
-	return &bucket{rate: perSecond, burst: burst, tokens: burst, last: time.Now()}
-}
-
-func (b *bucket) fill() {
-	now := time.Now()
-	b.tokens = min(b.burst, b.tokens+now.Sub(b.last).Seconds()*b.rate)
-	b.last = now
+	*rate.Limiter
+	mu             sync.Mutex // guards the fields below
+	taken, refused int
 }
 
 // take reports whether the server accepts a request.
 func (b *bucket) take() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.fill()
-	if b.tokens < 1 {
+	if !b.Allow() {
 		b.refused++
 		return false
 	}
-	b.tokens--
 	b.taken++
 	return true
-}
-
-func (b *bucket) setRate(r float64) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.fill()
-	b.rate = r
 }
 
 // counts returns how many requests were accepted and refused since it was called last.
@@ -93,7 +75,7 @@ func TestAdaptiveFinds(t *testing.T) {
 		t.Run(fmt.Sprintf("50, then %v", next), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				b := newBucket(50, 5)
+				b := &bucket{Limiter: rate.NewLimiter(50, 5)}
 				g := pace.NewGate(pace.NewAdaptive(), time.Minute)
 				load(t, g, b, 15*time.Second)
 				b.counts()
@@ -101,7 +83,7 @@ func TestAdaptiveFinds(t *testing.T) {
 				if taken, refused := b.counts(); float64(taken) < .75*50*20 || refused > taken/10 {
 					t.Errorf("%d were accepted and %d refused in 20 s", taken, refused)
 				}
-				b.setRate(next)
+				b.SetLimit(rate.Limit(next))
 				load(t, g, b, 30*time.Second)
 				b.counts()
 				load(t, g, b, 20*time.Second)

@@ -15,7 +15,7 @@ import (
 // createOnce is createOne, and honors [Once].
 func createOnce[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint, opts []RequestOption) (*T, error) {
 	o := applyOptions(opts)
-	if o.once == nil {
+	if o.once == nil && o.onceNote == nil {
 		return createOne[T, P](ctx, c, e, &o)
 	}
 	k := keyed[T, P]{caller: c, endpoint: e, options: o, opts: opts}
@@ -55,6 +55,10 @@ func (k *keyed[T, P]) check() error {
 	switch {
 	case k.options.err != nil:
 		return fmt.Errorf("%w: %w", ErrInvalidInput, k.options.err)
+	case k.options.once == nil:
+		return fmt.Errorf("%w: OnceNote is for a create with Once", ErrInvalidInput)
+	case k.options.onceNote != nil && k.note() == nil:
+		return fmt.Errorf("%w: the function of OnceNote is for another kind of record: it needs one that takes a %T", ErrInvalidInput, (*T)(nil))
 	case *k.options.once == "":
 		return fmt.Errorf("%w: the key of Once is empty", ErrInvalidInput)
 	case k.core.ledger == nil:
@@ -80,7 +84,11 @@ func (k *keyed[T, P]) create(ctx context.Context) (*T, error) {
 			return nil, err
 		}
 		id := P(v).identity()
-		err = k.record(ctx, Entry{ID: id, Token: k.entry.Token})
+		e := Entry{ID: id, Token: k.entry.Token, Note: k.entry.Note}
+		if note := k.note(); note != nil {
+			e.Note = note(v)
+		}
+		err = k.record(ctx, e)
 		if err == nil {
 			return v, nil
 		}
@@ -115,11 +123,11 @@ func (k *keyed[T, P]) settle(ctx context.Context) (*T, error) {
 	}
 	guarded := k.options
 	guarded.leaving = func() error { return held(k.lease, k.core.attemptTimeout) }
-	guarded.storeToken = func(token CreateToken) error { return k.record(ctx, Entry{Token: &token}) }
+	guarded.storeToken = func(token CreateToken) error { return k.store(ctx, token) }
 	v, err := createOne[T, P](ctx, k.caller, k.endpoint, &guarded)
 	if err != nil && !errors.Is(err, ErrOutcomeUnknown) {
 		if k.entry.Token != nil { // it was not created
-			_ = k.record(ctx, Entry{}) // a later call finds that out again
+			_ = k.record(ctx, Entry{Note: k.entry.Note}) // a later call finds that out again
 		}
 		return nil, err
 	}
@@ -167,14 +175,24 @@ func (k *keyed[T, P]) exclude(ctx context.Context, err error) bool {
 // too. It returns err.
 func (k *keyed[T, P]) kept(ctx context.Context, err error) error {
 	if unknown, ok := errors.AsType[*OutcomeUnknownError](err); ok {
-		_ = k.record(ctx, Entry{Token: &unknown.Token}) // the former one does too
+		_ = k.store(ctx, unknown.Token) // the former one does too
 	}
 	return err
 }
 
+// note returns the function of OnceNote, or nil if there is none for the type of the record.
+func (k *keyed[T, P]) note() func(*T) json.RawMessage {
+	note, _ := k.options.onceNote.(func(*T) json.RawMessage)
+	return note
+}
+
+// store stores the token of a create that is sent under the key.
+func (k *keyed[T, P]) store(ctx context.Context, token CreateToken) error {
+	return k.record(ctx, Entry{Token: &token, Note: k.entry.Note})
+}
+
 // record stores an entry under the key.
 func (k *keyed[T, P]) record(ctx context.Context, e Entry) error {
-	e.Note = k.entry.Note
 	if e.ID != "" || e.Token != nil {
 		e.Scope = k.scope()
 	}

@@ -2,8 +2,10 @@ package growthgenius_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -400,6 +402,75 @@ func TestOnceKeepsTheNote(t *testing.T) {
 		}
 		if e := lease.Entry(); string(e.Note) != `"mine"` || e.ID != srv.Contacts()[0].ID || e.Token == nil {
 			t.Errorf("the entry is %+v", e)
+		}
+	})
+}
+
+// TestOnceNote: the note of the record is stored with its id, and only when it is created.
+func TestOnceNote(t *testing.T) {
+	t.Parallel()
+	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+		l := ledger.NewMemory()
+		c := srv.NewClient(growthgenius.WithLedger(l))
+		calls := 0
+		note := growthgenius.OnceNote(func(contact *growthgenius.Contact) json.RawMessage {
+			calls++
+			return json.RawMessage(fmt.Sprintf(`{"email":%q}`, contact.Email))
+		})
+		entry := func(key string, store ...growthgenius.Entry) growthgenius.Entry {
+			lease, err := l.Acquire(t.Context(), key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range store {
+				if err := lease.Record(t.Context(), e); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := lease.Release(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			return lease.Entry()
+		}
+		for range 2 {
+			contact, err := c.Contacts.Create(t.Context(), testkit.Steve, growthgenius.Once("key"), note)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if e := entry("contact/key"); e.ID != contact.ID || string(e.Note) != `{"email":"sjobs@apple.com"}` {
+				t.Errorf("the ledger has %+v", e)
+			}
+		}
+		if calls != 1 {
+			t.Errorf("the note was asked for %d times", calls)
+		}
+
+		// What the caller has stored before stays if the create has no note of its own, also if
+		// nothing is created.
+		mine := growthgenius.Entry{Note: json.RawMessage(`"mine"`)}
+		entry("contact/other", mine)
+		srv.Inject(growthgeniustest.Fault{Method: http.MethodPost, Status: http.StatusUnprocessableEntity, Times: 1})
+		if _, err := c.Contacts.Create(t.Context(), testkit.Steve, growthgenius.Once("other")); !errors.Is(err, growthgenius.ErrValidation) {
+			t.Error(err)
+		}
+		if e := entry("contact/other"); string(e.Note) != `"mine"` || e.Token != nil {
+			t.Errorf("after a refusal the ledger has %+v", e)
+		}
+		if _, err := c.Contacts.Create(t.Context(), testkit.Steve, growthgenius.Once("other")); err != nil {
+			t.Error(err)
+		}
+		if e := entry("contact/other"); string(e.Note) != `"mine"` || e.ID == "" {
+			t.Errorf("after a create the ledger has %+v", e)
+		}
+
+		ofMessages := growthgenius.OnceNote(func(*growthgenius.Message) json.RawMessage { return nil })
+		for want, opts := range map[string][]growthgenius.RequestOption{
+			"OnceNote is for a create with Once": {note},
+			"*growthgenius.Contact":              {growthgenius.Once("third"), ofMessages},
+		} {
+			if _, err := c.Contacts.Create(t.Context(), testkit.Steve, opts...); !errors.Is(err, growthgenius.ErrInvalidInput) || !strings.Contains(err.Error(), want) {
+				t.Errorf("%v does not say %q", err, want)
+			}
 		}
 	})
 }

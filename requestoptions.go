@@ -1,6 +1,7 @@
 package growthgenius
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -23,6 +24,7 @@ type callOptions struct {
 
 	beforeCreate func(CreateToken) error
 	once         *string
+	onceNote     any                     // func(*T) json.RawMessage for the T of the create
 	storeToken   func(CreateToken) error // is called after beforeCreate
 	leaving      func() error            // is called before each request of a create or an update
 	matchOldest  bool
@@ -108,8 +110,17 @@ func BeforeCreate(fn func(CreateToken) error) RequestOption {
 //   - [ErrLeaseLost]: the process was too slow, and nothing more was sent.
 //
 // Any other error means that this call created nothing.
+//
+// In the ledger, the key is "contact/" or "message/" and the key that is given here.
 func Once(key string) RequestOption {
 	return func(o *callOptions) { o.once = &key }
+}
+
+// OnceNote has [Once] store a note of the caller's with the id of the record: the Note of
+// the [Entry], in the same write. note is called with the record when its create is known to
+// have happened, and not when a later call with the key returns it.
+func OnceNote[T Contact | Message](note func(*T) json.RawMessage) RequestOption {
+	return func(o *callOptions) { o.onceNote = note }
 }
 
 // handOver passes the token of a create to all that are to have it before it is sent.

@@ -181,9 +181,7 @@ func differing(content, row match.Row) (fields []string, exact bool) {
 		if !match.Same(sent, row[field]) {
 			fields = append(fields, field)
 		}
-		x, y := wire.ScalarText(sent), wire.ScalarText(row[field])
-		_, isTime := match.ParseTime(x)
-		exact = exact && (x == y || isTime || field == "email")
+		exact = exact && match.Exactly(field, sent, row[field])
 	}
 	slices.Sort(fields)
 	return fields, exact && len(fields) == 0

@@ -155,3 +155,12 @@ func Same(a, b json.RawMessage) bool {
 	}
 	return reflect.DeepEqual(structured(a), structured(b))
 }
+
+// Exactly reports whether a record has the value of a field as it was sent: not merely in
+// other letters or with other spaces. A time and an e-mail address may be written in another
+// way.
+func Exactly(field string, sent, row json.RawMessage) bool {
+	x, y := wire.ScalarText(sent), wire.ScalarText(row)
+	_, isTime := ParseTime(x)
+	return Same(sent, row) && (x == y || isTime || field == "email")
+}

@@ -1,0 +1,268 @@
+package bulk
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"iter"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	growthgenius "github.com/growthgenius/growthgenius-go"
+	"github.com/growthgenius/growthgenius-go/internal/match"
+)
+
+const (
+	// defaultMaxContacts is how many contacts an index may have if no option says so.
+	defaultMaxContacts = 1_000_000
+	// An index is read anew if it is older than indexAge, or than unknownAge before an address
+	// is called unknown.
+	indexAge, unknownAge = time.Minute, 10 * time.Second
+	// indexOverlap is how much of what was read before is read again: lists may show a change
+	// late.
+	indexOverlap = 2 * time.Minute
+	// maxAdded bounds the entries of an index that are not in their place yet.
+	maxAdded = 1024
+)
+
+// index knows the contacts of the acting user by their e-mail addresses, in 16 bytes each. It
+// is read from one list, and kept up to date by the changes since. A contact that was deleted
+// stays in it. It is safe for concurrent use.
+type index struct {
+	client *growthgenius.Client
+	most   int // how many contacts it may have
+	seed   maphash.Seed
+	dated  bool          // the server says what time it has
+	turn   chan struct{} // of the goroutine that reads changes
+
+	mu      sync.RWMutex // guards the fields below
+	entries []indexEntry // in their order
+	added   []indexEntry // the latest, in any order
+	since   time.Time    // by the server's clock, or this machine's: the changes before are in it
+	read    time.Time    // by this machine's clock: when the changes were read last
+	others  []growthgenius.ID
+	numbers map[growthgenius.ID]int64 // of others
+}
+
+// indexEntry is a contact and its address.
+type indexEntry struct {
+	address uint64 // its hash
+	contact int64  // its id; if that is not a number, -1 minus its place in others
+}
+
+func (e indexEntry) compare(f indexEntry) int {
+	return cmp.Or(cmp.Compare(e.address, f.address), cmp.Compare(e.contact, f.contact))
+}
+
+// readIndex reads the contacts of the acting user. most is how many contacts the index may have,
+// or 0 for the default.
+func readIndex(ctx context.Context, c *growthgenius.Client, most int) (*index, error) {
+	x := newIndex(most)
+	x.client = c
+	begun := time.Now()
+	var list growthgenius.ResponseInfo
+	err := x.fill(c.Contacts.Stream(ctx, growthgenius.ListOptions{}, growthgenius.CaptureResponse(&list)))
+	if err != nil {
+		return nil, err
+	}
+	date, err := http.ParseTime(list.Header.Get("Date"))
+	x.dated = err == nil
+	x.since = begun
+	if x.dated && date.Before(begun) { // a clock that is ahead only makes the first refresh longer
+		x.since = date
+	}
+	x.read = begun
+	return x, nil
+}
+
+func newIndex(most int) *index {
+	return &index{
+		most: cmp.Or(most, defaultMaxContacts), seed: maphash.MakeSeed(), turn: make(chan struct{}, 1),
+		numbers: map[growthgenius.ID]int64{},
+	}
+}
+
+// fill stores contacts in an empty index.
+func (x *index) fill(contacts iter.Seq2[*growthgenius.Contact, error]) error {
+	for contact, err := range contacts {
+		if err != nil {
+			return fmt.Errorf("bulk: reading the contacts: %w", err)
+		}
+		e, ok := x.entry(contact)
+		if !ok {
+			continue
+		}
+		if len(x.entries) == x.most {
+			return x.full()
+		}
+		x.entries = append(x.entries, e)
+	}
+	slices.SortFunc(x.entries, indexEntry.compare)
+	x.entries = slices.Clone(slices.Compact(x.entries)) // without room to grow
+	return nil
+}
+
+var errTooManyContacts = errors.New("too many contacts")
+
+func (x *index) full() error {
+	return fmt.Errorf("bulk: %w: over %d have an e-mail address: raise MaxContacts, and expect each to take 16 bytes of memory", errTooManyContacts, x.most)
+}
+
+// entry returns the entry of a contact. It reports false if the contact has no address.
+func (x *index) entry(c *growthgenius.Contact) (indexEntry, bool) {
+	address := match.Fold(c.Email)
+	return indexEntry{maphash.String(x.seed, address), x.number(c.ID)}, address != ""
+}
+
+// number returns what stands for an id in an entry.
+func (x *index) number(id growthgenius.ID) int64 {
+	if n, err := id.Int64(); err == nil {
+		return n
+	}
+	n, ok := x.numbers[id]
+	if !ok {
+		x.others = append(x.others, id)
+		n = -int64(len(x.others))
+		x.numbers[id] = n
+	}
+	return n
+}
+
+func (x *index) id(n int64) growthgenius.ID {
+	if n < 0 {
+		return x.others[-n-1]
+	}
+	return growthgenius.IntID(n)
+}
+
+// find returns the ids of the contacts that have an e-mail address. It reads what has changed
+// if it has not done so for a while.
+func (x *index) find(ctx context.Context, address string) ([]growthgenius.ID, error) {
+	if err := x.refresh(ctx, indexAge); err != nil {
+		return nil, err
+	}
+	ids := x.lookUp(address)
+	if len(ids) > 0 {
+		return ids, nil
+	}
+	if err := x.refresh(ctx, unknownAge); err != nil {
+		return nil, err
+	}
+	return x.lookUp(address), nil
+}
+
+// lookUp returns the ids of the contacts with an address, as far as the index knows.
+func (x *index) lookUp(address string) (ids []growthgenius.ID) {
+	hash := maphash.String(x.seed, match.Fold(address))
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	at, _ := slices.BinarySearchFunc(x.entries, hash, func(e indexEntry, hash uint64) int { return cmp.Compare(e.address, hash) })
+	for ; at < len(x.entries) && x.entries[at].address == hash; at++ {
+		ids = append(ids, x.id(x.entries[at].contact))
+	}
+	for _, e := range x.added {
+		if id := x.id(e.contact); e.address == hash && !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// add stores a contact that was just created.
+func (x *index) add(c *growthgenius.Contact) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if e, ok := x.entry(c); ok {
+		x.added = append(x.added, e)
+	}
+	if len(x.added) > maxAdded {
+		x.merge()
+	}
+	if len(x.entries)+len(x.added) > x.most {
+		return x.full()
+	}
+	return nil
+}
+
+// merge puts the added entries in their place.
+func (x *index) merge() {
+	slices.SortFunc(x.added, indexEntry.compare)
+	i, j := len(x.entries)-1, len(x.added)-1
+	x.entries = slices.Grow(x.entries, len(x.added))[:len(x.entries)+len(x.added)]
+	for at := len(x.entries) - 1; j >= 0; at-- { // from the end, so that nothing is overwritten
+		if i >= 0 && x.entries[i].compare(x.added[j]) > 0 {
+			x.entries[at] = x.entries[i]
+			i--
+		} else {
+			x.entries[at] = x.added[j]
+			j--
+		}
+	}
+	x.entries = slices.Compact(x.entries)
+	x.added = x.added[:0]
+}
+
+// refresh reads the changes if that is longer ago than age.
+func (x *index) refresh(ctx context.Context, age time.Duration) error {
+	if !x.older(age) {
+		return nil
+	}
+	select {
+	case x.turn <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err() //nolint:wrapcheck // the caller's own
+	}
+	defer func() { <-x.turn }()
+	if !x.older(age) { // another goroutine has read them
+		return nil
+	}
+	begun := time.Now()
+	changes := growthgenius.ChangeOptions{Since: x.since.Add(-indexOverlap), Lag: time.Nanosecond}
+	if !x.dated {
+		changes.Until = begun
+	}
+	for w, err := range x.client.Contacts.Changes(changes).Windows(ctx) {
+		if err != nil {
+			return fmt.Errorf("bulk: reading which contacts have changed: %w", err)
+		}
+		if err := x.replace(w.Items); err != nil {
+			return err
+		}
+		x.since = w.Checkpoint
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.read = begun
+	return nil
+}
+
+func (x *index) older(age time.Duration) bool {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return time.Since(x.read) > age
+}
+
+// replace stores contacts that have changed, in place of what the index has of them.
+func (x *index) replace(contacts []*growthgenius.Contact) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.merge()
+	changed := make(map[int64]bool, len(contacts))
+	for _, c := range contacts {
+		e, ok := x.entry(c)
+		changed[e.contact] = true
+		if ok {
+			x.added = append(x.added, e)
+		}
+	}
+	x.entries = slices.DeleteFunc(x.entries, func(e indexEntry) bool { return changed[e.contact] })
+	x.merge()
+	if len(x.entries) > x.most {
+		return x.full()
+	}
+	return nil
+}

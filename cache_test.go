@@ -453,6 +453,78 @@ func TestRefresh(t *testing.T) {
 	}
 }
 
+// TestOnlyIfCached: nothing is sent, whatever the cache has.
+func TestOnlyIfCached(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := answering(404, `{"error":"no company found"}`)
+		cache := new(spy)
+		c := testkit.Scripted(t, s, cached(cache), once)
+		look := func(want error, opts ...growthgenius.RequestOption) {
+			t.Helper()
+			sent := s.Sent.Load()
+			err := ask(t.Context(), c, "tesla.com", append(opts, growthgenius.OnlyIfCached())...)
+			if !errors.Is(err, want) || s.Sent.Load() != sent {
+				t.Errorf("%v after %d requests, want %v", err, s.Sent.Load()-sent, want)
+			}
+		}
+		look(growthgenius.ErrNotCached)
+		if err := ask(t.Context(), c, "tesla.com"); !errors.Is(err, growthgenius.ErrNotFound) {
+			t.Fatal(err)
+		}
+		look(growthgenius.ErrNotFound)
+		look(growthgenius.ErrInvalidInput, growthgenius.Refresh())
+		time.Sleep(24 * time.Hour)
+		look(growthgenius.ErrNotCached)
+		cache.put([]byte("garbage"))
+		look(growthgenius.ErrNotCached)
+		away := errors.New("the cache is away")
+		cache.get = func(context.Context) error { return away }
+		look(away)
+	})
+	plain := testkit.Unused(t)
+	if err := ask(t.Context(), plain, "tesla.com", growthgenius.OnlyIfCached()); !errors.Is(err, growthgenius.ErrInvalidInput) {
+		t.Error("without a cache:", err)
+	}
+}
+
+// TestKeysOfLookups: CompanyKey and PersonKey return the keys that the cache is given.
+func TestKeysOfLookups(t *testing.T) {
+	t.Parallel()
+	account := growthgenius.WithHeader("X-Account", "2")
+	cache := new(spy)
+	c := testkit.Scripted(t, testkit.Text(`{"id":"tesla","name":"Tesla"}`), cached(cache))
+	for want, question := range []any{"tesla.com", growthgenius.PersonQuery{Email: "elon@tesla.com"}} {
+		if err := ask(t.Context(), c, question, account); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(cache.keys()); n != want+1 {
+			t.Fatalf("%d values are kept", n)
+		}
+	}
+	company, err := c.Enrichment.CompanyKey(" https://www.TESLA.com/about", account)
+	if err != nil {
+		t.Fatal(err)
+	}
+	person, err := c.Enrichment.PersonKey(growthgenius.PersonQuery{Email: " Elon@Tesla.com"}, account)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := []string{company, person}; !slices.Equal(got, cache.keys()) && !slices.Equal([]string{person, company}, cache.keys()) {
+		t.Errorf("the keys are %q, the cache has %q", got, cache.keys())
+	}
+	for name, err := range map[string]error{
+		"domain":   testkit.Err(c.Enrichment.CompanyKey("n/a")),
+		"query":    testkit.Err(c.Enrichment.PersonKey(growthgenius.PersonQuery{Email: "elon"})),
+		"user":     testkit.Err(c.ForUser("").Enrichment.CompanyKey("tesla.com")),
+		"no cache": testkit.Err(testkit.Unused(t).Enrichment.CompanyKey("tesla.com")),
+	} {
+		if !errors.Is(err, growthgenius.ErrInvalidInput) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // TestTheAPIKeyIsNotKept: a record that quotes it is returned, but not kept. From an error
 // that is kept, it is removed.
 func TestTheAPIKeyIsNotKept(t *testing.T) {

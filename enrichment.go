@@ -61,13 +61,31 @@ type companyQuery struct {
 // [ErrNotFound] means that no company is known for the domain. [ErrPending] means that
 // the API has queued the lookup (202, inferred): try again later.
 func (s *EnrichmentService) Company(ctx context.Context, domain string, opts ...RequestOption) (*Company, error) {
-	e := endpoint{method: http.MethodGet, route: "/companies/find", lookup: true}
-	domain, err := cleanDomain(domain)
+	e, key, err := s.company(domain)
 	if err != nil {
-		return nil, e.refuse(err)
+		return nil, err
+	}
+	return lookUp[Company](ctx, s.caller, e, opts, key)
+}
+
+// CompanyKey returns the key under which the cache of [WithEnrichmentCache] has the result
+// of [EnrichmentService.Company]. It is the same for all spellings of a domain. The options
+// are those of the lookup: a header may be part of the key.
+func (s *EnrichmentService) CompanyKey(domain string, opts ...RequestOption) (string, error) {
+	e, key, err := s.company(domain)
+	if err != nil {
+		return "", err
+	}
+	return s.caller.cacheKey(e, opts, key)
+}
+
+func (s *EnrichmentService) company(domain string) (e endpoint, key func(*lookups) string, err error) {
+	e = endpoint{method: http.MethodGet, route: "/companies/find", lookup: true}
+	if domain, err = cleanDomain(domain); err != nil {
+		return e, nil, e.refuse(err)
 	}
 	e.query = companyQuery{Domain: domain}
-	return lookUp[Company](ctx, s.caller, e, opts, func(*lookups) string { return "company:" + domain })
+	return e, func(*lookups) string { return "company:" + domain }, nil
 }
 
 // Person looks up a person by e-mail address, or by name and company.
@@ -78,15 +96,33 @@ func (s *EnrichmentService) Company(ctx context.Context, domain string, opts ...
 // The reference has the parameters of this lookup, but not its path. GET /people/find is
 // inferred; [WithPersonPath] sets another path.
 func (s *EnrichmentService) Person(ctx context.Context, q PersonQuery, opts ...RequestOption) (*Person, error) {
-	e := endpoint{method: http.MethodGet, route: s.caller.core.personPath, lookup: true, raw: true}
-	q, err := q.clean()
+	e, key, err := s.person(q)
 	if err != nil {
-		return nil, e.refuse(err)
+		return nil, err
+	}
+	return lookUp[Person](ctx, s.caller, e, opts, key)
+}
+
+// PersonKey returns the key under which the cache of [WithEnrichmentCache] has the result of
+// [EnrichmentService.Person]. What identifies the person cannot be read from it. A program
+// that is to forget a person removes this key from its cache.
+func (s *EnrichmentService) PersonKey(q PersonQuery, opts ...RequestOption) (string, error) {
+	e, key, err := s.person(q)
+	if err != nil {
+		return "", err
+	}
+	return s.caller.cacheKey(e, opts, key)
+}
+
+func (s *EnrichmentService) person(q PersonQuery) (e endpoint, key func(*lookups) string, err error) {
+	e = endpoint{method: http.MethodGet, route: s.caller.core.personPath, lookup: true, raw: true}
+	if q, err = q.clean(); err != nil {
+		return e, nil, e.refuse(err)
 	}
 	e.query = q
-	return lookUp[Person](ctx, s.caller, e, opts, func(l *lookups) string {
+	return e, func(l *lookups) string {
 		return "person:" + l.mac(e.route+q.key()) // with another path a 404 means nothing
-	})
+	}, nil
 }
 
 // bareRecord lets type inference find the pointer type of a record that has no envelope.
@@ -101,14 +137,18 @@ type bareRecord[T any] interface {
 // key returns the end of its key in the cache, which is the same for all ways to write the
 // same request. The acting user is not part of the key: the result does not depend on it.
 func lookUp[T any, P bareRecord[T]](ctx context.Context, c caller, e endpoint, opts []RequestOption, key func(*lookups) string) (*T, error) {
-	if c.core.lookups == nil {
+	if c.core.lookups == nil && !applyOptions(opts).cached {
 		res, err := c.send(ctx, e, opts)
 		if err != nil {
 			return nil, err
 		}
 		return decodeBare[T, P](ctx, c, e, res)
 	}
-	res, err := c.find(ctx, e, opts, key(c.core.lookups), func(ctx context.Context, res *engine.Response) error {
+	cached, err := c.cacheKey(e, opts, key)
+	if err != nil {
+		return nil, err
+	}
+	res, err := c.find(ctx, e, opts, cached, func(ctx context.Context, res *engine.Response) error {
 		_, err := decodeBare[T, P](ctx, c, e, res)
 		return err
 	})
@@ -161,15 +201,25 @@ func newLookups(c *core, cache EnrichmentCache, apiKey string) *lookups {
 	}
 }
 
+// cacheKey returns the key of a lookup in the cache. An invalid call is refused: it must not
+// fail the callers that share the lookup.
+func (c caller) cacheKey(e endpoint, opts []RequestOption, key func(*lookups) string) (string, error) {
+	o := applyOptions(opts)
+	if c.core.lookups == nil {
+		return "", e.refuse(fmt.Errorf("%w: the client has no cache of lookups: see WithEnrichmentCache", ErrInvalidInput))
+	}
+	if _, err := e.build(c.core.base, c.userID, &o); err != nil {
+		return "", e.refuse(err)
+	}
+	return c.core.lookups.prefix(o.header) + key(c.core.lookups), nil
+}
+
 // find makes a lookup that other callers share. usable reports whether a response can be
 // decoded.
 func (c caller) find(ctx context.Context, e endpoint, opts []RequestOption, key string, usable func(context.Context, *engine.Response) error) (*engine.Response, error) {
 	o := applyOptions(opts)
-	if _, err := e.build(c.core.base, c.userID, &o); err != nil { // an invalid call must not fail the callers that share the lookup
-		return nil, e.refuse(err)
-	}
-	found, err := c.core.lookups.shared.Do(ctx, lookup.Question[looked]{
-		Key:   c.core.lookups.prefix(o.header) + key,
+	question := lookup.Question[looked]{
+		Key:   key,
 		Fresh: o.refresh,
 		Name:  e.route,
 		Ask: func(ctx context.Context) (l looked) {
@@ -185,7 +235,8 @@ func (c caller) find(ctx context.Context, e endpoint, opts []RequestOption, key 
 		Recall: func(ctx context.Context, v lookup.Value) (looked, error) {
 			return c.core.recalled(ctx, e, v, usable)
 		},
-	})
+	}
+	found, err := c.core.lookups.result(ctx, question, o.cached)
 	if err != nil {
 		if errs.IsContext(err) {
 			err = fmt.Errorf("waiting for a shared lookup: %w", err)
@@ -202,6 +253,25 @@ func (c caller) find(ctx context.Context, e endpoint, opts []RequestOption, key 
 		return nil, &own
 	}
 	return found.res, found.err
+}
+
+// result returns the result of a lookup: what the cache has, or else that of a request unless
+// cached is set.
+func (l *lookups) result(ctx context.Context, q lookup.Question[looked], cached bool) (looked, error) {
+	if !cached {
+		return l.shared.Do(ctx, q) //nolint:wrapcheck // find wraps it
+	}
+	if q.Fresh {
+		return looked{}, fmt.Errorf("%w: Refresh and OnlyIfCached exclude each other", ErrInvalidInput)
+	}
+	found, ok, err := l.shared.Stored(ctx, q)
+	switch {
+	case err != nil:
+		err = fmt.Errorf("reading the cache: %w", err)
+	case !ok:
+		err = ErrNotCached
+	}
+	return found, err
 }
 
 // kept returns what the cache stores of a lookup. ok is false unless the result is final:

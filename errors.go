@@ -45,6 +45,8 @@ var (
 	ErrChangedSince = errors.New("changed since")
 	// ErrPending means that the API has queued the lookup (202, inferred): try again later.
 	ErrPending = errors.New("pending")
+	// ErrNotCached means that the cache has no result of a lookup with [OnlyIfCached].
+	ErrNotCached = errors.New("not cached")
 	// ErrRedirected means that the response points elsewhere. Redirects are not followed,
 	// since the API key and the body would go with them.
 	ErrRedirected = errors.New("redirected")

@@ -20,6 +20,7 @@ type callOptions struct {
 	capture *ResponseInfo
 	noRetry bool
 	refresh bool
+	cached  bool // only what the cache has
 	header  http.Header
 
 	beforeCreate func(CreateToken) error
@@ -83,6 +84,13 @@ func NoRetry() RequestOption {
 // (documented). Without a cache, and for other calls, it changes nothing.
 func Refresh() RequestOption {
 	return func(o *callOptions) { o.refresh = true }
+}
+
+// OnlyIfCached makes a lookup return what the cache of [WithEnrichmentCache] has, or an
+// [ErrNotCached]. No request is sent. If the cache fails, its error is returned. Other calls
+// are not affected.
+func OnlyIfCached() RequestOption {
+	return func(o *callOptions) { o.cached = true }
 }
 
 // BeforeCreate calls fn right before a create is sent, after the waits for the limiter, with

@@ -195,6 +195,14 @@ func (s *Shared[T]) run(ctx context.Context, c *call[T], q Question[T]) {
 
 // recall returns the result that is stored for a question, if there is one.
 func (s *Shared[T]) recall(ctx context.Context, q Question[T]) (result T, ok bool) {
+	result, ok, err := s.Stored(ctx, q)
+	s.report(ctx, q, err)
+	return result, ok
+}
+
+// Stored returns the result that is stored for a question. ok is false if there is none that
+// can be used. The error is that of the cache, or of ctx.
+func (s *Shared[T]) Stored(ctx context.Context, q Question[T]) (result T, ok bool, err error) {
 	stored, err := shielded(ctx, func(ctx context.Context) ([]byte, error) {
 		stored, ok, err := s.cache.Get(ctx, q.Key)
 		if !ok {
@@ -203,20 +211,19 @@ func (s *Shared[T]) recall(ctx context.Context, q Question[T]) (result T, ok boo
 		return stored, err
 	})
 	if err != nil || stored == nil {
-		s.report(ctx, q, err)
-		return result, false
+		return result, false, err
 	}
 	value, at, ok := parseValue(stored)
 	if age := time.Since(at); ok && (age >= s.ttl.of(value) || age < -clockSkew) {
-		return result, false
+		return result, false, nil
 	}
 	if ok {
 		if result, err = q.Recall(ctx, value); err == nil {
-			return result, true
+			return result, true, nil
 		}
 	}
 	s.report(ctx, q, errUnusable)
-	return *new(T), false
+	return *new(T), false, nil
 }
 
 // report passes on that the cache failed, unless the call was canceled: what fails then is

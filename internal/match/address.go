@@ -140,7 +140,7 @@ func Spellings(address string) []string {
 // spelledAs returns an address as servers write it that cannot store all characters.
 func spelledAs(local, domain string) []string {
 	all := []string{local + "@" + domain, local + "@" + ASCIIDomain(domain)}
-	if shown, err := idna.ToUnicode(domain); err == nil {
+	if shown, ok := shownDomain(domain); ok {
 		domain = shown
 	}
 	whole := local + "@" + domain
@@ -194,13 +194,22 @@ func isYahoo(domain string) bool {
 	return strings.HasPrefix(domain, "yahoo.") || domain == "ymail.com" || domain == "rocketmail.com"
 }
 
-// sameDomain compares two domains in punycode.
+// sameDomain compares two domains in punycode. If the row's stands for another text, too, it is
+// another domain.
 func sameDomain(sent, row string) bool {
 	if sent == row || isGoogle(sent) && isGoogle(row) {
 		return true
 	}
-	shown, err := idna.ToUnicode(sent)
-	return err == nil && shown != sent && rewritesName(shown, row)
+	shown, ok := shownDomain(sent)
+	_, other := shownDomain(row)
+	return ok && !other && rewritesName(shown, row)
+}
+
+// shownDomain returns the text that a domain in punycode stands for, and reports whether that is
+// another one.
+func shownDomain(domain string) (string, bool) {
+	shown, err := idna.ToUnicode(domain)
+	return shown, err == nil && shown != domain
 }
 
 // maxAddressKey is how many characters an addressKey has.

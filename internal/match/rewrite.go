@@ -174,9 +174,9 @@ func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 // all characters: those that are not ASCII, or those of four bytes in UTF-8. It drops them,
 // replaces them by question marks, or cuts the text at the first one.
 func losesCharacters(sent, row string) bool {
-	sent, row = fullLower(unescape(Visible(sent))), fullLower(unescape(Visible(row)))
-	for _, limit := range []rune{unicode.MaxASCII, 0xffff} {
-		beyond := func(r rune) bool { return r > limit && r != utf8.RuneError }
+	sent, row = asStored(sent), asStored(row)
+	for _, limit := range storableLimits {
+		beyond := isBeyond(limit)
 		first := strings.IndexFunc(sent, beyond)
 		if first < 0 || strings.ContainsFunc(row, beyond) {
 			continue // there is nothing to lose, or the server can store it
@@ -189,6 +189,19 @@ func losesCharacters(sent, row string) bool {
 	}
 	return false
 }
+
+// storableLimits are the last characters that servers can store which cannot store all.
+var storableLimits = []rune{unicode.MaxASCII, 0xffff}
+
+// isBeyond returns a function that reports whether a server with this limit cannot store a
+// character.
+func isBeyond(limit rune) func(rune) bool {
+	return func(r rune) bool { return r > limit && r != utf8.RuneError }
+}
+
+// asStored returns the form of a text in which characters are looked for that a server cannot
+// store.
+func asStored(s string) string { return fullLower(unescape(Visible(s))) }
 
 // storable returns the plain form of a text without the characters beyond a limit, and
 // without what may stand for them.

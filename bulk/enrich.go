@@ -1,0 +1,147 @@
+package bulk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+	"time"
+
+	growthgenius "github.com/growthgenius/growthgenius-go"
+)
+
+// ErrBudgetSpent means that a lookup was not made because [EnrichOptions].Budget is spent.
+var ErrBudgetSpent = errors.New("the budget is spent")
+
+// Lookup is a company or a person to look up with [Enrich].
+type Lookup struct {
+	Domain string                   // The company's: see [growthgenius.EnrichmentService.Company].
+	Person growthgenius.PersonQuery // If Domain is empty: see [growthgenius.EnrichmentService.Person].
+	Data   any                      // The caller's own, such as the row of a file.
+}
+
+// LookupOf returns the lookup of a person by an e-mail address, or of a company by its domain
+// or website.
+func LookupOf(text string) Lookup {
+	host := text
+	if _, after, found := strings.Cut(text, "://"); found {
+		host = after
+	}
+	host, _, _ = strings.Cut(host, "/")
+	if strings.Contains(host, "@") {
+		return Lookup{Person: growthgenius.PersonQuery{Email: text}}
+	}
+	return Lookup{Domain: text}
+}
+
+// EnrichOptions are the settings of [Enrich]. The zero value is ready to use.
+type EnrichOptions struct {
+	// Concurrency is how many lookups are made at a time. If it is 0 or less, it is 8.
+	Concurrency int
+	// Budget is how many lookups may be paid, and nil means any number. A lookup counts when
+	// it is sent, also if it fails. It does not count if the response to its only request is
+	// a 4xx other than 404, or if its result comes from the cache.
+	Budget *int
+	// BudgetName makes the budget one of all runs, of all processes, that give the same name:
+	// what they have paid in total is stored in the client's ledger under this name, which
+	// must not be empty then. Otherwise the budget is that of one run.
+	BudgetName string
+	// PendingWait is for how long a lookup that the API has queued (202) is asked for again
+	// at the end of the run. If it is 0, it is 2 minutes, and if it is negative, such a
+	// lookup is not repeated.
+	PendingWait time.Duration
+}
+
+const (
+	defaultConcurrency = 8
+	defaultPendingWait = 2 * time.Minute
+)
+
+func (o EnrichOptions) withDefaults() EnrichOptions {
+	if o.Concurrency <= 0 {
+		o.Concurrency = defaultConcurrency
+	}
+	if o.PendingWait == 0 {
+		o.PendingWait = defaultPendingWait
+	}
+	return o
+}
+
+// EnrichStatus is what became of a lookup.
+type EnrichStatus string
+
+// The statuses of a lookup.
+const (
+	EnrichFound    EnrichStatus = "found"
+	EnrichNotFound EnrichStatus = "not found" // The API knows no such company or person.
+	EnrichInvalid  EnrichStatus = "invalid"   // It cannot be looked up, and nothing was sent.
+	EnrichPending  EnrichStatus = "pending"   // The API has queued it (202): run again later.
+	EnrichSkipped  EnrichStatus = "skipped"   // Nothing was sent: the budget is spent, or the run was ended.
+	EnrichFailed   EnrichStatus = "failed"    // Err says why: run again.
+)
+
+// Enriched is the result of a [Lookup].
+type Enriched struct {
+	Lookup Lookup
+	Index  int // Of the lookup in the input, from 0.
+	Status EnrichStatus
+
+	Company *growthgenius.Company // Of a lookup of a company that was found.
+	Person  *growthgenius.Person  // Of a lookup of a person that was found.
+
+	// Paid is whether this run has sent the lookup, and it is not known to be free.
+	Paid bool
+	// Repeated is whether an earlier run had sent the lookup, too, and ended before the result
+	// was stored. It needs the client's ledger.
+	Repeated bool
+	// Err is nil if the lookup was found or not found.
+	Err error
+}
+
+// Enrich looks up companies and people, and returns the results as they arrive, one for each
+// lookup. A result that the client's cache has costs nothing, and each other one is stored
+// there, so that it is paid once for all lookups of the same company or person, in this run
+// and in later ones. The client needs [growthgenius.WithEnrichmentCache]. With
+// [growthgenius.WithLedger], several processes that share the ledger and the cache may run at
+// once: each lookup is made by one of them.
+//
+// If the process is killed after it has sent a lookup and before the result is stored, the API
+// may have charged for it. The next run sends it again, since the API does not charge for an
+// equal request within 30 days (documented), and sets Repeated. At most Concurrency lookups
+// are affected.
+//
+// A lookup that fails does not end the run. An error does that is not about one lookup: the
+// sequence ends with it, and its result is nil. These are the errors of the input, of ctx,
+// [growthgenius.ErrUnauthorized], [growthgenius.ErrForbidden], and a cache that does not store
+// what was paid.
+//
+// When the loop is left or ctx ends, no more lookups begin. Those that are under way have 5
+// seconds to end, so that what is paid is stored. Enrich reads the input in a goroutine of its
+// own, one lookup ahead, and waits until it has ended.
+func Enrich(ctx context.Context, c *growthgenius.Client, of iter.Seq2[Lookup, error], o EnrichOptions) iter.Seq2[*Enriched, error] {
+	return func(yield func(*Enriched, error) bool) {
+		e, err := newEnricher(c, o)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		r := newEnrichRun(ctx, e, of, yield)
+		defer r.end()
+		if err := r.loop(); err != nil && !r.left {
+			yield(nil, err)
+		}
+	}
+}
+
+// newEnricher returns what makes the lookups, or an error about what they all need.
+func newEnricher(c *growthgenius.Client, o EnrichOptions) (*enricher, error) {
+	if _, err := c.Enrichment.CompanyKey("example.com"); err != nil {
+		return nil, fmt.Errorf("bulk: %w", err)
+	}
+	if o.BudgetName != "" && (o.Budget == nil || c.Ledger() == nil) {
+		return nil, fmt.Errorf("bulk: %w: BudgetName needs a Budget, and a client with a ledger: see WithLedger", growthgenius.ErrInvalidInput)
+	}
+	o = o.withDefaults()
+	return &enricher{client: c, ledger: c.Ledger(), pendingWait: o.PendingWait, concurrency: o.Concurrency, budget: newEnrichBudget(c, o)}, nil
+}

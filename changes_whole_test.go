@@ -39,7 +39,7 @@ func copied[T any](t *testing.T, f feedOf[T], c *growthgenius.Client, o growthge
 // cut, every record is delivered, or the feed ends before one that it cannot have.
 func TestChangesOfCappedLists(t *testing.T) {
 	t.Parallel()
-	for _, by := range []growthgeniustest.CapOrder{growthgeniustest.CapByCreation, growthgeniustest.CapByOldest, growthgeniustest.CapByNewest, growthgeniustest.CapByNothing} {
+	for _, by := range capOrders() {
 		for _, most := range []int{5, 100, 137} {
 			t.Run(fmt.Sprintf("%d of order %d", most, by), func(t *testing.T) {
 				t.Parallel()

@@ -13,7 +13,7 @@ import (
 // they get without it, and is paused alone.
 func TestRouteQuota(t *testing.T) {
 	t.Parallel()
-	for _, goroutines := range []int{1, 32} {
+	for _, goroutines := range []int{1, 8} {
 		for _, after := range []time.Duration{0, time.Second, 5 * time.Second} {
 			synctest.Test(t, func(t *testing.T) {
 				g := pace.NewGate(pace.NewAdaptive(), time.Minute)

@@ -9,11 +9,16 @@ import (
 
 // TestAdaptiveSearch: a run whose ideal time is 5 seconds takes at most 1.35 times as long,
 // at limits from 5 to 2,000 a second, with 128 goroutines and a latency of 50 ms. The
-// median of three runs counts, since the order of goroutines is not fixed.
+// median of three runs counts, since the order of goroutines is not fixed. Short runs leave
+// out the higher limits, which take the most requests, and no other code.
 func TestAdaptiveSearch(t *testing.T) {
 	t.Parallel()
+	limits := []int{5, 50, 300, 1000, 2000}
+	if testing.Short() {
+		limits = limits[:3]
+	}
 	for _, after := range []time.Duration{0, time.Second} {
-		for _, limit := range []int{5, 50, 300, 1000, 2000} {
+		for _, limit := range limits {
 			kinds := map[string]func() server{
 				"window": func() server { return newFixed(limit, time.Second) },
 				"log":    func() server { return newSliding(limit, time.Second) },
@@ -51,8 +56,12 @@ func TestAdaptiveSearch(t *testing.T) {
 // and all calls together at most as much again.
 func TestAdaptiveStrays(t *testing.T) {
 	t.Parallel()
+	all := []int{4, 32, 128}
+	if testing.Short() {
+		all = all[1:2]
+	}
 	for _, share := range []float64{.01, .03} {
-		for _, goroutines := range []int{4, 32, 128} {
+		for _, goroutines := range all {
 			var with, without time.Duration
 			for range 8 {
 				r := run{calls: 1000, goroutines: goroutines, latency: 50 * time.Millisecond, after: time.Second}

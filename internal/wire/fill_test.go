@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/growthgenius/growthgenius-go/internal/errs"
+	"github.com/growthgenius/growthgenius-go/internal/testkit"
 	"github.com/growthgenius/growthgenius-go/internal/wire"
 )
 
@@ -303,6 +304,9 @@ func TestNestedWrappers(t *testing.T) {
 // and whether its elements are odd or not.
 func TestListsInRecords(t *testing.T) {
 	t.Parallel()
+	if testkit.Race {
+		t.Skip("it is about memory")
+	}
 	listOf := func(elem string, n int) string { return "[" + strings.Repeat(elem+",", n) + elem + "]" }
 	contacts, people := int(wire.InList(reflect.TypeFor[Contact]().Size())), int(wire.InList(reflect.TypeFor[Experience]().Size()))
 	const bound = 64 << 20

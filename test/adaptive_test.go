@@ -112,7 +112,11 @@ func drive(call func() error, calls int, until time.Duration) (failed int64) {
 // measured over 20 seconds.
 func TestAdaptiveChange(t *testing.T) {
 	t.Parallel()
-	for _, burst := range []float64{50, 5} {
+	bursts := []float64{50, 5}
+	if testkit.Race {
+		bursts = bursts[1:]
+	}
+	for _, burst := range bursts {
 		for _, tt := range []struct {
 			at     time.Duration
 			rate   float64

@@ -30,7 +30,7 @@ func TestRetryBudget(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				calls := int64(2_000)
-				if name == "refused" {
+				if name == "refused" && !testkit.Race {
 					calls = 10_000
 				}
 				var up atomic.Bool

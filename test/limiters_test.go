@@ -1,6 +1,7 @@
 package test
 
 import (
+	"flag"
 	"fmt"
 	"net/http"
 	"strings"
@@ -14,6 +15,8 @@ import (
 	"github.com/growthgenius/growthgenius-go"
 	"github.com/growthgenius/growthgenius-go/internal/testkit"
 )
+
+var limiterTables = flag.Bool("limiters.tables", false, "print the tables of docs/rate-limits.md")
 
 // way is a way to make calls to a server that accepts 50 requests a second and a burst.
 type way struct {
@@ -114,10 +117,13 @@ func settled(h *hidden) string {
 func percent(share float64) string { return fmt.Sprintf("%.1f%%", 100*share) }
 
 // TestLimitersSideBySide compares the default limiter with its goals, and with others under
-// the same limits. With -v, it runs all of them longer, and prints the tables of
+// the same limits. With -limiters.tables, it runs all of them longer, and prints the tables of
 // docs/rate-limits.md.
 func TestLimitersSideBySide(t *testing.T) { //nolint:tparallel // the runs end before they are compared
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("it is about rates")
+	}
 	bursts := []struct {
 		burst, calls int
 		most         float64 // of the ideal time
@@ -132,11 +138,11 @@ func TestLimitersSideBySide(t *testing.T) { //nolint:tparallel // the runs end b
 				t.Run(fmt.Sprintf("burst %d, %s", tt.burst, w.name), func(t *testing.T) {
 					t.Parallel()
 					long := time.Minute
-					if j == 0 || testing.Verbose() {
+					if j == 0 || *limiterTables {
 						long = 5 * time.Minute
 					}
 					measured[i][j] = w.measure(t, tt.burst, tt.calls, long)
-					if testing.Verbose() {
+					if *limiterTables {
 						changes[i][j] = w.measureChanges(t, tt.burst)
 					}
 				})
@@ -168,6 +174,9 @@ func TestLimitersSideBySide(t *testing.T) { //nolint:tparallel // the runs end b
 	}
 	if small := measured[1]; small[2].failed == 0 || small[3].failed == 0 {
 		t.Errorf("at a burst of 5, %d calls fail without a limiter, %d of go-retryablehttp: this server is too kind", small[2].failed, small[3].failed)
+	}
+	if !*limiterTables {
+		return
 	}
 	rule := strings.Repeat("|---", 10) + "|\n"
 	t.Log("\n\n| burst | limiter | short run: of the ideal time | 429s | failed | 1 min: goodput | 429s | 5 min: goodput | 429s | failed |\n" + rule + tables[0] +

@@ -9,8 +9,6 @@ import (
 	"io"
 	"net/http"
 	"runtime"
-	"runtime/debug"
-	"slices"
 	"strings"
 	"testing"
 
@@ -59,12 +57,6 @@ func (f *flood) look() {
 	f.peak = max(f.peak, m.HeapAlloc-min(m.HeapAlloc, f.began))
 }
 
-// raced reports whether the race detector is on. It makes the floods smaller.
-func raced() bool {
-	info, ok := debug.ReadBuildInfo()
-	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
-}
-
 // compact returns a sample as a server writes it.
 func compact(t testing.TB, file string) string {
 	t.Helper()
@@ -99,7 +91,7 @@ func TestStreamMemory(t *testing.T) { //nolint:paralleltest // see above
 		"names":    {n: 1_500, none: true, piece: func(i int) string { return fmt.Sprintf(`"%d%s":1`, i, strings.Repeat("x", 20_000)) }},
 		"envelope": {n: 50_000, none: true, piece: func(i int) string { return fmt.Sprintf(`"stray%d":{"contacts":[{}]}`, i) }},
 	} {
-		if raced() {
+		if testkit.Race {
 			tt.n /= 50
 		}
 		head, tail := `{"contacts":[`, `,{"id":1}]}`
@@ -135,7 +127,7 @@ func TestStreamMemory(t *testing.T) { //nolint:paralleltest // see above
 func TestWholeListMemory(t *testing.T) { //nolint:paralleltest // see above
 	contact := sampleContact(t)
 	n := 10_000
-	if raced() {
+	if testkit.Race {
 		n /= 10
 	}
 	body := &flood{n: n, piece: func(i int) string {
@@ -168,6 +160,9 @@ func TestWholeListMemory(t *testing.T) { //nolint:paralleltest // see above
 // refused before they fill it, whatever the bound on the response is. It is not parallel: it
 // measures what the process allocates.
 func TestListOfTinyRecords(t *testing.T) { //nolint:paralleltest // see above
+	if testkit.Race {
+		t.Skip("it is about memory")
+	}
 	const mib = 1 << 20
 	for _, tt := range []struct {
 		records     int
@@ -211,7 +206,7 @@ func exes(p []byte) (int, error) {
 func TestStreamLargeElement(t *testing.T) {
 	t.Parallel()
 	size := 60 << 20
-	if raced() {
+	if testkit.Race {
 		size /= 60
 	}
 	head, tail := `{"contacts":[{"id":1,"name":"`, `"},{"id":2}]}`

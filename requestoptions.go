@@ -126,8 +126,9 @@ func Once(key string) RequestOption {
 
 // OnceNote has [Once] store a note of the caller's with the id of the record: the Note of
 // the [Entry], in the same write. note is called with the record when its create is known to
-// have happened, and not when a later call with the key returns it.
-func OnceNote[T Contact | Message](note func(*T) json.RawMessage) RequestOption {
+// have happened, and not when a later call with the key returns it. T is [Contact] or
+// [Message], as what is created.
+func OnceNote[T any](note func(*T) json.RawMessage) RequestOption {
 	return func(o *callOptions) { o.onceNote = note }
 }
 

@@ -1,0 +1,283 @@
+package bulk_test
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/growthgenius/growthgenius-go"
+	"github.com/growthgenius/growthgenius-go/bulk"
+	"github.com/growthgenius/growthgenius-go/growthgeniustest"
+	"github.com/growthgenius/growthgenius-go/internal/testkit"
+	"github.com/growthgenius/growthgenius-go/ledger"
+)
+
+// rowsOf returns rows whose lines are those of a file with a header.
+func rowsOf(inputs ...growthgenius.ContactInput) iter.Seq2[bulk.Row, error] {
+	return func(yield func(bulk.Row, error) bool) {
+		for i, in := range inputs {
+			if !yield(bulk.Row{Line: i + 2, Input: in}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// person returns an input with fields such as "email=ada@example.com".
+func person(t testing.TB, fields ...string) growthgenius.ContactInput {
+	t.Helper()
+	values := map[string]any{}
+	for _, field := range fields {
+		name, value, _ := strings.Cut(field, "=")
+		values[name] = value
+		if value == "null" {
+			values[name] = nil
+		}
+	}
+	return testkit.Decode[growthgenius.ContactInput](t, testkit.JSON(t, values))
+}
+
+// results returns the results in short: "2 created 7", with what was changed.
+func results(t testing.TB, run *bulk.Run) []string {
+	t.Helper()
+	var all []string
+	for r, err := range run.Results() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, short(r))
+	}
+	return all
+}
+
+func short(r *bulk.Result) string {
+	text := fmt.Sprint(r.Line, " ", r.Outcome)
+	switch {
+	case r.Outcome == bulk.Duplicate:
+		text += fmt.Sprint(" of ", r.Of)
+	case r.ID != "":
+		text += " " + string(r.ID)
+	}
+	if r.Outcome == bulk.Updated {
+		for _, c := range r.Changes {
+			text += fmt.Sprint(" ", c)
+		}
+	}
+	if r.Field != "" {
+		text += " " + r.Field
+	}
+	return text
+}
+
+func expect(t testing.TB, got []string, want ...string) {
+	t.Helper()
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n\t%s\nwant\n\t%s", strings.Join(got, "\n\t"), strings.Join(want, "\n\t"))
+	}
+}
+
+// TestImport: rows are matched by their addresses, and the requests are one list and one for
+// each row that changes something.
+func TestImport(t *testing.T) {
+	t.Parallel()
+	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+		stored := srv.AddContacts(
+			growthgenius.Contact{Email: "Ada@Example.com", FirstName: "Ada", Title: "CTO"},
+			growthgenius.Contact{Email: "bob@example.com", FirstName: "Bob"},
+			growthgenius.Contact{Email: "two@example.com"}, growthgenius.Contact{Email: "two@example.com"},
+			growthgenius.Contact{Email: "eve@example.com", FirstName: "Eve"},
+		)
+		c := srv.NewClient(growthgenius.WithLedger(ledger.NewMemory()))
+		got := results(t, bulk.Import(t.Context(), c, rowsOf(
+			person(t, "email=ada@example.com", "title=CEO", "first_name=Ada"), // 2
+			person(t, "email=bob@example.com", "first_name=Bob"),
+			person(t, "email=new@example.com", "first_name=New"),
+			person(t, "email=two@example.com", "first_name=Two"),
+			person(t, "email=ADA@example.com", "title=CFO"), // 6
+			person(t, "email=n/a", "first_name=Nobody"),
+			person(t),
+			person(t, "first_name=Twin"),
+			person(t, "first_name=Twin"), // 10
+			person(t, "email=eve+news@example.com"),
+		), bulk.ImportOptions{Concurrency: 1}))
+		expect(t, got,
+			fmt.Sprintf(`2 updated %s title: "CTO" → "CEO"`, stored[0].ID),
+			fmt.Sprintf("3 unchanged %s", stored[1].ID),
+			"4 created 1102760",
+			"5 rejected email",
+			"6 duplicate of 2",
+			"7 rejected email",
+			"8 rejected",
+			"9 created 1102761",
+			"10 created 1102762",
+			"11 rejected email",
+		)
+		if n := testkit.Count(srv.Server, http.MethodGet, "/contacts"); n != 1 {
+			t.Errorf("%d reads", n)
+		}
+	})
+}
+
+// TestImportModes: what an import does with a contact that is there.
+func TestImportModes(t *testing.T) {
+	t.Parallel()
+	for mode, want := range map[bulk.Mode]string{
+		bulk.Upsert:     `2 updated 1102755 city: "Rome" → null title: "CTO" → "CEO" work_phone: "NaN" → "1"`,
+		bulk.CreateOnly: "2 skipped 1102755 email",
+		bulk.FillBlanks: `2 updated 1102755 work_phone: "NaN" → "1"`,
+	} {
+		testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+			srv.AddContacts(growthgenius.Contact{Email: "ada@example.com", Title: "CTO", City: "Rome", WorkPhone: "NaN"})
+			c := srv.NewClient(growthgenius.WithLedger(ledger.NewMemory()))
+			row := person(t, "email=ada@example.com", "title=CEO", "work_phone=1", "city=null")
+			expect(t, results(t, bulk.Import(t.Context(), c, rowsOf(row), bulk.ImportOptions{Mode: mode})), want)
+		})
+	}
+}
+
+// TestImportOldest: of several contacts with an address, the oldest is updated on request.
+func TestImportOldest(t *testing.T) {
+	t.Parallel()
+	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+		now := time.Now()
+		for i, age := range []time.Duration{2 * time.Hour, 3 * time.Hour, time.Hour} {
+			at := now.Add(-age)
+			srv.AddContacts(growthgenius.Contact{ID: growthgenius.ID(fmt.Sprint(i + 1)), Email: "ada@example.com", CreatedAt: at, UpdatedAt: at})
+		}
+		c := srv.NewClient(growthgenius.WithLedger(ledger.NewMemory()))
+		rows := rowsOf(person(t, "email=ada@example.com", "title=CEO"))
+		for r, err := range bulk.Import(t.Context(), c, rows, bulk.ImportOptions{}).Results() {
+			if err != nil || r.Outcome != bulk.Rejected || !errors.Is(r.Err, growthgenius.ErrMultipleMatches) || !strings.Contains(r.Err.Error(), "3 contacts have the e-mail address") {
+				t.Errorf("%v, %v", r, err)
+			}
+		}
+		expect(t, results(t, bulk.Import(t.Context(), c, rows, bulk.ImportOptions{Oldest: true})), `2 updated 2 title: "CEO"`)
+	})
+}
+
+// TestImportRepeats: rows with the same address count once, or each in their order.
+func TestImportRepeats(t *testing.T) {
+	t.Parallel()
+	rows := func(t *testing.T) iter.Seq2[bulk.Row, error] {
+		return rowsOf(
+			person(t, "email=ada@example.com", "title=CTO"),
+			person(t, "first_name=Other"),
+			person(t, "email=ada@example.com", "title=CEO", "city=Rome"),
+			person(t, "email=Ada@example.com", "title=CEO"),
+			person(t, "email=ada@example.com", "title=CFO"),
+		)
+	}
+	for _, tt := range []struct {
+		o    bulk.ImportOptions
+		want []string
+	}{
+		{bulk.ImportOptions{}, []string{"2 created 1102755", "3 created 1102756", "4 duplicate of 2", "5 duplicate of 2", "6 duplicate of 2"}},
+		{bulk.ImportOptions{Repeats: bulk.ApplyRepeats}, []string{
+			"2 created 1102755", "3 created 1102756", `4 updated 1102755 city: "Rome" title: "CTO" → "CEO"`,
+			"5 unchanged 1102755", `6 updated 1102755 title: "CEO" → "CFO"`,
+		}},
+		{bulk.ImportOptions{Repeats: bulk.ApplyRepeats, DryRun: true}, []string{
+			"2 created", "3 created", `4 updated city: "Rome" title: "CTO" → "CEO"`, "5 unchanged", `6 updated title: "CEO" → "CFO"`,
+		}},
+	} {
+		testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+			c := srv.NewClient(growthgenius.WithLedger(ledger.NewMemory()))
+			tt.o.Concurrency = 1
+			expect(t, results(t, bulk.Import(t.Context(), c, rows(t), tt.o)), tt.want...)
+			tt.o.Concurrency = 8
+			if again := results(t, bulk.Import(t.Context(), c, rows(t), tt.o)); tt.o.DryRun == (len(srv.Ledger()) > 0) {
+				t.Errorf("%d creates, and then %s", len(srv.Ledger()), again)
+			}
+		})
+	}
+}
+
+// TestImportRepeatOfARejectedRow: the next row with the address counts instead.
+func TestImportRepeatOfARejectedRow(t *testing.T) {
+	t.Parallel()
+	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+		srv.Inject(growthgeniustest.Fault{Method: http.MethodPost, Status: 422, Body: `{"errors":{"title":["is too long"]}}`, Times: 1})
+		c := srv.NewClient(growthgenius.WithLedger(ledger.NewMemory()))
+		expect(t, results(t, bulk.Import(t.Context(), c, rowsOf(
+			person(t, "email=ada@example.com", "title=CTO"),
+			person(t, "email=ada@example.com", "title=CEO"),
+			person(t, "email=ada@example.com", "title=CFO"),
+		), bulk.ImportOptions{})), "2 rejected title", "3 created 1102755", "4 duplicate of 3")
+	})
+}
+
+// TestImportAgain: a run with the same ledger applies no row twice, whatever its line is, and
+// costs nothing but the list.
+func TestImportAgain(t *testing.T) {
+	t.Parallel()
+	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+		srv.AddContacts(growthgenius.Contact{Email: "bob@example.com", Title: "CTO"})
+		l := ledger.NewMemory()
+		c := srv.NewClient(growthgenius.WithLedger(l))
+		twin, ada, bob := person(t, "first_name=Twin"), person(t, "email=ada@example.com"), person(t, "email=bob@example.com", "title=CEO")
+		o := bulk.ImportOptions{Concurrency: 1}
+		expect(t, results(t, bulk.Import(t.Context(), c, rowsOf(twin, ada, bob, twin), o)),
+			"2 created 1102756", "3 created 1102757", `4 updated 1102755 title: "CTO" → "CEO"`, "5 created 1102758")
+		before := len(srv.Requests())
+		if _, err := c.Contacts.Update(t.Context(), "1102755", person(t, "title=mine")); err != nil {
+			t.Fatal(err)
+		}
+		expect(t, results(t, bulk.Import(t.Context(), c, rowsOf(bob, twin, twin, ada), o)),
+			`2 updated 1102755 title: "CTO" → "CEO"`, "3 created 1102756", "4 created 1102758", "5 created 1102757")
+		if n := len(srv.Requests()) - before; n != 2 {
+			t.Errorf("%d requests, and not the update and the list", n)
+		}
+
+		// Another input needs another name, or the permission to differ.
+		more := rowsOf(twin, ada, bob, twin, twin)
+		for _, err := range bulk.Import(t.Context(), c, more, o).Results() {
+			if !errors.Is(err, bulk.ErrOtherInput) || !strings.Contains(err.Error(), "4 rows; this one has 5") {
+				t.Errorf("another input: %v", err)
+			}
+		}
+		o.AllowChanges = true
+		if got := results(t, bulk.Import(t.Context(), c, more, o)); got[4] != "6 created 1102759" {
+			t.Errorf("with one more row: %s", got)
+		}
+	})
+}
+
+// TestImportPlan: a dry run sends no write, and what it said is what its plan does. What has
+// changed since is left alone.
+func TestImportPlan(t *testing.T) {
+	t.Parallel()
+	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+		srv.AddContacts(
+			growthgenius.Contact{ID: "1", Email: "ada@example.com", Title: "CTO"},
+			growthgenius.Contact{ID: "2", Email: "bob@example.com", Title: "CTO"},
+		)
+		c := srv.NewClient(growthgenius.WithLedger(ledger.NewMemory()))
+		rows := rowsOf(
+			person(t, "email=ada@example.com", "title=CEO"), person(t, "email=bob@example.com", "title=CEO"),
+			person(t, "email=new@example.com"), person(t, "email=eve@example.com"), person(t, "email=eve@example.com"), person(t, "first_name=Twin"),
+		)
+		dry := bulk.Import(t.Context(), c, rows, bulk.ImportOptions{DryRun: true})
+		expect(t, results(t, dry), `2 updated 1 title: "CTO" → "CEO"`, `3 updated 2 title: "CTO" → "CEO"`, "4 created", "5 created", "6 duplicate of 5", "7 created")
+		if n := len(srv.Requests()); n != 1 || len(dry.Plan()) != 16 {
+			t.Errorf("%d requests, plan %q", n, dry.Plan())
+		}
+		if _, err := c.Contacts.Update(t.Context(), "2", person(t, "title=CIO")); err != nil {
+			t.Fatal(err)
+		}
+		srv.AddContacts(growthgenius.Contact{ID: "3", Email: "eve@example.com"})
+		o := bulk.ImportOptions{Plan: dry.Plan(), Concurrency: 1}
+		expect(t, results(t, bulk.Import(t.Context(), c, rows, o)),
+			`2 updated 1 title: "CTO" → "CEO"`, "3 skipped 2", "4 created 1102755", "5 skipped 3", "6 duplicate of 5", "7 created 1102756")
+		o.Plan = "0123456789abcdef"
+		for _, err := range bulk.Import(t.Context(), c, rows, o).Results() {
+			if !errors.Is(err, growthgenius.ErrInvalidInput) || !strings.Contains(err.Error(), "no dry run") {
+				t.Errorf("a plan that there is not: %v", err)
+			}
+		}
+	})
+}

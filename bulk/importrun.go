@@ -1,0 +1,384 @@
+package bulk
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/growthgenius/growthgenius-go"
+	"github.com/growthgenius/growthgenius-go/internal/match"
+)
+
+const (
+	// refreshAfter and refreshRows are when the changes of contacts are read again: after both
+	// that time and that many requests, so that it costs few of all.
+	refreshAfter = 30 * time.Second
+	refreshRows  = 500
+	// listLag is how late lists may show a change.
+	listLag = time.Minute
+	// lateTries is how often an unknown outcome is asked for again, by lateSlots at a time.
+	lateTries = 2
+	lateSlots = 64
+	// mostFailing is how many rows fail one after the other before the import ends.
+	mostFailing = 50
+)
+
+// chain returns what the rows of an address have come to. It is kept if there are several.
+func (im *importer) chain(i int) *chained {
+	r := &im.table.rows[i]
+	if r.first < 0 || im.table.rows[r.first].next < 0 {
+		return &chained{of: -1}
+	}
+	c := im.chains[r.first]
+	if c == nil {
+		c = &chained{of: -1}
+		im.chains[r.first] = c
+	}
+	return c
+}
+
+// rehearse settles all rows with what would be done for them, and returns that as a plan.
+func (im *importer) rehearse() plan {
+	p := plan{}
+	for i := range im.table.rows {
+		r, c := &im.table.rows[i], im.chain(i)
+		if r.state == settled {
+			c.follow(i, r.result)
+			continue
+		}
+		s := im.next(c, i)
+		if r.leads() {
+			p[r.planKey()] = s.sum()
+		}
+		result := im.resultOf(c, &s)
+		c.done(i, s.id, s.outcome, s.set)
+		im.settle(i, result)
+	}
+	return p
+}
+
+// leads reports whether no row before it has its address.
+func (r *row) leads() bool { return r.previous < 0 }
+
+// resultOf returns the result of a step that was carried out, or would be.
+func (im *importer) resultOf(c *chained, s *step) *Result {
+	result := &Result{Outcome: s.outcome, ID: s.id, Changes: s.changes(), Field: s.field, Err: s.err}
+	if s.outcome == Duplicate {
+		result.Of, result.ID = im.table.rows[c.of].line, c.id
+	}
+	if result.ID == planned {
+		result.ID = ""
+	}
+	return result
+}
+
+// carryOut imports the rows.
+func (im *importer) carryOut(ctx context.Context) {
+	work := make(chan int)
+	var workers sync.WaitGroup
+	for range im.Concurrency {
+		workers.Go(func() {
+			for i := range work {
+				im.advance(ctx, i)
+			}
+		})
+	}
+	im.late = make(chan struct{}, lateSlots)
+	refreshed := time.Now()
+	for i := range im.table.rows {
+		if !im.take(i) {
+			continue
+		}
+		if time.Since(refreshed) >= refreshAfter && im.sent.Load() >= refreshRows && im.refreshing.CompareAndSwap(false, true) {
+			refreshed = time.Now()
+			im.sent.Store(0)
+			workers.Go(func() { im.refresh(ctx) })
+		}
+		select {
+		case work <- i:
+		case <-ctx.Done():
+			im.advance(ctx, i) // its result is that it was not reached
+		}
+	}
+	close(work)
+	workers.Wait()
+	im.lates.Wait()
+}
+
+// take reports whether the import of a row can begin now. If another one with its address is
+// under way, it begins after that.
+func (im *importer) take(i int) bool {
+	im.mu.Lock()
+	defer im.mu.Unlock()
+	r, c := &im.table.rows[i], im.chain(i)
+	switch {
+	case r.state == settled:
+		if !c.busy {
+			c.follow(i, r.result)
+		}
+		return false
+	case c.busy:
+		r.state = deferred
+		return false
+	}
+	r.state, c.busy = taken, true
+	return true
+}
+
+// after returns the row that was waiting for one with the same address, or -1.
+func (im *importer) after(i int) int {
+	im.mu.Lock()
+	defer im.mu.Unlock()
+	c := im.chain(i)
+	for i = im.table.rows[i].next; i >= 0; i = im.table.rows[i].next {
+		switch r := &im.table.rows[i]; r.state {
+		case deferred:
+			r.state = taken
+			return i
+		case settled:
+			c.follow(i, r.result)
+		case waiting, taken:
+			c.busy = false
+			return -1
+		}
+	}
+	c.busy = false
+	return -1
+}
+
+// advance imports a row, and those that were waiting for it.
+func (im *importer) advance(ctx context.Context, i int) {
+	for ; i >= 0; i = im.after(i) {
+		im.mu.Lock()
+		c := im.chain(i)
+		im.mu.Unlock()
+		s := im.next(c, i)
+		if result, contact := im.perform(ctx, c, i, &s); result.Outcome != Unknown || ctx.Err() != nil {
+			im.finish(c, i, result, contact)
+			continue
+		}
+		im.lates.Go(func() {
+			im.ask(ctx, c, i, &s)
+			im.advance(ctx, im.after(i))
+		})
+		return
+	}
+}
+
+// ask tries a row again whose outcome is unknown. Creates that are resolved at the same time
+// share their reads of the list.
+func (im *importer) ask(ctx context.Context, c *chained, i int, s *step) {
+	im.late <- struct{}{}
+	defer func() { <-im.late }()
+	for try := 1; ; try++ {
+		result, contact := im.perform(ctx, c, i, s)
+		if result.Outcome != Unknown || ctx.Err() != nil || try == lateTries {
+			im.finish(c, i, result, contact)
+			return
+		}
+	}
+}
+
+// finish settles a row, and notes what became of it for those with the same address.
+func (im *importer) finish(c *chained, i int, result *Result, contact match.Row) {
+	c.done(i, result.ID, result.Outcome, contact)
+	im.settle(i, result)
+}
+
+// perform carries out a step, and returns the values of the contact afterwards.
+func (im *importer) perform(ctx context.Context, c *chained, i int, s *step) (*Result, match.Row) {
+	r := &im.table.rows[i]
+	if ctx.Err() != nil {
+		return &Result{Outcome: Pending, Err: context.Cause(ctx)}, nil
+	}
+	if im.plan != nil && r.leads() && !r.open {
+		if sum, ok := im.plan[r.planKey()]; !ok || sum != s.sum() {
+			return &Result{Outcome: Skipped, ID: s.id, Err: errors.New(
+				"what is to be done has changed since the dry run: run it again to see what that is")}, nil
+		}
+	}
+	contact, err := im.send(ctx, r, s)
+	if err != nil {
+		return im.failure(ctx, s, err), nil
+	}
+	im.succeeded()
+	if contact == nil {
+		return im.resultOf(c, s), nil
+	}
+	s.id = contact.ID
+	return im.resultOf(c, s), valuesOf(contact)
+}
+
+// send sends what a step needs. The contact is nil if nothing was to be sent.
+func (im *importer) send(ctx context.Context, r *row, s *step) (*growthgenius.Contact, error) {
+	switch {
+	case s.outcome == Created:
+		im.sent.Add(1)
+		return im.create(ctx, r, s)
+	case s.outcome == Updated:
+		im.sent.Add(1)
+		return im.update(ctx, r, s)
+	case s.outcome == Unchanged && r.begun != nil && r.begun.id == s.id:
+		// An earlier run has updated it, and did not learn that.
+		s.outcome, s.was, s.set = Updated, r.begun.Was, pick(r.values(), r.begun.Was)
+		return nil, im.book.with(ctx, onceScope+im.book.row(r), func(lease growthgenius.Lease) error {
+			return store(ctx, lease, growthgenius.Entry{ID: s.id, Note: encode(rowNote{Did: Updated, Was: s.was, Set: s.set})})
+		})
+	}
+	return nil, nil //nolint:nilnil // nothing was sent
+}
+
+// create creates the contact of a row, or finds the one that an earlier run has created.
+func (im *importer) create(ctx context.Context, r *row, s *step) (*growthgenius.Contact, error) {
+	if r.open && r.found.id != "" {
+		if err := im.resolve(ctx, r); err != nil {
+			return nil, err
+		}
+		if !r.open { // it was not created, and another one has the address
+			*s = im.compare(r, r.found.id, decode(r.found.was))
+			return im.send(ctx, r, s)
+		}
+	}
+	var in growthgenius.ContactInput
+	if err := json.Unmarshal(r.content, &in); err != nil {
+		return nil, err
+	}
+	contact, err := im.client.Contacts.Create(ctx, in, growthgenius.Once(im.book.row(r)),
+		growthgenius.OnceNote(func(c *growthgenius.Contact) json.RawMessage {
+			im.own(c.ID, r.first)
+			return encode(rowNote{Did: Created, Sum: sumOf(c)})
+		}))
+	if err == nil {
+		im.own(contact.ID, r.first)
+	}
+	return contact, err
+}
+
+// resolve finds out whether an earlier run has created the contact of a row. If not, the row
+// is not open any more.
+func (im *importer) resolve(ctx context.Context, r *row) error {
+	return im.book.with(ctx, onceScope+im.book.row(r), func(lease growthgenius.Lease) error {
+		token := lease.Entry().Token
+		if token == nil || lease.Entry().ID != "" {
+			return nil
+		}
+		_, err := im.client.Contacts.Resolve(ctx, *token)
+		if !errors.Is(err, growthgenius.ErrNotFound) {
+			return nil // the create under the key finds out
+		}
+		r.open = false
+		return store(ctx, lease, growthgenius.Entry{})
+	})
+}
+
+// update updates the contact of a row. The ledger has what it had before, so that the update
+// can be undone, also if this process ends meanwhile.
+func (im *importer) update(ctx context.Context, r *row, s *step) (contact *growthgenius.Contact, err error) {
+	var in growthgenius.ContactInput
+	if err := json.Unmarshal(encode(s.set), &in); err != nil {
+		return nil, err
+	}
+	n := &rowNote{Did: updating, Was: maps.Clone(s.was)}
+	if r.begun != nil && r.begun.id == s.id { // it may have been carried out in part of the fields
+		for field, old := range r.begun.Was {
+			if _, again := n.Was[field]; !again {
+				n.Was[field] = old
+			}
+		}
+	}
+	err = im.book.with(ctx, onceScope+im.book.row(r), func(lease growthgenius.Lease) error {
+		before := lease.Entry()
+		if err := store(ctx, lease, growthgenius.Entry{ID: s.id, Note: encode(n)}); err != nil {
+			return err
+		}
+		if contact, err = im.client.Contacts.Update(ctx, s.id, in); err != nil {
+			if isRefused(err) {
+				_ = store(ctx, lease, before) // a later run finds that out again
+			}
+			return err
+		}
+		n.Did, n.Set = Updated, pick(valuesOf(contact), n.Was)
+		return store(ctx, lease, growthgenius.Entry{ID: s.id, Note: encode(n)})
+	})
+	return contact, err
+}
+
+// isRefused reports whether the API has refused a request, so that it was not carried out.
+func isRefused(err error) bool {
+	for _, refusal := range []error{
+		growthgenius.ErrInvalidInput, growthgenius.ErrBadRequest, growthgenius.ErrValidation, growthgenius.ErrConflict,
+		growthgenius.ErrUnauthorized, growthgenius.ErrForbidden, growthgenius.ErrNotFound,
+	} {
+		if errors.Is(err, refusal) {
+			return true
+		}
+	}
+	return false
+}
+
+// failure returns the result of a row that was not imported, and ends the import if no other
+// row would fare better.
+func (im *importer) failure(ctx context.Context, s *step, err error) *Result {
+	result := &Result{Outcome: Failed, ID: s.id, Field: fieldOf(err), Err: err}
+	unknown, isUnknown := errors.AsType[*growthgenius.OutcomeUnknownError](err)
+	switch {
+	case isUnknown:
+		result.Outcome, result.Token = Unknown, &unknown.Token
+	case ctx.Err() != nil:
+		result.Outcome = Pending
+		return result
+	case errors.Is(err, growthgenius.ErrUnauthorized), errors.Is(err, growthgenius.ErrForbidden):
+		result.Outcome = Pending
+		im.stop(err)
+		return result
+	case errors.Is(err, growthgenius.ErrNotFound):
+		result.Err = fmt.Errorf("the contact was deleted while the import ran; run it again to create it: %w", err)
+	case isRefused(err):
+		result.Outcome = Rejected
+		im.succeeded()
+		return result
+	}
+	im.mu.Lock()
+	im.failing++
+	failing := im.failing
+	im.mu.Unlock()
+	if failing >= mostFailing {
+		im.stop(fmt.Errorf("%d rows have failed one after the other, the last one with: %w", failing, err))
+	}
+	return result
+}
+
+func (im *importer) succeeded() {
+	im.mu.Lock()
+	defer im.mu.Unlock()
+	im.failing = 0
+}
+
+// refresh reads the contacts that have changed since they were read last.
+func (im *importer) refresh(ctx context.Context) {
+	defer im.refreshing.Store(false)
+	if im.since.IsZero() {
+		return // the server does not tell its time
+	}
+	feed := im.client.Contacts.Changes(growthgenius.ChangeOptions{Since: im.since.Add(-listLag), Lag: time.Second})
+	for window, err := range feed.Windows(ctx) {
+		if err != nil {
+			return // the next one begins where this one has ended
+		}
+		for _, c := range window.Items {
+			im.see(c)
+		}
+		im.since = window.Checkpoint
+	}
+}
+
+// follow notes what an earlier run has done for a row of the address.
+func (c *chained) follow(i int, result *Result) {
+	if result != nil { // else no other row has its address
+		c.done(i, result.ID, result.Outcome, nil)
+	}
+}

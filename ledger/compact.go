@@ -81,6 +81,26 @@ func (f *File) copyTo(to io.Writer) (index map[string]place, end int64, err erro
 	return index, end, buffered.Flush() //nolint:wrapcheck // names the file
 }
 
+// purge removes what is to go, and returns how much that was.
+func (f *File) purge(goes func(key string, at place) (bool, error)) (removed int, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.pause(); err != nil {
+		return 0, err
+	}
+	defer f.resume()
+	for key, at := range f.index {
+		switch gone, err := goes(key, at); {
+		case err != nil:
+			return 0, err
+		case gone:
+			f.set(key, place{}, true)
+			removed++
+		}
+	}
+	return removed, f.compact()
+}
+
 // syncFolder makes the new name of a file durable. Windows has no such call.
 func syncFolder(path string) error {
 	if runtime.GOOS == "windows" {

@@ -56,6 +56,9 @@ type File struct {
 	writing bool
 	last    lastWrite
 	broken  error // why nothing can be written any more
+
+	salvage bool // of a damaged file, read what can be read
+	dropped int  // how many lines could not
 }
 
 // lastWrite is how many items the last write has stored, and how long it took.
@@ -90,32 +93,30 @@ type item struct {
 // one on. They were not acknowledged. Damage anywhere else is an error that names the line:
 // without that line, a create could be repeated.
 func OpenFile(path string, o FileOptions) (*File, error) {
-	f, err := openFile(path, o)
-	if err != nil {
-		return nil, fmt.Errorf("ledger: opening %s: %w", path, err)
+	f := &File{path: path, header: header{ledgerFile, version, o.For}, index: map[string]place{}, ids: ids{}}
+	if err := f.open(); err != nil {
+		return nil, err
 	}
 	return f, nil
 }
 
-func openFile(path string, o FileOptions) (*File, error) {
-	held, err := lock(path + suffixLock)
-	if err != nil {
-		return nil, err
-	}
-	f := &File{
-		path: path, lock: held, header: newHeader(o.For),
-		index: map[string]place{}, ids: ids{},
-	}
+// open locks the file, and opens it.
+func (f *File) open() error {
 	f.idle.L = &f.mu
+	held, err := lock(f.path + suffixLock)
+	if err != nil {
+		return fmt.Errorf("ledger: opening %s: %w", f.path, err)
+	}
+	f.lock = held
 	_ = os.Remove(f.path + suffixNew) // of a process that ended as it compacted
 	if err := f.start(); err != nil {
 		if f.file != nil {
 			_ = f.file.Close()
 		}
 		_ = held.Close()
-		return nil, err
+		return fmt.Errorf("ledger: opening %s: %w", f.path, err)
 	}
-	return f, nil
+	return nil
 }
 
 // start opens the file and loads it, or creates it.
@@ -181,7 +182,11 @@ func (f *File) read(key string) (line, error) {
 
 // put stores an entry, and returns when it is on the disk.
 func (f *File) put(key string, from, to growthgenius.Entry) error {
-	it := &item{key: key, at: time.Now().UTC(), id: idOf(to), removed: to.IsZero(), done: make(chan struct{})}
+	return f.putAt(key, time.Now(), from, to)
+}
+
+func (f *File) putAt(key string, at time.Time, from, to growthgenius.Entry) error {
+	it := &item{key: key, at: at.UTC(), id: idOf(to), removed: to.IsZero(), done: make(chan struct{})}
 	var err error
 	if it.members, err = encode(line{key, it.at, to}); err != nil {
 		return err
@@ -333,28 +338,13 @@ func (f *File) Close() error {
 // returns how many. A create under such a key creates again. Entries without an ID, whose
 // outcome is open, and those of keys that are in use stay.
 func (f *File) Purge(before time.Time) (int, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if err := f.pause(); err != nil {
-		return 0, err
-	}
-	defer f.resume()
-	removed := 0
-	for key, at := range f.index {
+	return f.purge(func(key string, at place) (bool, error) {
 		if _, held := f.turns.Waiting(key); held || !at.at.Before(before) {
-			continue
+			return false, nil
 		}
 		l, err := f.read(key)
-		if err != nil {
-			return 0, err
-		}
-		if l.Entry.ID == "" && l.Entry.Token != nil {
-			continue
-		}
-		f.set(key, place{}, true)
-		removed++
-	}
-	return removed, f.compact()
+		return l.Entry.ID != "" || l.Entry.Token == nil, err
+	})
 }
 
 // Compact writes the file anew, with the newest line of each key only.

@@ -1,5 +1,6 @@
 // Package ledger stores what became of creates under a key, in a file or in memory. See
-// [growthgenius.Once] and [growthgenius.WithLedger].
+// [growthgenius.Once] and [growthgenius.WithLedger]. It stores the results of lookups in a
+// file, too: see [Cache].
 //
 // A [File] serves all goroutines of one process, and what it stores outlives the process.
 // Processes that share a ledger need a database: see the modules sqlstore and redisstore.

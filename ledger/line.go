@@ -19,9 +19,17 @@ import (
 // version is that of the format.
 const version = 1
 
+// What the first line of a file says that it is.
+const (
+	ledgerFile = "growthgenius"
+	cacheFile  = "growthgenius cache"
+)
+
+var fileKinds = map[string]string{ledgerFile: "a ledger file", cacheFile: "a cache file"}
+
 // header is the first line of a file.
 type header struct {
-	Ledger  string `json:"ledger"` // always "growthgenius"
+	Ledger  string `json:"ledger"` // ledgerFile or cacheFile
 	Version int    `json:"version"`
 	For     string `json:"for"`
 }
@@ -29,22 +37,20 @@ type header struct {
 // line is an entry as it is stored.
 type line struct {
 	Key   string             `json:"key"`
-	At    time.Time          `json:"at"`
+	At    time.Time          `json:"at"` // when it was stored; in a cache, when it expires
 	Entry growthgenius.Entry `json:"entry,omitzero"`
 }
-
-func newHeader(purpose string) header { return header{"growthgenius", version, purpose} }
 
 // check returns an error if the first line of a file is not this header. A header that is
 // not for anything takes over what the file is for.
 func (h *header) check(data []byte) error {
 	var found header
 	if err := open(data, &found); err != nil {
-		return fmt.Errorf("this is not a ledger file, or its first line is damaged: %w", err)
+		return fmt.Errorf("this is not %s, or its first line is damaged: %w", fileKinds[h.Ledger], err)
 	}
 	switch {
 	case found.Ledger != h.Ledger:
-		return errors.New("this is not a ledger file")
+		return errors.New("this is not " + fileKinds[h.Ledger])
 	case found.Version != h.Version:
 		return fmt.Errorf("the file has version %d of the format, and only %d can be read", found.Version, h.Version)
 	case h.For == "":

@@ -46,6 +46,9 @@ func (f *File) load() error {
 		return err
 	}
 	f.end = int64(len(data))
+	if f.salvage {
+		return f.loadWhole(lines)
+	}
 	var bad *damage
 	for number := 2; ; number++ {
 		data, err := lines.ReadBytes('\n')
@@ -78,6 +81,39 @@ func (f *File) load() error {
 		return err //nolint:wrapcheck // names the file
 	}
 	return f.file.Sync() //nolint:wrapcheck // names the file
+}
+
+// loadWhole reads all lines that are whole, and counts the others. A write that was cut off by
+// a crash was not acknowledged: its lines do not count.
+func (f *File) loadWhole(lines *bufio.Reader) error {
+	var bad int // lines since the last whole one of a later write
+	var badAt, size int64
+	for offset := f.end; ; offset = size {
+		data, err := lines.ReadBytes('\n')
+		if err != nil && !errors.Is(err, io.EOF) {
+			return err //nolint:wrapcheck // names the file
+		}
+		if len(data) == 0 {
+			break
+		}
+		size = offset + int64(len(data))
+		var s stored
+		if open(data, &s) != nil {
+			bad, badAt = bad+1, offset
+			continue
+		}
+		if s.Write > badAt {
+			f.dropped += bad
+			bad = 0
+		}
+		f.end = offset
+		f.add(s, len(data))
+	}
+	f.end = max(f.end, size)
+	if f.dropped+bad == 0 {
+		return nil
+	}
+	return f.compact()
 }
 
 // isLater reports whether there is a whole line in data that belongs to a later write than

@@ -234,20 +234,46 @@ func (im *importer) prepare(ctx context.Context) (growthgenius.Lease, error) {
 	return lease, nil
 }
 
-// list reads all contacts.
+// list reads all contacts. If they do not arrive as one list, or if that was cut short, they
+// are read in parts.
 func (im *importer) list(ctx context.Context) error {
 	if len(im.table.buckets) == 0 {
 		return nil
 	}
+	err := im.stream(ctx)
+	if err != nil && ctx.Err() == nil && !errors.Is(err, growthgenius.ErrUnauthorized) && !errors.Is(err, growthgenius.ErrForbidden) {
+		err = im.changes(ctx, time.Time{})
+	}
+	if err != nil {
+		return fmt.Errorf("reading the contacts: %w", err)
+	}
+	return nil
+}
+
+func (im *importer) stream(ctx context.Context) error {
 	var info growthgenius.ResponseInfo
 	for c, err := range im.client.Contacts.Stream(ctx, growthgenius.ListOptions{}, growthgenius.CaptureResponse(&info)) {
 		if err != nil {
-			return fmt.Errorf("reading the contacts: %w", err)
-		}
-		if im.since.IsZero() {
-			im.since = dateOf(info.Header)
+			return err
 		}
 		im.see(c)
+	}
+	// The header is that of the beginning of the response. Without a Date there is no telling.
+	im.since, _ = http.ParseTime(info.Header.Get("Date"))
+	return nil
+}
+
+// changes reads the contacts that have changed since a time.
+func (im *importer) changes(ctx context.Context, since time.Time) error {
+	feed := im.client.Contacts.Changes(growthgenius.ChangeOptions{Since: since, Lag: time.Second})
+	for window, err := range feed.Windows(ctx) {
+		if err != nil {
+			return err
+		}
+		for _, c := range window.Items {
+			im.see(c)
+		}
+		im.since = window.Checkpoint
 	}
 	return nil
 }
@@ -298,10 +324,4 @@ func (im *importer) emit(yield func(*Result, error) bool) error {
 		}
 	}
 	return nil
-}
-
-// dateOf returns the time of the server's clock in a response, or the zero time.
-func dateOf(header http.Header) time.Time {
-	at, _ := http.ParseTime(header.Get("Date"))
-	return at
 }

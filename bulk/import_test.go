@@ -1,9 +1,11 @@
 package bulk_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -280,4 +282,211 @@ func TestImportPlan(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestImportFailures: what is wrong with a row, and what ends an import. Each row has a
+// result, also those that were not reached.
+func TestImportFailures(t *testing.T) {
+	t.Parallel()
+	rows := func(n int) iter.Seq2[bulk.Row, error] {
+		return func(yield func(bulk.Row, error) bool) {
+			for i := range n {
+				if !yield(bulk.Row{Line: i + 2, Input: growthgenius.ContactInput{FullName: growthgenius.Set(fmt.Sprint(i))}}, nil) {
+					return
+				}
+			}
+		}
+	}
+	post := func(status int, times int) growthgeniustest.Fault {
+		return growthgeniustest.Fault{Method: http.MethodPost, Status: status, Times: times, Body: `{"errors":{"title":["is too long"]}}`}
+	}
+	for _, tt := range []struct {
+		name   string
+		fault  growthgeniustest.Fault
+		counts map[bulk.Outcome]int
+		end    string // "" for none
+	}{
+		{"rejected", post(422, 3), map[bulk.Outcome]int{bulk.Rejected: 3, bulk.Created: 197}, ""},
+		{"the key is refused", post(401, 0), map[bulk.Outcome]int{bulk.Pending: 200}, "401"},
+		{"the user is refused", post(403, 0), map[bulk.Outcome]int{bulk.Pending: 200}, "403"},
+		{"the server is down", growthgeniustest.Fault{Method: http.MethodPost, Effect: growthgeniustest.Refuse}, map[bulk.Outcome]int{bulk.Failed: 50, bulk.Pending: 150}, "50 rows have failed one after the other"},
+	} {
+		testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+			srv.Inject(tt.fault)
+			c := srv.NewClient(growthgenius.WithLedger(ledger.NewMemory()))
+			counts, end := map[bulk.Outcome]int{}, ""
+			for r, err := range bulk.Import(t.Context(), c, rows(200), bulk.ImportOptions{Concurrency: 1}).Results() {
+				if err != nil {
+					end = err.Error()
+					continue
+				}
+				counts[r.Outcome]++
+				if (r.Err == nil) != (r.Outcome == bulk.Created) {
+					t.Errorf("%s: %v has the error %v", tt.name, r, r.Err)
+				}
+			}
+			if !maps.Equal(counts, tt.counts) || !strings.Contains(end, tt.end) || (end == "") != (tt.end == "") {
+				t.Errorf("%s: %v, and then %q", tt.name, counts, end)
+			}
+		})
+	}
+}
+
+// TestImportEnds: when the context ends, or the loop over the results, nothing more is sent,
+// and another run goes on.
+func TestImportEnds(t *testing.T) {
+	t.Parallel()
+	for _, leave := range []bool{true, false} {
+		testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+			srv.Inject(growthgeniustest.Fault{Method: http.MethodPost, Delay: time.Second})
+			l := ledger.NewMemory()
+			c := srv.NewClient(growthgenius.WithLedger(l))
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			counts, last := map[bulk.Outcome]int{}, error(nil)
+			for r, err := range bulk.Import(ctx, c, sampleRows(100), bulk.ImportOptions{Concurrency: 4}).Results() {
+				if last = err; err != nil {
+					continue
+				}
+				counts[r.Outcome]++
+				if counts[bulk.Created] == 6 {
+					if leave {
+						break
+					}
+					cancel()
+				}
+			}
+			sent := len(srv.Requests())
+			if sum := counts[bulk.Created] + counts[bulk.Unknown] + counts[bulk.Pending]; leave != (last == nil) || sent > 20 || !leave && (sum != 100 || !errors.Is(last, context.Canceled)) {
+				t.Errorf("%d requests, %v, and then %v", sent, counts, last)
+			}
+			srv.ClearFaults()
+			again := map[string]int{}
+			for _, r := range results(t, bulk.Import(t.Context(), c, sampleRows(100), bulk.ImportOptions{})) {
+				again[strings.Fields(r)[1]]++
+			}
+			if again["created"] != 100 || len(srv.Ledger()) != 100 {
+				t.Errorf("then %v, and %d creates", again, len(srv.Ledger()))
+			}
+		})
+	}
+}
+
+// TestImportIsFresh: a contact that somebody else has created while the import runs is updated,
+// and none is created beside it. The changes are read once in a while.
+func TestImportIsFresh(t *testing.T) {
+	t.Parallel()
+	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+		srv.Inject(growthgeniustest.Fault{Method: http.MethodPost, Delay: time.Second})
+		c := srv.NewClient(growthgenius.WithLedger(ledger.NewMemory()))
+		var theirs []growthgenius.Contact
+		n := 0
+		for r, err := range bulk.Import(t.Context(), c, sampleRows(1500), bulk.ImportOptions{Concurrency: 10}).Results() {
+			if n++; err != nil {
+				t.Fatal(err)
+			}
+			if n == 100 {
+				theirs = srv.AddContacts(growthgenius.Contact{Email: "Person1499@example.com"})
+			}
+			if n == 1500 && (r.Outcome != bulk.Updated || r.ID != theirs[0].ID) {
+				t.Errorf("%v, and theirs is %s", r, theirs[0].ID)
+			}
+		}
+		if reads := testkit.Count(srv.Server, http.MethodGet, "/contacts"); n != 1500 || reads < 2 || reads > 10 {
+			t.Errorf("%d rows, %d reads", n, reads)
+		}
+	})
+}
+
+// TestImportUnknown: a create whose outcome is not known is asked for again before its result
+// is there, and in the next run.
+func TestImportUnknown(t *testing.T) {
+	t.Parallel()
+	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+		c := srv.NewClient(growthgenius.WithLedger(ledger.NewMemory()))
+		rows := rowsOf(person(t, "email=ada@example.com", "title=CTO"), person(t, "email=bob@example.com"), person(t, "email=ada@example.com", "title=CEO"))
+		o := bulk.ImportOptions{Repeats: bulk.ApplyRepeats, Concurrency: 1}
+		lost := growthgeniustest.Fault{Method: http.MethodPost, Commit: true, Effect: growthgeniustest.Reset, Times: 1}
+		list := growthgeniustest.Fault{Method: http.MethodGet, Status: 503, Skip: 1} // after the list of all contacts
+		srv.Inject(lost, list)
+		run := bulk.Import(t.Context(), c, rows, o)
+		var tokens int
+		var got []string
+		for r, err := range run.Results() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Token != nil && errors.Is(r.Err, growthgenius.ErrOutcomeUnknown) {
+				tokens++
+			}
+			got = append(got, strings.Join(strings.Fields(short(r))[:2], " "))
+		}
+		expect(t, got, "2 unknown", "3 created", "4 failed")
+		if tokens != 1 {
+			t.Errorf("%d tokens", tokens)
+		}
+		srv.ClearFaults()
+		srv.Inject(lost)
+		expect(t, results(t, bulk.Import(t.Context(), c, rows, o)), "2 created 1102755", "3 created 1102756", `4 updated 1102755 title: "CTO" → "CEO"`)
+	})
+}
+
+// TestImportOptions: what cannot work is refused before anything is sent.
+func TestImportOptions(t *testing.T) {
+	t.Parallel()
+	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+		c := srv.NewClient(growthgenius.WithLedger(ledger.NewMemory()))
+		for want, run := range map[string]*bulk.Run{
+			"needs a ledger":         bulk.Import(t.Context(), srv.NewClient(), rowsOf(), bulk.ImportOptions{}),
+			"no mode 3":              bulk.Import(t.Context(), c, rowsOf(), bulk.ImportOptions{Mode: 3}),
+			"no policy -1":           bulk.Import(t.Context(), c, rowsOf(), bulk.ImportOptions{Repeats: -1}),
+			"concurrency":            bulk.Import(t.Context(), c, rowsOf(), bulk.ImportOptions{Concurrency: -1}),
+			"MaxRows must":           bulk.Import(t.Context(), c, rowsOf(), bulk.ImportOptions{MaxRows: -1}),
+			"more than 2 rows":       bulk.Import(t.Context(), c, sampleRows(3), bulk.ImportOptions{MaxRows: 2}),
+			"Plan is for the import": bulk.Import(t.Context(), c, rowsOf(), bulk.ImportOptions{Plan: "x", DryRun: true}),
+		} {
+			for r, err := range run.Results() {
+				if r != nil || !errors.Is(err, growthgenius.ErrInvalidInput) || !strings.Contains(err.Error(), want) {
+					t.Errorf("%v does not say %q", err, want)
+				}
+			}
+			for _, err := range run.Results() {
+				if err == nil {
+					t.Error("the results can be ranged over twice")
+				}
+			}
+		}
+		if n := len(srv.Requests()); n != 0 {
+			t.Errorf("%d requests", n)
+		}
+	})
+}
+
+// TestImportReadsInParts: a list that breaks off, or that was cut short, is read in parts, so
+// that no contact is missed and created again.
+func TestImportReadsInParts(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		fault growthgeniustest.Fault
+		opts  []growthgeniustest.ServerOption
+	}{
+		"it breaks off": {growthgeniustest.Fault{Method: http.MethodGet, Effect: growthgeniustest.Truncate, Times: 1}, nil},
+		"it was cut":    {growthgeniustest.Fault{Skip: 1 << 30}, []growthgeniustest.ServerOption{growthgeniustest.WithListCap(100)}},
+	} {
+		testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+			srv.Inject(tt.fault)
+			var theirs []growthgenius.Contact
+			for i := range 150 {
+				at := time.Now().Add(-time.Duration(i) * time.Hour)
+				theirs = append(theirs, growthgenius.Contact{Email: fmt.Sprintf("person%d@example.com", i), CreatedAt: at, UpdatedAt: at})
+			}
+			srv.AddContacts(theirs...)
+			c := srv.NewClient(growthgenius.WithLedger(ledger.NewMemory()))
+			for r, err := range bulk.Import(t.Context(), c, rowsOf(person(t, "email=person2@example.com"), person(t, "email=person148@example.com")), bulk.ImportOptions{}).Results() {
+				if err != nil || r.Outcome != bulk.Unchanged {
+					t.Errorf("%s: %v, %v", name, r, err)
+				}
+			}
+		}, tt.opts...)
+	}
 }

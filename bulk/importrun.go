@@ -358,21 +358,12 @@ func (im *importer) succeeded() {
 	im.failing = 0
 }
 
-// refresh reads the contacts that have changed since they were read last.
+// refresh reads the contacts that have changed since they were read last. If it fails, the
+// next one begins where it has ended.
 func (im *importer) refresh(ctx context.Context) {
 	defer im.refreshing.Store(false)
-	if im.since.IsZero() {
-		return // the server does not tell its time
-	}
-	feed := im.client.Contacts.Changes(growthgenius.ChangeOptions{Since: im.since.Add(-listLag), Lag: time.Second})
-	for window, err := range feed.Windows(ctx) {
-		if err != nil {
-			return // the next one begins where this one has ended
-		}
-		for _, c := range window.Items {
-			im.see(c)
-		}
-		im.since = window.Checkpoint
+	if !im.since.IsZero() { // else the server does not tell its time
+		_ = im.changes(ctx, im.since.Add(-listLag))
 	}
 }
 

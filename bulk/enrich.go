@@ -68,24 +68,18 @@ func (o EnrichOptions) withDefaults() EnrichOptions {
 	return o
 }
 
-// EnrichStatus is what became of a lookup.
-type EnrichStatus string
-
-// The statuses of a lookup.
+// Outcomes of lookups, besides [Rejected] if it cannot be made, [Skipped] if the budget does not
+// allow it, [Pending] if the API has queued it or the run ended before it, and [Failed].
 const (
-	EnrichFound    EnrichStatus = "found"
-	EnrichNotFound EnrichStatus = "not found" // The API knows no such company or person.
-	EnrichInvalid  EnrichStatus = "invalid"   // It cannot be looked up, and nothing was sent.
-	EnrichPending  EnrichStatus = "pending"   // The API has queued it (202): run again later.
-	EnrichSkipped  EnrichStatus = "skipped"   // Nothing was sent: the budget is spent, or the run was ended.
-	EnrichFailed   EnrichStatus = "failed"    // Err says why: run again.
+	Found    Outcome = "found"
+	NotFound Outcome = "not found" // the API knows no such company or person
 )
 
 // Enriched is the result of a [Lookup].
 type Enriched struct {
-	Lookup Lookup
-	Index  int // Of the lookup in the input, from 0.
-	Status EnrichStatus
+	Lookup  Lookup
+	Index   int // Of the lookup in the input, from 0.
+	Outcome Outcome
 
 	Company *growthgenius.Company // Of a lookup of a company that was found.
 	Person  *growthgenius.Person  // Of a lookup of a person that was found.
@@ -95,40 +89,54 @@ type Enriched struct {
 	// Repeated is whether an earlier run had sent the lookup, too, and ended before the result
 	// was stored. It needs the client's ledger.
 	Repeated bool
-	// Err is nil if the lookup was found or not found.
+	// Err is nil if the outcome is Found or NotFound.
 	Err error
 }
 
-// Enrich looks up companies and people, and returns the results as they arrive, one for each
-// lookup. A result that the client's cache has costs nothing, and each other one is stored
-// there, so that it is paid once for all lookups of the same company or person, in this run
-// and in later ones. The client needs [growthgenius.WithEnrichmentCache]. With
-// [growthgenius.WithLedger], several processes that share the ledger and the cache may run at
-// once: each lookup is made by one of them.
+// Enrich looks up companies and people. It begins when the results of the run are ranged over.
+//
+// A result that the client's cache has costs nothing, and each other one is stored there, so
+// that it is paid once for all lookups of the same company or person, in this run and in later
+// ones. The client needs [growthgenius.WithEnrichmentCache]. With [growthgenius.WithLedger],
+// several processes that share the ledger and the cache may run at once: each lookup is made by
+// one of them.
 //
 // If the process is killed after it has sent a lookup and before the result is stored, the API
 // may have charged for it. The next run sends it again, since the API does not charge for an
 // equal request within 30 days (documented), and sets Repeated. At most Concurrency lookups
 // are affected.
+func Enrich(ctx context.Context, c *growthgenius.Client, of iter.Seq2[Lookup, error], o EnrichOptions) *EnrichRun {
+	return &EnrichRun{ctx: ctx, client: c, of: of, options: o}
+}
+
+// EnrichRun is a run of [Enrich].
+type EnrichRun struct {
+	ctx     context.Context //nolint:containedctx // of the call of Enrich, for Results
+	client  *growthgenius.Client
+	of      iter.Seq2[Lookup, error]
+	options EnrichOptions
+}
+
+// Results makes the lookups, and returns the results as they arrive, one for each lookup.
 //
-// A lookup that fails does not end the run. An error does that is not about one lookup: the
-// sequence ends with it, and its result is nil. These are the errors of the input, of ctx,
+// A lookup that fails does not end the run. An error that is not about one lookup does: it has
+// no result and comes last. These are the errors of the input and of the context,
 // [growthgenius.ErrUnauthorized], [growthgenius.ErrForbidden], and a cache that does not store
 // what was paid.
 //
-// When the loop is left or ctx ends, no more lookups begin. Those that are under way have 5
-// seconds to end, so that what is paid is stored. Enrich reads the input in a goroutine of its
-// own, one lookup ahead, and waits until it has ended.
-func Enrich(ctx context.Context, c *growthgenius.Client, of iter.Seq2[Lookup, error], o EnrichOptions) iter.Seq2[*Enriched, error] {
+// When the loop is left or the context ends, no more lookups begin. Those that are under way
+// have 5 seconds to end, so that what is paid is stored. The input is read in a goroutine of its
+// own, one lookup ahead, and Results waits until that has ended.
+func (r *EnrichRun) Results() iter.Seq2[*Enriched, error] {
 	return func(yield func(*Enriched, error) bool) {
-		e, err := newEnricher(c, o)
+		e, err := newEnricher(r.client, r.options)
 		if err != nil {
 			yield(nil, err)
 			return
 		}
-		r := newEnrichRun(ctx, e, of, yield)
-		defer r.end()
-		if err := r.loop(); err != nil && !r.left {
+		l := newEnrichLoop(r.ctx, e, r.of, yield)
+		defer l.end()
+		if err := l.run(); err != nil && !l.left {
 			yield(nil, err)
 		}
 	}
@@ -137,10 +145,10 @@ func Enrich(ctx context.Context, c *growthgenius.Client, of iter.Seq2[Lookup, er
 // newEnricher returns what makes the lookups, or an error about what they all need.
 func newEnricher(c *growthgenius.Client, o EnrichOptions) (*enricher, error) {
 	if _, err := c.Enrichment.CompanyKey("example.com"); err != nil {
-		return nil, fmt.Errorf("bulk: %w", err)
+		return nil, fmt.Errorf("bulk.Enrich: %w", err)
 	}
 	if o.BudgetName != "" && (o.Budget == nil || c.Ledger() == nil) {
-		return nil, fmt.Errorf("bulk: %w: BudgetName needs a Budget, and a client with a ledger: see WithLedger", growthgenius.ErrInvalidInput)
+		return nil, fmt.Errorf("bulk.Enrich: %w: BudgetName needs a Budget, and a client with a ledger: see WithLedger", growthgenius.ErrInvalidInput)
 	}
 	o = o.withDefaults()
 	return &enricher{client: c, ledger: c.Ledger(), pendingWait: o.PendingWait, concurrency: o.Concurrency, budget: newEnrichBudget(c, o)}, nil

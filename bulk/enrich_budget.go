@@ -54,7 +54,7 @@ func (b *enrichBudget) giveBack(ctx context.Context) {
 	if b.limit == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, ledgerTimeout)
+	ctx, cancel := context.WithTimeout(ctx, releaseTimeout)
 	defer cancel()
 	_ = b.change(ctx, func(spent int) int { return max(0, spent-1) })
 }
@@ -81,17 +81,13 @@ func (b *enrichBudget) change(ctx context.Context, to func(spent int) int) error
 	}
 	lease, err := b.ledger.Acquire(ctx, budgetKeys+b.name)
 	if err != nil {
-		return fmt.Errorf("bulk: acquiring the budget from the ledger: %w", err)
+		return fmt.Errorf("bulk.Enrich: acquiring the budget from the ledger: %w", err)
 	}
-	defer func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ledgerTimeout)
-		defer cancel()
-		_ = lease.Release(ctx) // it ends by itself otherwise
-	}()
+	defer release(ctx, lease)
 	var n budgetNote
 	if before := lease.Entry().Note; before != nil {
 		if err := json.Unmarshal(before, &n); err != nil {
-			return fmt.Errorf("bulk: the ledger has something else under the name of the budget: %w", err)
+			return fmt.Errorf("bulk.Enrich: the ledger has something else under the name of the budget: %w", err)
 		}
 	}
 	after := budgetNote{to(n.Spent)}
@@ -100,10 +96,10 @@ func (b *enrichBudget) change(ctx context.Context, to func(spent int) int) error
 	}
 	data, err := json.Marshal(after)
 	if err != nil {
-		return fmt.Errorf("bulk: %w", err)
+		return fmt.Errorf("bulk.Enrich: %w", err)
 	}
-	if err := lease.Record(ctx, growthgenius.Entry{Note: data}); err != nil {
-		return fmt.Errorf("bulk: storing the budget in the ledger: %w", err)
+	if err := store(ctx, lease, growthgenius.Entry{Note: data}); err != nil {
+		return fmt.Errorf("bulk.Enrich: the budget: %w", err)
 	}
 	return nil
 }

@@ -48,7 +48,7 @@ func (e *enricher) cost(ctx context.Context, of iter.Seq2[Lookup, error]) (cost 
 	seen := map[[16]byte]bool{}
 	for lookup, err := range of {
 		if err != nil {
-			return cost, fmt.Errorf("bulk: the input: %w", err)
+			return cost, fmt.Errorf("bulk.EnrichCost: the input: %w", err)
 		}
 		cost.Inputs++
 		key, err := e.key(lookup)
@@ -66,7 +66,7 @@ func (e *enricher) cost(ctx context.Context, of iter.Seq2[Lookup, error]) (cost 
 		select {
 		case free <- struct{}{}:
 		case <-ctx.Done():
-			return cost, fmt.Errorf("bulk: %w", context.Cause(ctx))
+			return cost, fmt.Errorf("bulk.EnrichCost: %w", context.Cause(ctx))
 		}
 		group.Go(func() {
 			defer func() { <-free }()
@@ -86,7 +86,7 @@ func (e *enricher) cost(ctx context.Context, of iter.Seq2[Lookup, error]) (cost 
 	group.Wait()
 	cost.Cached, cost.Lookups = cached, lookups
 	if ctx.Err() != nil {
-		return cost, fmt.Errorf("bulk: %w", context.Cause(ctx))
+		return cost, fmt.Errorf("bulk.EnrichCost: %w", context.Cause(ctx))
 	}
 	return cost, nil
 }

@@ -15,13 +15,11 @@ import (
 const (
 	// lookupKeys begins the keys of lookups in the ledger.
 	lookupKeys = "enrich/"
-	// ledgerTimeout bounds what is left to do in the ledger when a lookup has ended.
-	ledgerTimeout = 5 * time.Second
 	// storedTries is how often the cache is asked, a second apart, for what it was given.
 	storedTries = 5
 )
 
-var errRunEnded = errors.New("bulk: not looked up: the run was ended")
+var errRunEnded = errors.New("bulk.Enrich: not looked up: the run was ended")
 
 // enricher makes lookups.
 type enricher struct {
@@ -44,13 +42,13 @@ func (e *enricher) key(l Lookup) (string, error) {
 	company, person := l.Domain != "", l.Person != (growthgenius.PersonQuery{})
 	switch {
 	case company && person:
-		return "", fmt.Errorf("bulk: %w: a lookup has a domain or a person, not both", growthgenius.ErrInvalidInput)
+		return "", fmt.Errorf("bulk.Enrich: %w: a lookup has a domain or a person, not both", growthgenius.ErrInvalidInput)
 	case company:
 		return e.client.Enrichment.CompanyKey(l.Domain) //nolint:wrapcheck // says all
 	case person:
 		return e.client.Enrichment.PersonKey(l.Person) //nolint:wrapcheck // says all
 	default:
-		return "", fmt.Errorf("bulk: %w: the lookup is empty", growthgenius.ErrInvalidInput)
+		return "", fmt.Errorf("bulk.Enrich: %w: the lookup is empty", growthgenius.ErrInvalidInput)
 	}
 }
 
@@ -58,11 +56,11 @@ func (e *enricher) key(l Lookup) (string, error) {
 func (e *enricher) look(ctx context.Context, job *enrichJob) {
 	key, err := e.key(job.Lookup)
 	if err != nil {
-		job.end(EnrichInvalid, err)
+		job.end(Rejected, err)
 		return
 	}
 	if err := e.turns.Take(ctx, key); err != nil {
-		job.end(EnrichFailed, fmt.Errorf("bulk: waiting for an equal lookup: %w", err))
+		job.end(Failed, fmt.Errorf("bulk.Enrich: waiting for an equal lookup: %w", err))
 		return
 	}
 	defer e.turns.Give(key)
@@ -75,14 +73,10 @@ func (e *enricher) look(ctx context.Context, job *enrichJob) {
 	}
 	lease, err := e.ledger.Acquire(ctx, lookupKeys+key)
 	if err != nil {
-		job.end(EnrichFailed, fmt.Errorf("bulk: acquiring the lookup from the ledger: %w", err))
+		job.end(Failed, fmt.Errorf("bulk.Enrich: acquiring the lookup from the ledger: %w", err))
 		return
 	}
-	defer func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ledgerTimeout)
-		defer cancel()
-		_ = lease.Release(ctx) // it ends by itself otherwise
-	}()
+	defer release(ctx, lease)
 	if !e.recall(ctx, job) { // another process may have paid meanwhile
 		e.pay(ctx, job, lease)
 	}
@@ -96,18 +90,18 @@ func (e *enricher) recall(ctx context.Context, job *enrichJob) bool {
 		return false
 	}
 	if err == nil || errors.Is(err, growthgenius.ErrNotFound) {
-		job.end(cachedStatus(err), nil)
+		job.end(outcomeOf(err), nil)
 	} else {
-		job.end(EnrichFailed, err)
+		job.end(Failed, err)
 	}
 	return true
 }
 
-func cachedStatus(err error) EnrichStatus {
+func outcomeOf(err error) Outcome {
 	if err == nil {
-		return EnrichFound
+		return Found
 	}
-	return EnrichNotFound
+	return NotFound
 }
 
 // ask makes the lookup.
@@ -124,14 +118,14 @@ func (e *enricher) ask(ctx context.Context, job *enrichJob, opts ...growthgenius
 func (e *enricher) pay(ctx context.Context, job *enrichJob, lease growthgenius.Lease) {
 	select {
 	case <-job.stop:
-		job.end(EnrichSkipped, errRunEnded)
+		job.end(Pending, errRunEnded)
 		return
 	default:
 	}
 	var earlier lookupNote
 	if lease != nil && lease.Entry().Note != nil {
 		if err := json.Unmarshal(lease.Entry().Note, &earlier); err != nil {
-			job.end(EnrichFailed, fmt.Errorf("bulk: the ledger has something else under the key of the lookup: %w", err))
+			job.end(Failed, fmt.Errorf("bulk.Enrich: the ledger has something else under the key of the lookup: %w", err))
 			return
 		}
 		job.Repeated = job.Repeated || !job.counted
@@ -139,17 +133,17 @@ func (e *enricher) pay(ctx context.Context, job *enrichJob, lease growthgenius.L
 	if counts := !job.counted && !(job.Repeated && earlier.Budget != "" && earlier.Budget == e.budget.name); counts {
 		switch ok, err := e.budget.take(ctx); {
 		case err != nil:
-			job.end(EnrichFailed, err)
+			job.end(Failed, err)
 			return
 		case !ok:
-			job.end(EnrichSkipped, fmt.Errorf("bulk: not looked up: %w", ErrBudgetSpent))
+			job.end(Skipped, fmt.Errorf("bulk.Enrich: not looked up: %w", ErrBudgetSpent))
 			return
 		}
 	}
 	first := !job.counted
 	job.counted = true
-	if err := note(ctx, lease, lookupNote{time.Now().UTC(), e.budget.name}); err != nil {
-		job.end(EnrichFailed, err)
+	if err := keepNote(ctx, lease, lookupNote{time.Now().UTC(), e.budget.name}); err != nil {
+		job.end(Failed, err)
 		return
 	}
 	job.Paid = true
@@ -159,7 +153,7 @@ func (e *enricher) pay(ctx context.Context, job *enrichJob, lease growthgenius.L
 	if free := first && !job.Repeated && isRefusal(err) && info.Attempts == 1; free {
 		job.Paid, job.counted = false, false
 		e.budget.giveBack(ctx)
-		_ = note(ctx, lease, lookupNote{}) // else the next run counts it as repeated
+		_ = keepNote(ctx, lease, lookupNote{}) // else the next run counts it as repeated
 	}
 	e.conclude(ctx, job, lease, err)
 }
@@ -169,18 +163,18 @@ func (e *enricher) conclude(ctx context.Context, job *enrichJob, lease growthgen
 	api, isAPI := errors.AsType[*growthgenius.APIError](err)
 	switch {
 	case err == nil, isAPI && api.RecordNotFound():
-		status := cachedStatus(err)
+		outcome := outcomeOf(err)
 		if job.fatal = e.stored(ctx, job); job.fatal == nil {
-			_ = note(ctx, lease, lookupNote{}) // it is not read any more while the cache has the result
+			_ = keepNote(ctx, lease, lookupNote{}) // it is not read any more while the cache has the result
 		}
-		job.end(status, nil)
+		job.end(outcome, nil)
 	case errors.Is(err, growthgenius.ErrPending):
-		job.end(EnrichPending, err)
+		job.end(Pending, err)
 	default:
 		if errors.Is(err, growthgenius.ErrUnauthorized) || errors.Is(err, growthgenius.ErrForbidden) {
 			job.fatal = err
 		}
-		job.end(EnrichFailed, err)
+		job.end(Failed, err)
 	}
 }
 
@@ -200,7 +194,7 @@ func (e *enricher) stored(ctx context.Context, job *enrichJob) error {
 }
 
 func notStored(err error) error {
-	return fmt.Errorf("bulk: the cache has not stored a result that was paid, so that the next run would pay again: %w", err)
+	return fmt.Errorf("bulk.Enrich: the cache has not stored a result that was paid, so that the next run would pay again: %w", err)
 }
 
 // isRefusal reports whether a response says that nothing was looked up.
@@ -216,30 +210,28 @@ func retryAfter(err error) time.Duration {
 	return 0
 }
 
-// note stores a note under the key of a lookup; the zero one removes what is there.
-func note(ctx context.Context, lease growthgenius.Lease, n lookupNote) error {
+// keepNote stores a note under the key of a lookup; the zero one removes what is there.
+func keepNote(ctx context.Context, lease growthgenius.Lease, n lookupNote) error {
 	if lease == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, ledgerTimeout)
-	defer cancel()
 	var entry growthgenius.Entry
 	if n != (lookupNote{}) {
 		var err error
 		if entry.Note, err = json.Marshal(n); err != nil {
-			return fmt.Errorf("bulk: %w", err)
+			return fmt.Errorf("bulk.Enrich: %w", err)
 		}
 	}
-	if err := lease.Record(ctx, entry); err != nil {
-		return fmt.Errorf("bulk: storing in the ledger that the lookup is sent: %w", err)
+	if err := store(ctx, lease, entry); err != nil {
+		return fmt.Errorf("bulk.Enrich: %w", err)
 	}
 	return nil
 }
 
 // end notes what became of the lookup.
-func (j *enrichJob) end(status EnrichStatus, err error) {
-	j.Status, j.Err = status, err
-	if status != EnrichFound {
+func (j *enrichJob) end(outcome Outcome, err error) {
+	j.Outcome, j.Err = outcome, err
+	if outcome != Found {
 		j.Company, j.Person = nil, nil
 	}
 }

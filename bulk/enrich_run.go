@@ -36,8 +36,8 @@ type enrichInput struct {
 	panicked any
 }
 
-// enrichRun is a run. All its fields belong to the goroutine of the loop.
-type enrichRun struct {
+// enrichLoop is the loop of a run. All its fields belong to its goroutine.
+type enrichLoop struct {
 	*enricher
 	ctx   context.Context //nolint:containedctx // of the run
 	yield func(*Enriched, error) bool
@@ -58,14 +58,14 @@ type enrichRun struct {
 	grace   *time.Timer
 }
 
-func newEnrichRun(ctx context.Context, e *enricher, of iter.Seq2[Lookup, error], yield func(*Enriched, error) bool) *enrichRun {
-	r := &enrichRun{
+func newEnrichLoop(ctx context.Context, e *enricher, of iter.Seq2[Lookup, error], yield func(*Enriched, error) bool) *enrichLoop {
+	l := &enrichLoop{
 		enricher: e, ctx: ctx, yield: yield,
 		stop: make(chan struct{}), results: make(chan *enrichJob, e.concurrency),
 	}
-	r.work, r.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	r.inputs = readLookups(of, r.stop)
-	return r
+	l.work, l.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	l.inputs = readLookups(of, l.stop)
+	return l
 }
 
 // readLookups reads the input in a goroutine until it ends or stop is closed.
@@ -96,117 +96,117 @@ func readLookups(of iter.Seq2[Lookup, error], stop <-chan struct{}) <-chan enric
 }
 
 // end stops the run, and waits until none of its goroutines is left.
-func (r *enrichRun) end() {
-	r.finish(nil)
-	for ; r.underway > 0; r.underway-- {
-		<-r.results
+func (l *enrichLoop) end() {
+	l.finish(nil)
+	for ; l.underway > 0; l.underway-- {
+		<-l.results
 	}
-	r.grace.Stop()
-	r.cancel()
-	for range r.inputs { // until the goroutine that reads them has ended
+	l.grace.Stop()
+	l.cancel()
+	for range l.inputs { // until the goroutine that reads them has ended
 	}
 }
 
 // finish lets no more lookups begin.
-func (r *enrichRun) finish(err error) {
-	if r.stopped {
+func (l *enrichLoop) finish(err error) {
+	if l.stopped {
 		return
 	}
-	r.stopped = true
+	l.stopped = true
 	if err != nil {
-		r.err = err
+		l.err = err
 	}
-	close(r.stop)
-	r.grace = time.AfterFunc(enrichGrace, r.cancel)
+	close(l.stop)
+	l.grace = time.AfterFunc(enrichGrace, l.cancel)
 }
 
-// loop returns when all lookups are over, or the run was stopped.
-func (r *enrichRun) loop() error {
-	inputs, ended := r.inputs, r.ctx.Done()
+// run returns when all lookups are over, or the run was stopped.
+func (l *enrichLoop) run() error {
+	inputs, ended := l.inputs, l.ctx.Done()
 	for {
-		if r.underway == 0 && (r.stopped || inputs == nil && len(r.pending) == 0) {
-			for _, job := range r.pending {
-				r.hand(job)
+		if l.underway == 0 && (l.stopped || inputs == nil && len(l.pending) == 0) {
+			for _, job := range l.pending {
+				l.hand(job)
 			}
-			return r.err
+			return l.err
 		}
 		in := inputs
-		if r.stopped || r.underway == r.concurrency || len(r.pending) >= maxPending {
+		if l.stopped || l.underway == l.concurrency || len(l.pending) >= maxPending {
 			in = nil
 		}
-		due := r.nextPending(inputs == nil)
+		due := l.nextPending(inputs == nil)
 		select {
 		case read, ok := <-in:
 			if !ok {
 				inputs = nil
 				break
 			}
-			r.read(read)
-		case job := <-r.results:
-			r.underway--
-			r.settle(job)
+			l.read(read)
+		case job := <-l.results:
+			l.underway--
+			l.settle(job)
 		case <-due:
-			job := r.pending[0]
-			r.pending = r.pending[1:]
-			r.begin(job)
+			job := l.pending[0]
+			l.pending = l.pending[1:]
+			l.begin(job)
 		case <-ended:
 			ended = nil
-			r.finish(fmt.Errorf("bulk: %w", r.ctx.Err()))
+			l.finish(fmt.Errorf("bulk.Enrich: %w", l.ctx.Err()))
 		}
 	}
 }
 
 // nextPending returns a channel from which can be received when a queued lookup is to be
 // repeated.
-func (r *enrichRun) nextPending(atEnd bool) <-chan time.Time {
-	if r.stopped || r.underway == r.concurrency || len(r.pending) == 0 || !atEnd && len(r.pending) < maxPending {
+func (l *enrichLoop) nextPending(atEnd bool) <-chan time.Time {
+	if l.stopped || l.underway == l.concurrency || len(l.pending) == 0 || !atEnd && len(l.pending) < maxPending {
 		return nil
 	}
-	return time.After(time.Until(r.pending[0].due))
+	return time.After(time.Until(l.pending[0].due))
 }
 
 // read takes over what was read of the input.
-func (r *enrichRun) read(in enrichInput) {
+func (l *enrichLoop) read(in enrichInput) {
 	switch {
 	case in.panicked != nil:
 		panic(in.panicked)
 	case in.err != nil:
-		r.err = fmt.Errorf("bulk: the input: %w", in.err) // what was read before is looked up
+		l.err = fmt.Errorf("bulk.Enrich: the input: %w", in.err) // what was read before is looked up
 	default:
-		r.begin(&enrichJob{Enriched: Enriched{Lookup: in.lookup, Index: r.index}, stop: r.stop})
-		r.index++
+		l.begin(&enrichJob{Enriched: Enriched{Lookup: in.lookup, Index: l.index}, stop: l.stop})
+		l.index++
 	}
 }
 
-func (r *enrichRun) begin(job *enrichJob) {
-	r.underway++
+func (l *enrichLoop) begin(job *enrichJob) {
+	l.underway++
 	go func() {
-		r.look(r.work, job)
-		r.results <- job
+		l.look(l.work, job)
+		l.results <- job
 	}()
 }
 
 // settle hands the result of a lookup to the caller, or keeps the lookup to repeat it.
-func (r *enrichRun) settle(job *enrichJob) {
+func (l *enrichLoop) settle(job *enrichJob) {
 	if job.fatal != nil {
-		r.finish(job.fatal)
+		l.finish(job.fatal)
 	}
-	if job.Status == EnrichPending && !r.stopped && r.again(job) {
-		r.pending = append(r.pending, job)
+	if job.Outcome == Pending && !l.stopped && l.again(job) {
+		l.pending = append(l.pending, job)
 		return
 	}
-	r.hand(job)
+	l.hand(job)
 }
 
 // again decides whether a queued lookup is repeated, and when.
-func (r *enrichRun) again(job *enrichJob) bool {
+func (l *enrichLoop) again(job *enrichJob) bool {
 	now := time.Now()
 	job.times++
 	if job.times == 1 {
 		job.asked = now
 	}
-	last := job.asked.Add(r.pendingWait)
-	if r.pendingWait < 0 || job.times > 1 && !now.Before(last) {
+	last := job.asked.Add(l.pendingWait)
+	if l.pendingWait < 0 || job.times > 1 && !now.Before(last) {
 		return false
 	}
 	pause := min(firstPendingPause<<min(job.times-1, 10), lastPendingPause)
@@ -219,12 +219,12 @@ func (r *enrichRun) again(job *enrichJob) bool {
 	return true
 }
 
-func (r *enrichRun) hand(job *enrichJob) {
-	if r.left {
+func (l *enrichLoop) hand(job *enrichJob) {
+	if l.left {
 		return
 	}
-	if !r.yield(&job.Enriched, nil) {
-		r.left = true
-		r.finish(nil)
+	if !l.yield(&job.Enriched, nil) {
+		l.left = true
+		l.finish(nil)
 	}
 }

@@ -52,7 +52,7 @@ var unlimited = growthgenius.WithLimiter(rate.NewLimiter(rate.Inf, 0))
 func enriching(t *testing.T, test func(t *testing.T, srv *testkit.Server, c *growthgenius.Client)) {
 	t.Helper()
 	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
-		for _, domain := range domains(0, 100) {
+		for _, domain := range domains(0, 60) {
 			srv.AddCompany(domain, growthgenius.Company{ID: domain, Name: domain})
 		}
 		test(t, srv, srv.NewClient(unlimited, growthgenius.WithEnrichmentCache(growthgenius.NewMemoryCache(0)), growthgenius.WithLedger(ledger.NewMemory())))
@@ -61,7 +61,7 @@ func enriching(t *testing.T, test func(t *testing.T, srv *testkit.Server, c *gro
 
 // enrich returns the results in the order of the input, and how the run ended.
 func enrich(ctx context.Context, c *growthgenius.Client, o bulk.EnrichOptions, texts ...string) (all []*bulk.Enriched, err error) {
-	for result, failed := range bulk.Enrich(ctx, c, lookups(texts...), o) {
+	for result, failed := range bulk.Enrich(ctx, c, lookups(texts...), o).Results() {
 		if failed != nil {
 			err = failed
 			continue
@@ -76,7 +76,7 @@ func enrich(ctx context.Context, c *growthgenius.Client, o bulk.EnrichOptions, t
 func statuses(all []*bulk.Enriched) string {
 	counts := map[string]int{}
 	for _, r := range all {
-		counts[string(r.Status)]++
+		counts[string(r.Outcome)]++
 		if r.Paid {
 			counts["paid"]++
 		}
@@ -117,11 +117,11 @@ func TestEnrich(t *testing.T) {
 			t.Errorf("the cost took %d requests", n)
 		}
 		all, err := enrich(t.Context(), c, bulk.EnrichOptions{}, input...)
-		if got, want := statuses(all), "found 6, invalid 3, not found 2, paid 5"; got != want || err != nil {
+		if got, want := statuses(all), "found 6, not found 2, paid 5, rejected 3"; got != want || err != nil {
 			t.Errorf("%s, %v; want %s", got, err, want)
 		}
 		for i, r := range all {
-			if r.Index != i || r.Lookup != bulk.LookupOf(input[i]) || (r.Err == nil) != (r.Status != bulk.EnrichInvalid) {
+			if r.Index != i || r.Lookup != bulk.LookupOf(input[i]) || (r.Err == nil) != (r.Outcome != bulk.Rejected) {
 				t.Errorf("result %d: %+v", i, r)
 			}
 		}
@@ -138,7 +138,7 @@ func TestEnrich(t *testing.T) {
 			t.Errorf("invalid: %v", r.Err)
 		}
 		all, err = enrich(t.Context(), c, bulk.EnrichOptions{}, input...)
-		if got, want := statuses(all), "found 6, invalid 3, not found 2"; got != want || err != nil {
+		if got, want := statuses(all), "found 6, not found 2, rejected 3"; got != want || err != nil {
 			t.Errorf("again: %s, %v; want %s", got, err, want)
 		}
 		if all, different := asked(srv); all != 5 || different != 5 {
@@ -195,8 +195,8 @@ func TestEnrichRefuses(t *testing.T) {
 	both := func(yield func(bulk.Lookup, error) bool) {
 		yield(bulk.Lookup{Domain: "tesla.com", Person: growthgenius.PersonQuery{Email: "elon@tesla.com"}}, nil)
 	}
-	for r, err := range bulk.Enrich(t.Context(), c, both, bulk.EnrichOptions{}) {
-		if err != nil || r.Status != bulk.EnrichInvalid || !errors.Is(r.Err, growthgenius.ErrInvalidInput) {
+	for r, err := range bulk.Enrich(t.Context(), c, both, bulk.EnrichOptions{}).Results() {
+		if err != nil || r.Outcome != bulk.Rejected || !errors.Is(r.Err, growthgenius.ErrInvalidInput) {
 			t.Errorf("a domain and a person: %+v, %v", r, err)
 		}
 	}
@@ -259,7 +259,7 @@ func TestEnrichBudget(t *testing.T) {
 			t.Errorf("%s, %v; want %s", got, err, want)
 		}
 		for _, r := range all {
-			if (r.Status == bulk.EnrichSkipped) != errors.Is(r.Err, bulk.ErrBudgetSpent) {
+			if (r.Outcome == bulk.Skipped) != errors.Is(r.Err, bulk.ErrBudgetSpent) {
 				t.Errorf("%+v", r)
 			}
 		}
@@ -354,9 +354,9 @@ func TestEnrichEnds(t *testing.T) {
 			}
 		}
 		results := 0
-		for r, failed := range bulk.Enrich(t.Context(), c, input, bulk.EnrichOptions{}) {
+		for r, failed := range bulk.Enrich(t.Context(), c, input, bulk.EnrichOptions{}).Results() {
 			err = failed
-			if failed == nil && r.Status == bulk.EnrichFound {
+			if failed == nil && r.Outcome == bulk.Found {
 				results++
 			}
 		}
@@ -426,7 +426,7 @@ func TestEnrichIsLeft(t *testing.T) {
 				defer cancel()
 				var all []*bulk.Enriched
 				var ended error
-				for r, err := range bulk.Enrich(ctx, c, lookups(domains(0, 50)...), bulk.EnrichOptions{Concurrency: 4}) {
+				for r, err := range bulk.Enrich(ctx, c, lookups(domains(0, 50)...), bulk.EnrichOptions{Concurrency: 4}).Results() {
 					if ended = err; err != nil {
 						continue
 					}
@@ -480,7 +480,7 @@ func TestPanicOfTheInput(t *testing.T) {
 				t.Errorf("recovered %v", p)
 			}
 		}()
-		for range bulk.Enrich(t.Context(), c, func(func(bulk.Lookup, error) bool) { panic("a bug") }, bulk.EnrichOptions{}) {
+		for range bulk.Enrich(t.Context(), c, func(func(bulk.Lookup, error) bool) { panic("a bug") }, bulk.EnrichOptions{}).Results() {
 			t.Error("a result")
 		}
 		t.Error("no panic")
@@ -495,11 +495,11 @@ func TestBudgetIsNeverExceeded(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		runs := rapid.IntRange(1, 4).Draw(rt, "runs")
 		concurrency := rapid.IntRange(1, 6).Draw(rt, "concurrency")
-		limit := rapid.IntRange(0, 30).Draw(rt, "budget")
+		limit := rapid.IntRange(0, 20).Draw(rt, "budget")
 		faults := rapid.SampledFrom([]float64{0, 0.3}).Draw(rt, "faults")
 		inputs := make([][]string, runs)
 		for i := range inputs {
-			inputs[i] = rapid.SliceOfN(rapid.SampledFrom(domains(0, 40)), 0, 40).Draw(rt, "input")
+			inputs[i] = rapid.SliceOfN(rapid.SampledFrom(domains(0, 30)), 0, 25).Draw(rt, "input")
 		}
 		enriching(t, func(t *testing.T, srv *testkit.Server, _ *growthgenius.Client) {
 			if faults > 0 {
@@ -517,7 +517,7 @@ func TestBudgetIsNeverExceeded(t *testing.T) {
 						rt.Errorf("%d results of %d lookups, %v", len(all), len(inputs[i]), err)
 					}
 					for j, r := range all {
-						if r.Index != j || r.Status == bulk.EnrichInvalid {
+						if r.Index != j || r.Outcome == bulk.Rejected {
 							rt.Errorf("result %d: %+v", j, r)
 						}
 						if r.Paid && !r.Repeated {

@@ -42,7 +42,7 @@ const enrichConcurrency = 8
 func TestEnrichOfAFleet(t *testing.T) {
 	t.Parallel()
 	if api := os.Getenv("ENRICH_TEST_URL"); api != "" {
-		fmt.Println("statuses:", enrichAll(t, api, os.Getenv("ENRICH_TEST_KEY"), os.Getenv("ENRICH_TEST_FLEET")))
+		fmt.Println("outcomes:", enrichAll(t, api, os.Getenv("ENRICH_TEST_KEY"), os.Getenv("ENRICH_TEST_FLEET")))
 		return
 	}
 	api := growthgeniustest.NewServer(t)
@@ -132,7 +132,7 @@ func runEnrich(t *testing.T, kill <-chan struct{}, env ...string) (killed bool) 
 	return false
 }
 
-// enrichAll is the process that is killed. It returns how many results there are by status.
+// enrichAll is the process that is killed. It returns how many results there are by outcome.
 func enrichAll(t *testing.T, apiURL, key, fleet string) string {
 	transport := growthgenius.DefaultTransport()
 	t.Cleanup(transport.CloseIdleConnections)
@@ -140,17 +140,17 @@ func enrichAll(t *testing.T, apiURL, key, fleet string) string {
 	c := testkit.NewClient(t, key, growthgenius.WithHTTPClient(plain), growthgenius.WithBaseURL(apiURL), growthgenius.WithUserID("1"),
 		growthgenius.WithLedger(remoteLedger{fleet, plain}), growthgenius.WithEnrichmentCache(remoteCache{fleet, plain}),
 		growthgenius.WithLimiter(rate.NewLimiter(rate.Inf, 0)))
-	counts := map[bulk.EnrichStatus]int{}
+	counts := map[bulk.Outcome]int{}
 	o := bulk.EnrichOptions{
 		Concurrency: enrichConcurrency, BudgetName: "fleet",
 		// A kill right after a lookup was counted takes it from the budget.
 		Budget: new(*enrichKeys + *enrichKills*enrichConcurrency),
 	}
-	for r, err := range bulk.Enrich(t.Context(), c, shuffled(*enrichKeys), o) {
+	for r, err := range bulk.Enrich(t.Context(), c, shuffled(*enrichKeys), o).Results() {
 		if err != nil {
 			t.Fatal(err)
 		}
-		counts[r.Status]++
+		counts[r.Outcome]++
 	}
 	return fmt.Sprint(counts)
 }

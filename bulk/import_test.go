@@ -308,7 +308,8 @@ func TestImportFailures(t *testing.T) {
 	}{
 		{"rejected", post(422, 3), map[bulk.Outcome]int{bulk.Rejected: 3, bulk.Created: 197}, ""},
 		{"the key is refused", post(401, 0), map[bulk.Outcome]int{bulk.Pending: 200}, "401"},
-		{"the user is refused", post(403, 0), map[bulk.Outcome]int{bulk.Pending: 200}, "403"},
+		{"the user is refused", post(403, 0), map[bulk.Outcome]int{bulk.Failed: 50, bulk.Pending: 150}, "403"},
+		{"some are refused to the user", post(403, 49), map[bulk.Outcome]int{bulk.Failed: 49, bulk.Created: 151}, ""},
 		{"the server is down", growthgeniustest.Fault{Method: http.MethodPost, Effect: growthgeniustest.Refuse}, map[bulk.Outcome]int{bulk.Failed: 50, bulk.Pending: 150}, "50 rows have failed one after the other"},
 	} {
 		testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
@@ -489,4 +490,29 @@ func TestImportReadsInParts(t *testing.T) {
 			}
 		}, tt.opts...)
 	}
+}
+
+// TestImportOfADeletedContact: a contact that was deleted while the import ran is created by the
+// next run.
+func TestImportOfADeletedContact(t *testing.T) {
+	t.Parallel()
+	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+		stored := srv.AddContacts(growthgenius.Contact{Email: "ada@example.com"})
+		c := srv.NewClient(growthgenius.WithLedger(ledger.NewMemory()))
+		slow := growthgeniustest.Fault{Method: http.MethodPatch, Delay: time.Second, Status: 503, Times: 1}
+		srv.Inject(slow)
+		go func() {
+			time.Sleep(time.Second / 2)
+			if err := c.Contacts.Delete(t.Context(), stored[0].ID); err != nil {
+				t.Error(err)
+			}
+		}()
+		rows := rowsOf(person(t, "email=ada@example.com", "title=CEO"))
+		for r, err := range bulk.Import(t.Context(), c, rows, bulk.ImportOptions{}).Results() {
+			if err != nil || r.Outcome != bulk.Failed || !strings.Contains(r.Err.Error(), "run it again to create it") {
+				t.Errorf("%v, %v", r, err)
+			}
+		}
+		expect(t, results(t, bulk.Import(t.Context(), c, rows, bulk.ImportOptions{})), "2 created 1102756")
+	})
 }

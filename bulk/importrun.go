@@ -331,13 +331,13 @@ func (im *importer) failure(ctx context.Context, s *step, err error) *Result {
 	case ctx.Err() != nil:
 		result.Outcome = Pending
 		return result
-	case errors.Is(err, growthgenius.ErrUnauthorized), errors.Is(err, growthgenius.ErrForbidden):
+	case errors.Is(err, growthgenius.ErrUnauthorized):
 		result.Outcome = Pending
 		im.stop(err)
 		return result
-	case errors.Is(err, growthgenius.ErrNotFound):
+	case errors.Is(err, growthgenius.ErrNotFound) && s.outcome == Updated:
 		result.Err = fmt.Errorf("the contact was deleted while the import ran; run it again to create it: %w", err)
-	case isRefused(err):
+	case isRefused(err) && !errors.Is(err, growthgenius.ErrForbidden) && !errors.Is(err, growthgenius.ErrNotFound):
 		result.Outcome = Rejected
 		im.succeeded()
 		return result

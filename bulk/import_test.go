@@ -516,3 +516,108 @@ func TestImportOfADeletedContact(t *testing.T) {
 		expect(t, results(t, bulk.Import(t.Context(), c, rows, bulk.ImportOptions{})), "2 created 1102756")
 	})
 }
+
+// TestImportInterruptedUpdate: an update that may have been carried out when its run ended is
+// still known in the next run, with what the contact had before.
+func TestImportInterruptedUpdate(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name   string
+		commit bool
+		change []string // what somebody changes between the runs
+		want   string
+		sent   int // updates of the second run
+	}{
+		{"carried out", true, nil, `2 updated 1102755 city: "Rome" → "Oslo" title: "CTO" → "CEO"`, 0},
+		{"not carried out", false, nil, `2 updated 1102755 city: "Rome" → "Oslo" title: "CTO" → "CEO"`, 1},
+		{"changed since", true, []string{"title=CFO"}, `2 updated 1102755 title: "CFO" → "CEO"`, 1},
+	} {
+		testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+			srv.AddContacts(growthgenius.Contact{Email: "ada@example.com", Title: "CTO", City: "Rome"})
+			l := ledger.NewMemory()
+			c := srv.NewClient(growthgenius.WithLedger(l))
+			rows := rowsOf(person(t, "email=ada@example.com", "title=CEO", "city=Oslo"))
+			srv.Inject(growthgeniustest.Fault{Method: http.MethodPatch, Commit: tt.commit, Effect: growthgeniustest.Hang})
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			for r, err := range bulk.Import(ctx, c, rows, bulk.ImportOptions{}).Results() {
+				if err == nil && r.Outcome != bulk.Pending {
+					t.Errorf("%s: at first %v", tt.name, r)
+				}
+			}
+			srv.ClearFaults()
+			if tt.change != nil {
+				if _, err := c.Contacts.Update(t.Context(), "1102755", person(t, tt.change...)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			before := testkit.Count(srv.Server, http.MethodPatch, "/contacts/{id}")
+			expect(t, results(t, bulk.Import(t.Context(), c, rows, bulk.ImportOptions{})), tt.want)
+			if n := testkit.Count(srv.Server, http.MethodPatch, "/contacts/{id}") - before; n != tt.sent {
+				t.Errorf("%s: %d updates", tt.name, n)
+			}
+			// A third run knows it, with all that was changed by the import.
+			all := `2 updated 1102755 city: "Rome" → "Oslo" title: "CTO" → "CEO"`
+			if tt.change != nil {
+				all = strings.Replace(all, "CTO", "CFO", 1)
+			}
+			expect(t, results(t, bulk.Import(t.Context(), c, rows, bulk.ImportOptions{})), all)
+		})
+	}
+}
+
+// TestImportOpenCreate: a create that may have been carried out when its run ended is resolved
+// first. If it was not, a contact that has the address by now is updated.
+func TestImportOpenCreate(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name           string
+		commit, theirs bool
+		want           string
+		creates        int
+	}{
+		{"carried out", true, false, "2 created 1102755", 1},
+		{"not carried out", false, false, "2 created 1102755", 1},
+		{"not carried out, and somebody else has created it", false, true, `2 updated 1102755 title: "CEO"`, 0},
+	} {
+		testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+			c := srv.NewClient(growthgenius.WithLedger(ledger.NewMemory()))
+			rows := rowsOf(person(t, "email=ada@example.com", "title=CEO"))
+			srv.Inject(growthgeniustest.Fault{Method: http.MethodPost, Commit: tt.commit, Effect: growthgeniustest.Hang})
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			for r, err := range bulk.Import(ctx, c, rows, bulk.ImportOptions{}).Results() {
+				if err == nil && (r.Outcome != bulk.Unknown || r.Token == nil) {
+					t.Errorf("%s: at first %v", tt.name, r)
+				}
+			}
+			srv.ClearFaults()
+			time.Sleep(10 * time.Minute)
+			if tt.theirs {
+				srv.AddContacts(growthgenius.Contact{Email: "ada@example.com"})
+			}
+			for range 2 {
+				expect(t, results(t, bulk.Import(t.Context(), srv.NewClient(growthgenius.WithLedger(c.Ledger())), rows, bulk.ImportOptions{})), tt.want)
+			}
+			if n := len(srv.Ledger()); n != tt.creates {
+				t.Errorf("%s: %d creates", tt.name, n)
+			}
+		})
+	}
+}
+
+// TestImportOwnContacts: what an import has created does not match other rows, whatever the API
+// has made of its address, and also in the next run.
+func TestImportOwnContacts(t *testing.T) {
+	t.Parallel()
+	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+		c := srv.NewClient(growthgenius.WithLedger(ledger.NewMemory()))
+		tagged, plain := person(t, "email=ada+crm@example.com", "first_name=Ada"), person(t, "email=ada@example.com", "title=CEO")
+		o := bulk.ImportOptions{AllowChanges: true}
+		expect(t, results(t, bulk.Import(t.Context(), c, rowsOf(tagged), o)), "2 created 1102755")
+		if stored := srv.Contacts()[0]; stored.Email != "ada@example.com" {
+			t.Fatalf("the server stores %s", stored.Email)
+		}
+		expect(t, results(t, bulk.Import(t.Context(), c, rowsOf(tagged, plain), o)), "2 created 1102755", "3 created 1102756")
+	}, growthgeniustest.WithRewriting(func(field, text string) string { return strings.Replace(text, "+crm", "", 1) }))
+}

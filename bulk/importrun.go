@@ -259,7 +259,8 @@ func (im *importer) create(ctx context.Context, r *row, s *step) (*growthgenius.
 }
 
 // resolve finds out whether an earlier run has created the contact of a row. If not, the row
-// is not open any more.
+// is not open any more. Neither is it if that cannot be found out: the contact that has its
+// address now is the one to update, whoever has created it.
 func (im *importer) resolve(ctx context.Context, r *row) error {
 	return im.book.with(ctx, onceScope+im.book.row(r), func(lease growthgenius.Lease) error {
 		token := lease.Entry().Token
@@ -267,7 +268,7 @@ func (im *importer) resolve(ctx context.Context, r *row) error {
 			return nil
 		}
 		_, err := im.client.Contacts.Resolve(ctx, *token)
-		if !errors.Is(err, growthgenius.ErrNotFound) {
+		if !errors.Is(err, growthgenius.ErrNotFound) && (!errors.Is(err, growthgenius.ErrOutcomeUnknown) || ctx.Err() != nil) {
 			return nil // the create under the key finds out
 		}
 		r.open = false

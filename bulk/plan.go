@@ -187,7 +187,11 @@ func (s *step) changes() []Change {
 	}
 	all := make([]Change, 0, len(s.set))
 	for field, value := range s.set {
-		all = append(all, Change{Field: field, Old: s.was[field], New: value})
+		c := Change{Field: field, Old: s.was[field], New: value}
+		if wire.KindOf(c.Old) == wire.KindNull {
+			c.Old = nil
+		}
+		all = append(all, c)
 	}
 	slices.SortFunc(all, func(a, b Change) int { return cmp.Compare(a.Field, b.Field) })
 	return all

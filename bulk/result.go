@@ -42,7 +42,7 @@ type Result struct {
 // Change is a value that was changed.
 type Change struct {
 	Field    string          // its JSON name
-	Old, New json.RawMessage // Old is nil if the contact did not have the field
+	Old, New json.RawMessage // Old is nil if the contact had no value
 }
 
 // String returns the field and its values.

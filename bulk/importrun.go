@@ -146,7 +146,6 @@ func (im *importer) after(i int) int {
 			return -1
 		}
 	}
-	c.busy = false
 	return -1
 }
 

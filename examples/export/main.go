@@ -13,6 +13,10 @@
 // interrupted leaves the old file, or none. If the contacts go to standard output, only the
 // exit status shows whether they are complete.
 //
+// Standard error has a progress bar if it is a terminal, and a line every 10 seconds otherwise.
+// In the end it has a summary. The exit status is 0 if the export is complete, 1 if it failed
+// or was interrupted, and 2 if a flag does not exist.
+//
 // If GROWTHGENIUS_API_KEY and GROWTHGENIUS_USER_ID are set, it uses the real API, and only
 // reads. Otherwise it uses a server in memory, over real HTTP, and does not accept -o.
 package main
@@ -36,7 +40,6 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
 	"github.com/growthgenius/growthgenius-go"
@@ -77,12 +80,19 @@ func main() {
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // so that a second Ctrl-C ends the program at once
 	err := run(ctx, *format, *excel, *out, *stage)
-	stop()
-	if err != nil {
+	switch {
+	case err == nil:
+		return
+	case ctx.Err() == nil:
 		fmt.Fprintln(os.Stderr, "export:", err)
-		os.Exit(1)
+	case *out == "":
+		fmt.Fprintln(os.Stderr, "export: interrupted: standard output has only some of the contacts; run it again to get all")
+	default:
+		fmt.Fprintf(os.Stderr, "export: interrupted: %s was not written; run it again\n", *out)
 	}
+	os.Exit(1)
 }
 
 func run(ctx context.Context, format string, excel bool, out, stage string) error {
@@ -121,58 +131,51 @@ func run(ctx context.Context, format string, excel bool, out, stage string) erro
 	keep := func(c *growthgenius.Contact) bool {
 		return stage == "" || strings.EqualFold(c.Stage, stage)
 	}
-	// Show progress on a terminal, but not if the contacts are printed there.
-	visible := isTerminal(os.Stderr) && (out != "" || !isTerminal(os.Stdout))
-	save := func(w io.Writer) error { return export(contacts, keep, newWriter(w), newBar(visible)) }
+	// The bar must not get in between contacts that are printed on the same terminal.
+	terminal := isTerminal(os.Stderr) && (out != "" || !isTerminal(os.Stdout))
+	save := func(w io.Writer) error {
+		p := startProgress(ctx, os.Stderr, terminal, func(ctx context.Context) int64 { return total(ctx, client) })
+		written, err := export(contacts, keep, newWriter(w), p)
+		p.end()
+		if err == nil {
+			fmt.Fprintf(os.Stderr, "%d of %d contacts\n", written, p.count.Load())
+		}
+		return err
+	}
 	if out == "" {
 		return save(os.Stdout)
 	}
 	return replaceFile(out, save)
 }
 
-func export(
-	contacts iter.Seq2[*growthgenius.Contact, error], keep func(*growthgenius.Contact) bool,
-	w writer, bar *progressbar.ProgressBar,
-) error {
-	defer func() { _ = bar.Finish() }()
-	var read, written int
+// total returns how many contacts a search counts, or 0.
+func total(ctx context.Context, client *growthgenius.Client) int64 {
+	page, err := client.Contacts.Search(ctx, growthgenius.SearchOptions{PerPage: 1})
+	if err != nil {
+		return 0
+	}
+	return int64(page.Pagination.TotalEntries)
+}
+
+// export writes the contacts that are to be kept, and returns their number.
+func export(contacts iter.Seq2[*growthgenius.Contact, error], keep func(*growthgenius.Contact) bool, w writer, p *progress) (written int, err error) {
 	for contact, err := range contacts {
 		if err != nil {
-			return err
+			return written, err
 		}
-		read++
-		_ = bar.Add(1)
+		p.count.Add(1)
 		if !keep(contact) {
 			continue
 		}
-		written++
 		if err := w.write(contact); err != nil {
-			return err
+			return written, err
 		}
+		written++
 	}
-	if err := w.flush(); err != nil {
-		return err
-	}
-	_ = bar.Finish()
-	fmt.Fprintf(os.Stderr, "%d of %d contacts\n", written, read)
-	return nil
+	return written, w.flush()
 }
 
 func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
-
-// newBar returns a progress bar that counts, because the total is not known.
-func newBar(visible bool) *progressbar.ProgressBar {
-	return progressbar.NewOptions(-1,
-		progressbar.OptionSetVisibility(visible),
-		progressbar.OptionSetWriter(os.Stderr),
-		progressbar.OptionSetDescription("contacts read"),
-		progressbar.OptionShowCount(),
-		progressbar.OptionShowTotalBytes(false),
-		progressbar.OptionSetPredictTime(false),
-		progressbar.OptionThrottle(100*time.Millisecond),
-		progressbar.OptionClearOnFinish(),
-	)
-}
 
 // writer writes contacts in one of the formats. Its output is buffered until flush.
 type writer struct {

@@ -271,8 +271,9 @@ func TestInterrupted(t *testing.T) {
 	}))
 	defer srv.Close()
 	dir := t.TempDir()
+	file := filepath.Join(dir, "contacts.csv")
 	var stderr strings.Builder
-	cmd := command(t, environment(srv.URL, "key"), "-o", filepath.Join(dir, "contacts.csv"))
+	cmd := command(t, environment(srv.URL, "key"), "-o", file)
 	cmd.Stderr = &stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -282,7 +283,8 @@ func TestInterrupted(t *testing.T) {
 		t.Fatal(err)
 	}
 	err := cmd.Wait()
-	if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != 1 {
+	want := "export: interrupted: " + file + " was not written; run it again\n"
+	if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != 1 || stderr.String() != want {
 		t.Errorf("got %v, want status 1: %s", err, &stderr)
 	}
 	if left := glob(t, dir); len(left) != 0 {

@@ -13,7 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
 	"github.com/growthgenius/growthgenius-go"
@@ -35,7 +34,7 @@ type table[T any] struct {
 	id       func(*T) growthgenius.ID
 
 	state   state
-	bar     *progressbar.ProgressBar
+	read    *progress
 	refused int     // how many records were not stored
 	kept    int     // how many rows of missing records were not deleted
 	late    []error // what the run fails with once it has done everything else
@@ -52,29 +51,12 @@ type state struct {
 const again = time.Hour
 
 func (t *table[T]) sync(ctx context.Context, db *sql.DB, user growthgenius.ID, o options) error {
-	t.bar = newBar(t.resource + " read")
-	defer func() { _ = t.bar.Finish() }()
-	if err := t.begin(ctx, db, user); err != nil {
-		return err
-	}
-	if err := t.fill(ctx, db); err != nil {
-		return err
-	}
-	stored, err := t.follow(ctx, db, t.state.checkpoint)
+	t.read = startProgress(os.Stderr, term.IsTerminal(int(os.Stderr.Fd())), t.resource+" read")
+	stored, deleted, err := t.copy(ctx, db, user, o)
+	t.read.end()
 	if err != nil {
 		return err
 	}
-	var deleted int
-	if o.full {
-		if deleted, err = t.refresh(ctx, db, o.deletes); err != nil {
-			return err
-		}
-		// The list may have shown something older than the feed did before.
-		if _, err := t.follow(ctx, db, t.state.checkpoint.Add(-again)); err != nil {
-			return err
-		}
-	}
-	_ = t.bar.Finish()
 	fmt.Printf("%s: %d changed, %d deleted\n", t.resource, stored, deleted)
 	if t.refused > 0 {
 		t.fail("%s: %d not stored, see above: the next run tries again", t.resource, t.refused)
@@ -85,13 +67,31 @@ func (t *table[T]) sync(ctx context.Context, db *sql.DB, user growthgenius.ID, o
 	return nil
 }
 
+func (t *table[T]) copy(ctx context.Context, db *sql.DB, user growthgenius.ID, o options) (stored, deleted int, err error) {
+	if err := t.begin(ctx, db, user); err != nil {
+		return 0, 0, err
+	}
+	if err := t.fill(ctx, db); err != nil {
+		return 0, 0, err
+	}
+	if stored, err = t.follow(ctx, db, t.state.checkpoint); err != nil || !o.full {
+		return stored, 0, err
+	}
+	if deleted, err = t.refresh(ctx, db, o.deletes); err != nil {
+		return 0, 0, err
+	}
+	// The list may have shown something older than the feed did before.
+	_, err = t.follow(ctx, db, t.state.checkpoint.Add(-again))
+	return stored, deleted, err
+}
+
 // follow stores what has changed since a time, and returns the number of records.
 func (t *table[T]) follow(ctx context.Context, db *sql.DB, since time.Time) (stored int, err error) {
 	for window, err := range t.Changes(growthgenius.ChangeOptions{Since: since}).Windows(ctx) {
 		if err != nil {
 			return stored, err
 		}
-		_ = t.bar.Add(len(window.Items))
+		t.read.count.Add(int64(len(window.Items)))
 		refused := t.refused
 		err := t.commit(ctx, db, func(tx *sql.Tx, s *state) error {
 			err := t.store(ctx, tx, window.Items)
@@ -317,8 +317,7 @@ func (t *table[T]) sql(query string) string { return fmt.Sprintf(query, t.name()
 
 // warn says on standard error what is odd about a record.
 func (t *table[T]) warn(id growthgenius.ID, err error) {
-	_ = t.bar.Clear()
-	fmt.Fprintf(os.Stderr, "sync: %s %s: %v\n", strings.TrimSuffix(t.resource, "s"), cmp.Or(id, "without an id"), err)
+	t.read.printf("sync: %s %s: %v", strings.TrimSuffix(t.resource, "s"), cmp.Or(id, "without an id"), err)
 }
 
 func (t *table[T]) refuse(id growthgenius.ID, err error) {
@@ -332,18 +331,3 @@ func (t *table[T]) fail(format string, args ...any) {
 
 // with returns err and what else the run fails with.
 func (t *table[T]) with(err error) error { return errors.Join(append(t.late, err)...) }
-
-// newBar returns a progress bar that counts, because the total is not known. It is shown
-// only on a terminal.
-func newBar(description string) *progressbar.ProgressBar {
-	return progressbar.NewOptions(-1,
-		progressbar.OptionSetVisibility(term.IsTerminal(int(os.Stderr.Fd()))),
-		progressbar.OptionSetWriter(os.Stderr),
-		progressbar.OptionSetDescription(description),
-		progressbar.OptionShowCount(),
-		progressbar.OptionShowTotalBytes(false),
-		progressbar.OptionSetPredictTime(false),
-		progressbar.OptionThrottle(100*time.Millisecond),
-		progressbar.OptionClearOnFinish(),
-	)
-}

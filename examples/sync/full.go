@@ -22,6 +22,7 @@ func (t *table[T]) refresh(ctx context.Context, db *sql.DB, limit func(rows int)
 			return err
 		}
 		rows := len(missing)
+		t.read.total.Store(t.read.count.Load() + int64(rows))
 		listed, err := t.list(ctx, tx, missing)
 		if err != nil {
 			return err // the list is incomplete, so nothing is deleted
@@ -72,7 +73,7 @@ func (t *table[T]) list(ctx context.Context, tx *sql.Tx, missing map[growthgeniu
 		if err != nil {
 			return "", err
 		}
-		_ = t.bar.Add(1)
+		t.read.count.Add(1)
 		listed = t.id(item)
 		delete(missing, listed)
 		if items = append(items, item); len(items) == 100 {

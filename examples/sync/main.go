@@ -23,6 +23,10 @@
 // perhaps, reads all records again, and deletes the rows of records that do not exist any
 // more: see full.go. If that is more than -max-delete allows, it deletes none.
 //
+// Standard error has a progress bar if it is a terminal, and a line every 10 seconds otherwise.
+// The exit status is 0 if everything is stored, 1 if something is not, or if the run failed or
+// was interrupted, and 2 if a flag does not exist or has an invalid value.
+//
 // If GROWTHGENIUS_API_KEY and GROWTHGENIUS_USER_ID are set, it uses the real API, and
 // only reads. Otherwise it uses a server in memory, over real HTTP, and does not accept
 // -dsn.
@@ -91,15 +95,20 @@ func main() {
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // so that a second Ctrl-C ends the program at once
 	err := checkFlags(o, given)
 	if err == nil {
 		err = run(ctx, o)
 	}
-	stop()
-	if err != nil {
+	switch {
+	case err == nil:
+		return
+	case ctx.Err() == nil:
 		fmt.Fprintln(os.Stderr, "sync:", err)
-		os.Exit(1)
+	default:
+		fmt.Fprintln(os.Stderr, "sync: interrupted: what was stored stays; run it again, and it goes on from there")
 	}
+	os.Exit(1)
 }
 
 func checkFlags(o options, given map[string]bool) error {

@@ -621,3 +621,37 @@ func TestImportOwnContacts(t *testing.T) {
 		expect(t, results(t, bulk.Import(t.Context(), c, rowsOf(tagged, plain), o)), "2 created 1102755", "3 created 1102756")
 	}, growthgeniustest.WithRewriting(func(field, text string) string { return strings.Replace(text, "+crm", "", 1) }))
 }
+
+// TestImportPlanOfOtherRows: a row that the dry run did not have is left alone. One that repeats
+// an address goes by the first row of it.
+func TestImportPlanOfOtherRows(t *testing.T) {
+	t.Parallel()
+	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+		c := srv.NewClient(growthgenius.WithLedger(ledger.NewMemory()))
+		first, second, more := person(t, "email=ada@example.com", "title=CTO"), person(t, "email=ada@example.com", "title=CEO"), person(t, "first_name=More")
+		dry := bulk.Import(t.Context(), c, rowsOf(first, second), bulk.ImportOptions{Repeats: bulk.ApplyRepeats, DryRun: true})
+		expect(t, results(t, dry), "2 created", `3 updated title: "CTO" → "CEO"`)
+		expect(t, results(t, bulk.Import(t.Context(), c, rowsOf(first, second, more), bulk.ImportOptions{Repeats: bulk.ApplyRepeats, Plan: dry.Plan()})),
+			"2 created 1102755", `3 updated 1102755 title: "CTO" → "CEO"`, "4 skipped")
+	})
+}
+
+// TestImportAsksAgain: an unknown outcome is asked for twice before it is the result of its row,
+// while the rows after it go on.
+func TestImportAsksAgain(t *testing.T) {
+	t.Parallel()
+	for failing, want := range map[time.Duration]string{8 * time.Second: "created", 15 * time.Second: "created", time.Minute: "unknown"} {
+		testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+			c := srv.NewClient(growthgenius.WithLedger(ledger.NewMemory()))
+			srv.Inject(
+				growthgeniustest.Fault{Method: http.MethodPost, Commit: true, Effect: growthgeniustest.Reset, Times: 1},
+				growthgeniustest.Fault{Method: http.MethodGet, Status: 503, Skip: 1},
+			)
+			time.AfterFunc(failing, srv.ClearFaults)
+			got := results(t, bulk.Import(t.Context(), c, rowsOf(person(t, "email=ada@example.com"), person(t, "email=bob@example.com")), bulk.ImportOptions{Concurrency: 1}))
+			if outcome := strings.Fields(got[0])[1]; outcome != want || strings.Fields(got[1])[1] != "created" {
+				t.Errorf("%v: %s", failing, got)
+			}
+		})
+	}
+}

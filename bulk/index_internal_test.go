@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"net/http"
+	"net/url"
 	"runtime"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -104,6 +107,65 @@ func TestIndexIsFresh(t *testing.T) {
 			}, opts...)
 		})
 	}
+}
+
+// TestIndexWaits: a list that shows a contact late, or says a wrong time, hides it for that long
+// only.
+func TestIndexWaits(t *testing.T) {
+	t.Parallel()
+	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+		later := http.Header{"Date": {time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)}}
+		srv.Inject(growthgeniustest.Fault{Route: growthgeniustest.RouteContacts, Times: 1, Header: later})
+		x := openIndex(t, srv.NewClient(), 0)
+		time.Sleep(time.Minute)
+		created := srv.AddContacts(growthgenius.Contact{Email: "late@example.com"})[0].ID
+		for range 2 {
+			time.Sleep(unknownAge + time.Second)
+			if got := found(t, x, "late@example.com"); got != nil {
+				t.Errorf("found %v, which no list shows", got)
+			}
+		}
+		time.Sleep(unknownAge + time.Second)
+		if got := found(t, x, "late@example.com"); !slices.Equal(got, []growthgenius.ID{created}) {
+			t.Errorf("found %v", got)
+		}
+	}, growthgeniustest.WithListLag(30*time.Second))
+}
+
+// TestIndexAsksForChanges: a refresh reads what is new, once for all who wait for it.
+func TestIndexAsksForChanges(t *testing.T) {
+	t.Parallel()
+	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+		srv.AddContacts(growthgenius.Contact{ID: "1", Email: "a@example.com"})
+		time.Sleep(time.Hour)
+		x := openIndex(t, srv.NewClient(), 0)
+		for range 2 {
+			time.Sleep(time.Hour)
+			srv.ResetRequests()
+			var group sync.WaitGroup
+			for range 8 {
+				group.Go(func() { found(t, x, "unknown@example.com") })
+			}
+			group.Wait()
+			if n := len(srv.Requests()); n != 1 {
+				t.Errorf("%d requests, want 1", n)
+			}
+		}
+		query, err := url.ParseQuery(srv.Requests()[0].Query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		from, err := time.Parse(time.RFC3339, query.Get("from"))
+		if ago := time.Since(from); err != nil || ago > time.Hour+indexOverlap+5*time.Second {
+			t.Errorf("the second refresh asks for the changes of the last %v, %v", ago, err)
+		}
+		if err := x.add(&growthgenius.Contact{ID: "1", Email: "A@example.com"}); err != nil {
+			t.Fatal(err)
+		}
+		if got := found(t, x, "a@example.com"); len(got) != 1 {
+			t.Errorf("a contact that was added twice: %v", got)
+		}
+	})
 }
 
 // TestIndexErrors: what cannot be read is an error, and so are more contacts than the bound.

@@ -25,6 +25,9 @@ const (
 	// indexOverlap is how much of what was read before is read again: lists may show a change
 	// late.
 	indexOverlap = 2 * time.Minute
+	// indexTries is how often the list of contacts is read before its breaking off is an error. A
+	// client does not read a list again that has begun to arrive.
+	indexTries = 4
 	// maxAdded bounds the entries of an index that are not in their place yet.
 	maxAdded = 1024
 )
@@ -65,9 +68,15 @@ func readIndex(ctx context.Context, c *growthgenius.Client, most int) (*index, e
 	x.client = c
 	begun := time.Now()
 	var list growthgenius.ResponseInfo
-	err := x.fill(c.Contacts.Stream(ctx, growthgenius.ListOptions{}, growthgenius.CaptureResponse(&list)))
-	if err != nil {
-		return nil, err
+	for try := 1; ; try++ {
+		err := x.fill(c.Contacts.Stream(ctx, growthgenius.ListOptions{}, growthgenius.CaptureResponse(&list)))
+		if err == nil {
+			break
+		}
+		_, refused := errors.AsType[*growthgenius.APIError](err)
+		if refused || try == indexTries || errors.Is(err, errTooManyContacts) || ctx.Err() != nil {
+			return nil, err
+		}
 	}
 	date, err := http.ParseTime(list.Header.Get("Date"))
 	x.dated = err == nil
@@ -86,11 +95,12 @@ func newIndex(most int) *index {
 	}
 }
 
-// fill stores contacts in an empty index.
+// fill stores contacts in place of those that the index has.
 func (x *index) fill(contacts iter.Seq2[*growthgenius.Contact, error]) error {
+	x.entries = x.entries[:0]
 	for contact, err := range contacts {
 		if err != nil {
-			return fmt.Errorf("bulk: reading the contacts: %w", err)
+			return fmt.Errorf("reading the contacts: %w", err)
 		}
 		e, ok := x.entry(contact)
 		if !ok {
@@ -109,7 +119,7 @@ func (x *index) fill(contacts iter.Seq2[*growthgenius.Contact, error]) error {
 var errTooManyContacts = errors.New("too many contacts")
 
 func (x *index) full() error {
-	return fmt.Errorf("bulk: %w: over %d have an e-mail address: raise MaxContacts, and expect each to take 16 bytes of memory", errTooManyContacts, x.most)
+	return fmt.Errorf("%w: over %d have an e-mail address: raise MaxContacts, and expect each to take 16 bytes of memory", errTooManyContacts, x.most)
 }
 
 // entry returns the entry of a contact. It reports false if the contact has no address.
@@ -227,7 +237,7 @@ func (x *index) refresh(ctx context.Context, age time.Duration) error {
 	}
 	for w, err := range x.client.Contacts.Changes(changes).Windows(ctx) {
 		if err != nil {
-			return fmt.Errorf("bulk: reading which contacts have changed: %w", err)
+			return fmt.Errorf("reading which contacts have changed: %w", err)
 		}
 		if err := x.replace(w.Items); err != nil {
 			return err

@@ -193,6 +193,15 @@ func TestIndexErrors(t *testing.T) {
 		if _, err := readIndex(t.Context(), c, 0); !errors.Is(err, growthgenius.ErrForbidden) {
 			t.Errorf("the list cannot be read: %v", err)
 		}
+		srv.ClearFaults()
+		srv.Inject(growthgeniustest.Fault{Route: growthgeniustest.RouteContacts, Effect: growthgeniustest.Truncate, Times: indexTries - 1})
+		if again := openIndex(t, c, 3); len(again.entries) != 3 {
+			t.Errorf("a list that breaks off at first: %d entries", len(again.entries))
+		}
+		srv.Inject(growthgeniustest.Fault{Route: growthgeniustest.RouteContacts, Effect: growthgeniustest.Truncate, Times: indexTries})
+		if _, err := readIndex(t.Context(), c, 3); err == nil {
+			t.Error("a list that always breaks off is no error")
+		}
 		x.turn <- struct{}{}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()

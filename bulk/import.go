@@ -6,10 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"net/http"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/growthgenius/growthgenius-go"
 )
@@ -108,7 +106,7 @@ func (o *ImportOptions) check(c *growthgenius.Client) error {
 //
 // All rows are kept in memory.
 func Import(ctx context.Context, c *growthgenius.Client, rows iter.Seq2[Row, error], o ImportOptions) *Run {
-	return &Run{im: &importer{ImportOptions: o, client: c, source: rows, made: map[growthgenius.ID]int{}}, ctx: ctx}
+	return &Run{im: &importer{ImportOptions: o, client: c, source: rows, feed: feed{client: c}, made: map[growthgenius.ID]int{}}, ctx: ctx}
 }
 
 // Run is an import.
@@ -194,7 +192,7 @@ type importer struct {
 	late   chan struct{} // a slot for each row that is asked for again
 	lates  sync.WaitGroup
 	sent   atomic.Int64 // requests since the contacts were read last
-	since  time.Time    // what has changed since then is still to be read, by the server's clock
+	feed   feed
 
 	refreshing atomic.Bool
 
@@ -234,48 +232,15 @@ func (im *importer) prepare(ctx context.Context) (growthgenius.Lease, error) {
 	return lease, nil
 }
 
-// list reads all contacts. If they do not arrive as one list, or if that was cut short, they
-// are read in parts.
+// list reads all contacts.
 func (im *importer) list(ctx context.Context) error {
 	if len(im.table.buckets) == 0 {
 		return nil
 	}
-	err := im.stream(ctx)
-	if err != nil && ctx.Err() == nil && !errors.Is(err, growthgenius.ErrUnauthorized) && !errors.Is(err, growthgenius.ErrForbidden) {
-		err = im.changes(ctx, time.Time{})
-	}
-	if err != nil {
-		return fmt.Errorf("reading the contacts: %w", err)
-	}
-	return nil
-}
-
-func (im *importer) stream(ctx context.Context) error {
-	var info growthgenius.ResponseInfo
-	for c, err := range im.client.Contacts.Stream(ctx, growthgenius.ListOptions{}, growthgenius.CaptureResponse(&info)) {
-		if err != nil {
-			return err
-		}
+	return im.feed.all(ctx, func() {}, func(c *growthgenius.Contact) error {
 		im.see(c)
-	}
-	// The header is that of the beginning of the response. Without a Date there is no telling.
-	im.since, _ = http.ParseTime(info.Header.Get("Date"))
-	return nil
-}
-
-// changes reads the contacts that have changed since a time.
-func (im *importer) changes(ctx context.Context, since time.Time) error {
-	feed := im.client.Contacts.Changes(growthgenius.ChangeOptions{Since: since, Lag: time.Second})
-	for window, err := range feed.Windows(ctx) {
-		if err != nil {
-			return err
-		}
-		for _, c := range window.Items {
-			im.see(c)
-		}
-		im.since = window.Checkpoint
-	}
-	return nil
+		return nil
+	})
 }
 
 // see notes a contact that a list shows.

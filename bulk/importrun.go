@@ -18,8 +18,6 @@ const (
 	// that time and that many requests, so that it costs few of all.
 	refreshAfter = 30 * time.Second
 	refreshRows  = 500
-	// listLag is how late lists may show a change.
-	listLag = time.Minute
 	// lateTries is how often an unknown outcome is asked for again, by lateSlots at a time.
 	lateTries = 2
 	lateSlots = 64
@@ -362,9 +360,12 @@ func (im *importer) succeeded() {
 // next one begins where it has ended.
 func (im *importer) refresh(ctx context.Context) {
 	defer im.refreshing.Store(false)
-	if !im.since.IsZero() { // else the server does not tell its time
-		_ = im.changes(ctx, im.since.Add(-listLag))
-	}
+	_ = im.feed.changes(ctx, func(contacts []*growthgenius.Contact) error {
+		for _, c := range contacts {
+			im.see(c)
+		}
+		return nil
+	})
 }
 
 // follow notes what an earlier run has done for a row of the address.

@@ -383,9 +383,10 @@ func TestImportIsFresh(t *testing.T) {
 		var theirs []growthgenius.Contact
 		n := 0
 		for r, err := range bulk.Import(t.Context(), c, sampleRows(1500), bulk.ImportOptions{Concurrency: 10}).Results() {
-			if n++; err != nil {
+			if err != nil {
 				t.Fatal(err)
 			}
+			n++
 			if n == 100 {
 				theirs = srv.AddContacts(growthgenius.Contact{Email: "Person1499@example.com"})
 			}

@@ -187,11 +187,7 @@ func (im *importer) recall(ctx context.Context) error {
 // recallRow reads what earlier runs have stored of a row.
 func (im *importer) recallRow(ctx context.Context, i int) error {
 	r := &im.table.rows[i]
-	var e growthgenius.Entry
-	err := im.book.with(ctx, onceScope+im.book.row(r), func(lease growthgenius.Lease) error {
-		e = lease.Entry()
-		return nil
-	})
+	e, err := entryOf(ctx, im.book.ledger, onceScope+im.book.row(r))
 	if err != nil || e.IsZero() {
 		return err
 	}

@@ -266,7 +266,7 @@ func (im *importer) resolve(ctx context.Context, r *row) error {
 		}
 		_, err := im.client.Contacts.Resolve(ctx, *token)
 		if !errors.Is(err, growthgenius.ErrNotFound) && (!errors.Is(err, growthgenius.ErrOutcomeUnknown) || ctx.Err() != nil) {
-			return nil // the create under the key finds out
+			return nil //nolint:nilerr // the create under the key finds out
 		}
 		r.open = false
 		return store(ctx, lease, growthgenius.Entry{})

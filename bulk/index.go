@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
-	"iter"
-	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -22,12 +20,6 @@ const (
 	// An index is read anew if it is older than indexAge, or than unknownAge before an address
 	// is called unknown.
 	indexAge, unknownAge = time.Minute, 10 * time.Second
-	// indexOverlap is how much of what was read before is read again: lists may show a change
-	// late.
-	indexOverlap = 2 * time.Minute
-	// indexTries is how often the list of contacts is read before its breaking off is an error. A
-	// client does not read a list again that has begun to arrive.
-	indexTries = 4
 	// maxAdded bounds the entries of an index that are not in their place yet.
 	maxAdded = 1024
 )
@@ -36,16 +28,14 @@ const (
 // is read from one list, and kept up to date by the changes since. A contact that was deleted
 // stays in it. It is safe for concurrent use.
 type index struct {
-	client *growthgenius.Client
-	most   int // how many contacts it may have
-	seed   maphash.Seed
-	dated  bool          // the server says what time it has
-	turn   chan struct{} // of the goroutine that reads changes
+	most int // how many contacts it may have
+	seed maphash.Seed
+	turn chan struct{} // of the goroutine that reads changes
+	feed feed          // its own
 
 	mu      sync.RWMutex // guards the fields below
 	entries []indexEntry // in their order
 	added   []indexEntry // the latest, in any order
-	since   time.Time    // by the server's clock, or this machine's: the changes before are in it
 	read    time.Time    // by this machine's clock: when the changes were read last
 	others  []growthgenius.ID
 	numbers map[growthgenius.ID]int64 // of others
@@ -65,26 +55,11 @@ func (e indexEntry) compare(f indexEntry) int {
 // or 0 for the default.
 func readIndex(ctx context.Context, c *growthgenius.Client, most int) (*index, error) {
 	x := newIndex(most)
-	x.client = c
-	begun := time.Now()
-	var list growthgenius.ResponseInfo
-	for try := 1; ; try++ {
-		err := x.fill(c.Contacts.Stream(ctx, growthgenius.ListOptions{}, growthgenius.CaptureResponse(&list)))
-		if err == nil {
-			break
-		}
-		_, refused := errors.AsType[*growthgenius.APIError](err)
-		if refused || try == indexTries || errors.Is(err, errTooManyContacts) || ctx.Err() != nil {
-			return nil, err
-		}
+	x.feed.client, x.read = c, time.Now()
+	if err := x.feed.all(ctx, func() { x.entries = x.entries[:0] }, x.put); err != nil {
+		return nil, err
 	}
-	date, err := http.ParseTime(list.Header.Get("Date"))
-	x.dated = err == nil
-	x.since = begun
-	if x.dated && date.Before(begun) { // a clock that is ahead only makes the first refresh longer
-		x.since = date
-	}
-	x.read = begun
+	x.sort()
 	return x, nil
 }
 
@@ -95,25 +70,25 @@ func newIndex(most int) *index {
 	}
 }
 
-// fill stores contacts in place of those that the index has.
-func (x *index) fill(contacts iter.Seq2[*growthgenius.Contact, error]) error {
-	x.entries = x.entries[:0]
-	for contact, err := range contacts {
-		if err != nil {
-			return fmt.Errorf("reading the contacts: %w", err)
-		}
-		e, ok := x.entry(contact)
-		if !ok {
-			continue
-		}
-		if len(x.entries) == x.most {
+// put stores a contact in an index that is being read.
+func (x *index) put(c *growthgenius.Contact) error {
+	e, ok := x.entry(c)
+	if !ok {
+		return nil
+	}
+	if len(x.entries) == x.most {
+		if x.sort(); len(x.entries) == x.most {
 			return x.full()
 		}
-		x.entries = append(x.entries, e)
 	}
-	slices.SortFunc(x.entries, indexEntry.compare)
-	x.entries = slices.Clone(slices.Compact(x.entries)) // without room to grow
+	x.entries = append(x.entries, e)
 	return nil
+}
+
+// sort puts the entries in their order, each once, without room to grow.
+func (x *index) sort() {
+	slices.SortFunc(x.entries, indexEntry.compare)
+	x.entries = slices.Clone(slices.Compact(x.entries))
 }
 
 var errTooManyContacts = errors.New("too many contacts")
@@ -231,18 +206,8 @@ func (x *index) refresh(ctx context.Context, age time.Duration) error {
 		return nil
 	}
 	begun := time.Now()
-	changes := growthgenius.ChangeOptions{Since: x.since.Add(-indexOverlap), Lag: time.Nanosecond}
-	if !x.dated {
-		changes.Until = begun
-	}
-	for w, err := range x.client.Contacts.Changes(changes).Windows(ctx) {
-		if err != nil {
-			return fmt.Errorf("reading which contacts have changed: %w", err)
-		}
-		if err := x.replace(w.Items); err != nil {
-			return err
-		}
-		x.since = w.Checkpoint
+	if err := x.feed.changes(ctx, x.replace); err != nil {
+		return err
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()

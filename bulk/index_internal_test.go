@@ -198,7 +198,7 @@ func TestIndexErrors(t *testing.T) {
 		if again := openIndex(t, c, 3); len(again.entries) != 3 {
 			t.Errorf("a list that breaks off at first: %d entries", len(again.entries))
 		}
-		srv.Inject(growthgeniustest.Fault{Route: growthgeniustest.RouteContacts, Effect: growthgeniustest.Truncate, })
+		srv.Inject(growthgeniustest.Fault{Route: growthgeniustest.RouteContacts, Effect: growthgeniustest.Truncate})
 		if _, err := readIndex(t.Context(), c, 3); err == nil {
 			t.Error("a list that always breaks off is no error")
 		}

@@ -106,6 +106,7 @@ func TestImport(t *testing.T) {
 			person(t, "first_name=Twin"),
 			person(t, "first_name=Twin"), // 10
 			person(t, "email=eve+news@example.com"),
+			person(t, "email=Eve+News@example.com"), // 12
 		), bulk.ImportOptions{Concurrency: 1}))
 		expect(t, got,
 			fmt.Sprintf(`2 updated %s title: "CTO" → "CEO"`, stored[0].ID),
@@ -118,6 +119,7 @@ func TestImport(t *testing.T) {
 			"9 created 1102761",
 			"10 created 1102762",
 			"11 rejected email",
+			"12 rejected email",
 		)
 		if n := testkit.Count(srv.Server, http.MethodGet, "/contacts"); n != 1 {
 			t.Errorf("%d reads", n)
@@ -632,8 +634,14 @@ func TestImportPlanOfOtherRows(t *testing.T) {
 		first, second, more := person(t, "email=ada@example.com", "title=CTO"), person(t, "email=ada@example.com", "title=CEO"), person(t, "first_name=More")
 		dry := bulk.Import(t.Context(), c, rowsOf(first, second), bulk.ImportOptions{Repeats: bulk.ApplyRepeats, DryRun: true})
 		expect(t, results(t, dry), "2 created", `3 updated title: "CTO" → "CEO"`)
-		expect(t, results(t, bulk.Import(t.Context(), c, rowsOf(first, second, more), bulk.ImportOptions{Repeats: bulk.ApplyRepeats, Plan: dry.Plan()})),
-			"2 created 1102755", `3 updated 1102755 title: "CTO" → "CEO"`, "4 skipped")
+		o := bulk.ImportOptions{Repeats: bulk.ApplyRepeats, Plan: dry.Plan()}
+		stored := srv.AddContacts(growthgenius.Contact{Email: "ada@example.com"})
+		expect(t, results(t, bulk.Import(t.Context(), c, rowsOf(first, second, more), o)), "2 skipped 1102755", "3 skipped 1102755", "4 skipped")
+		if err := c.Contacts.Delete(t.Context(), stored[0].ID); err != nil {
+			t.Fatal(err)
+		}
+		expect(t, results(t, bulk.Import(t.Context(), c, rowsOf(first, second, more), o)),
+			"2 created 1102756", `3 updated 1102756 title: "CTO" → "CEO"`, "4 skipped")
 	})
 }
 

@@ -193,19 +193,21 @@ func (im *importer) perform(ctx context.Context, c *chained, i int, s *step) (*R
 		return &Result{Outcome: Pending, Err: context.Cause(ctx)}, nil
 	}
 	if im.plan != nil && r.leads() && !r.open {
-		if sum, ok := im.plan[r.planKey()]; !ok || sum != s.sum() {
-			return &Result{Outcome: Skipped, ID: s.id, Err: errors.New(
-				"what is to be done has changed since the dry run: run it again to see what that is")}, nil
-		}
+		sum, ok := im.plan[r.planKey()]
+		c.replanned = !ok || sum != s.sum()
+	}
+	if c.replanned && s.outcome != Duplicate {
+		return &Result{Outcome: Skipped, ID: s.id, Err: errors.New(
+			"what is to be done has changed since the dry run: run it again to see what that is")}, nil
 	}
 	contact, err := im.send(ctx, r, s)
 	if err != nil {
 		return im.failure(ctx, s, err), nil
 	}
-	im.succeeded()
 	if contact == nil {
 		return im.resultOf(c, s), nil
 	}
+	im.succeeded()
 	s.id = contact.ID
 	return im.resultOf(c, s), valuesOf(contact)
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -44,24 +45,32 @@ func (im *importer) observe(c *growthgenius.Contact, owner int) {
 		exact, near = []int{owner}, nil // whatever the API has made of its address
 	}
 	var values match.Row
-	for _, first := range exact {
-		for i := first; i >= 0; i = t.rows[i].next {
-			r := &t.rows[i]
-			if r.state != waiting {
-				continue
-			}
-			if values == nil {
-				values = valuesOf(c)
-			}
-			r.found.add(c, t.keep(r.valuesIn(values)), im.Oldest)
+	for r := range t.waiting(exact) {
+		if values == nil {
+			values = valuesOf(c)
 		}
+		r.found.add(c, t.keep(r.valuesIn(values)), im.Oldest)
 	}
 	if len(exact) > 0 {
 		return // the contact of one row is not near that of another
 	}
-	for _, first := range near {
-		if f := &t.rows[first].found; !slices.Contains(f.near, c.ID) {
-			f.near = append(f.near, c.ID)
+	for r := range t.waiting(near) {
+		if !slices.Contains(r.found.near, c.ID) {
+			r.found.near = append(r.found.near, c.ID)
+		}
+	}
+}
+
+// waiting returns the rows for which nothing was done yet, of those with the address of some
+// first rows.
+func (t *table) waiting(firsts []int) iter.Seq[*row] {
+	return func(yield func(*row) bool) {
+		for _, i := range firsts {
+			for ; i >= 0; i = t.rows[i].next {
+				if r := &t.rows[i]; r.state == waiting && !yield(r) {
+					return
+				}
+			}
 		}
 	}
 }
@@ -214,13 +223,15 @@ type chained struct {
 	values match.Row       // of the contact, as far as they are known
 	broken Outcome         // of a row that was not carried out, so that the next ones cannot be
 	busy   bool            // a row is under way
+
+	replanned bool // what is to be done for the first row is not what the dry run has said
 }
 
 // next returns what is to be done for the next row of an address.
 func (im *importer) next(c *chained, i int) step {
 	r := &im.table.rows[i]
 	switch {
-	case c.of < 0:
+	case c.of < 0, r.open:
 		return im.compare(r, r.found.id, decode(r.found.was))
 	case im.Repeats == SkipRepeats:
 		return step{outcome: Duplicate}

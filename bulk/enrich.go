@@ -51,6 +51,9 @@ type EnrichOptions struct {
 	// at the end of the run. If it is 0, it is 2 minutes, and if it is negative, such a
 	// lookup is not repeated.
 	PendingWait time.Duration
+	// Cost is what [EnrichCost] returned for the same input, if it was called: from it,
+	// Progress knows how much there is to do.
+	Cost *Cost
 }
 
 const (

@@ -11,15 +11,24 @@ import (
 	growthgenius "github.com/growthgenius/growthgenius-go"
 )
 
-// Cost is what a run of [Enrich] would cost. Inputs is the sum of Invalid, Duplicates, Cached
+// Cost is what a run of [Enrich] would cost. Inputs is the sum of Rejected, Duplicates, Cached
 // and Lookups.
 type Cost struct {
 	Inputs     int
-	Invalid    int // Lookups that cannot be made.
+	Rejected   int // Lookups that cannot be made.
 	Duplicates int // Lookups that are equal to an earlier one.
 	Cached     int // Different lookups whose results the cache has.
 	Lookups    int // Different lookups whose results it does not have.
 	Allowed    int // How many of Lookups the budget allows. Each of these is paid.
+}
+
+// String returns the cost in a line.
+func (c Cost) String() string {
+	pay := fmt.Sprintf("%d to pay", c.Lookups)
+	if c.Allowed < c.Lookups {
+		pay += fmt.Sprintf(" (%d of them within the budget)", c.Allowed)
+	}
+	return fmt.Sprintf("%d lookups: %s, %d cached, %d repeated, %d not valid", c.Inputs, pay, c.Cached, c.Duplicates, c.Rejected)
 }
 
 // EnrichCost returns what a run of [Enrich] would cost now. It reads the whole input, and sends
@@ -53,7 +62,7 @@ func (e *enricher) cost(ctx context.Context, of iter.Seq2[Lookup, error]) (cost 
 		cost.Inputs++
 		key, err := e.key(lookup)
 		if err != nil {
-			cost.Invalid++
+			cost.Rejected++
 			continue
 		}
 		sum := sha256.Sum256([]byte(key))

@@ -110,8 +110,11 @@ func TestEnrich(t *testing.T) {
 			"company2.com", "unknown.example.com", "elon@tesla.com", "a@b@c", "", "company1.com",
 		}
 		cost, err := bulk.EnrichCost(t.Context(), c, lookups(input...), bulk.EnrichOptions{})
-		if want := (bulk.Cost{Inputs: 11, Invalid: 3, Duplicates: 3, Lookups: 5, Allowed: 5}); cost != want || err != nil {
+		if want := (bulk.Cost{Inputs: 11, Rejected: 3, Duplicates: 3, Lookups: 5, Allowed: 5}); cost != want || err != nil {
 			t.Errorf("the cost is %+v, %v; want %+v", cost, err, want)
+		}
+		if got, want := cost.String(), "11 lookups: 5 to pay, 0 cached, 3 repeated, 3 not valid"; got != want {
+			t.Errorf("%s, want %s", got, want)
 		}
 		if n, _ := asked(srv); n != 0 {
 			t.Errorf("the cost took %d requests", n)
@@ -145,7 +148,7 @@ func TestEnrich(t *testing.T) {
 			t.Errorf("%d requests, %d different ones; want 5", all, different)
 		}
 		cost, err = bulk.EnrichCost(t.Context(), c, lookups(input...), bulk.EnrichOptions{})
-		if want := (bulk.Cost{Inputs: 11, Invalid: 3, Duplicates: 3, Cached: 5}); cost != want || err != nil {
+		if want := (bulk.Cost{Inputs: 11, Rejected: 3, Duplicates: 3, Cached: 5}); cost != want || err != nil {
 			t.Errorf("the cost is %+v, %v; want %+v", cost, err, want)
 		}
 	})
@@ -266,6 +269,9 @@ func TestEnrichBudget(t *testing.T) {
 		cost, err := bulk.EnrichCost(t.Context(), c, lookups(domains(0, 10)...), o)
 		if want := (bulk.Cost{Inputs: 10, Cached: 3, Lookups: 7, Allowed: 3}); cost != want || err != nil {
 			t.Errorf("the cost is %+v, %v; want %+v", cost, err, want)
+		}
+		if got, want := cost.String(), "10 lookups: 7 to pay (3 of them within the budget), 3 cached, 0 repeated, 0 not valid"; got != want {
+			t.Errorf("%s, want %s", got, want)
 		}
 		all, err = enrich(t.Context(), c, bulk.EnrichOptions{Budget: new(0)}, domains(0, 10)...)
 		if got, want := statuses(all), "found 3, skipped 7"; got != want || err != nil {

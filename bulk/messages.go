@@ -84,13 +84,13 @@ func (o *MessageOptions) check(c *growthgenius.Client) error {
 //
 // Mails to one contact are logged in their order.
 func LogMessages(ctx context.Context, c *growthgenius.Client, mails iter.Seq2[*mailbox.Mail, error], o MessageOptions) *MessageRun {
-	return &MessageRun{ctx: ctx, m: &messages{MessageOptions: o, client: c, source: mails}}
+	m := &messages{MessageOptions: o, client: c, source: mails}
+	return &MessageRun{run: func(yield func(*MessageResult, error) bool) error { return m.run(ctx, yield) }}
 }
 
 // MessageRun is a run of [LogMessages].
 type MessageRun struct {
-	ctx   context.Context //nolint:containedctx // of the call of LogMessages, for Results
-	m     *messages
+	run   func(yield func(*MessageResult, error) bool) error
 	begun bool
 }
 
@@ -145,32 +145,3 @@ var (
 	errMessagesBegun = errors.New("the results can be ranged over once: call LogMessages again")
 	errMessagesLeft  = errors.New("the loop has ended")
 )
-
-func (r *MessageRun) run(yield func(*MessageResult, error) bool) error {
-	m := r.m
-	if err := m.check(r.m.client); err != nil {
-		return err
-	}
-	if err := m.prepare(r.ctx); err != nil {
-		return err
-	}
-	ctx, cancel := context.WithCancelCause(r.ctx)
-	defer cancel(nil)
-	m.stop = cancel
-	m.left = make(chan struct{})
-	m.results = make(chan *MessageResult)
-	var failure error
-	go func() {
-		defer close(m.results)
-		failure = m.read(ctx)
-	}()
-	more := true
-	for result := range m.results { // to the end, so that no goroutine outlives it
-		if more && !yield(result, nil) {
-			more = false
-			cancel(errMessagesLeft)
-			close(m.left)
-		}
-	}
-	return failure
-}

@@ -50,6 +50,35 @@ type messages struct {
 	failing int
 }
 
+// run logs the mails, and passes the results to yield until that returns false.
+func (m *messages) run(ctx context.Context, yield func(*MessageResult, error) bool) error {
+	if err := m.check(m.client); err != nil {
+		return err
+	}
+	if err := m.prepare(ctx); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	m.stop = cancel
+	m.left = make(chan struct{})
+	m.results = make(chan *MessageResult)
+	var failure error
+	go func() {
+		defer close(m.results)
+		failure = m.read(ctx)
+	}()
+	more := true
+	for result := range m.results { // to the end, so that no goroutine outlives it
+		if more && !yield(result, nil) {
+			more = false
+			cancel(errMessagesLeft)
+			close(m.left)
+		}
+	}
+	return failure
+}
+
 // prepare reads what is needed before the first mail.
 func (m *messages) prepare(ctx context.Context) (err error) {
 	m.correspondents, err = readCorrespondents(ctx, m.client, &m.MessageOptions)

@@ -3,6 +3,7 @@ package readback_test
 import (
 	"flag"
 	"log"
+	"runtime/debug"
 	"strconv"
 	"testing"
 
@@ -29,6 +30,7 @@ func TestMain(m *testing.M) {
 	if testing.Short() {
 		n /= 10
 	}
+	debug.SetGCPercent(400) // the histories allocate much, and keep little
 	set("rapid.checks", strconv.Itoa(max(1, n/len(resources))))
 	goleak.VerifyTestMain(m)
 }

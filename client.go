@@ -84,6 +84,7 @@ func (c *core) begin(cfg *config, apiKey string) {
 	}
 	retry := cfg.retry.withDefaults()
 	c.maxAttempts, c.attemptTimeout = retry.MaxAttempts, timeout
+	c.gate = pace.NewGate(cfg.limiter, retry.MaxRetryAfter)
 	c.readBack = readback.New(readback.Config{
 		Policy: readback.Policy(cfg.readBack), AttemptTimeout: timeout, Lists: lists{c}, Logger: c.logger, Describe: loggable,
 	})
@@ -96,7 +97,7 @@ func (c *core) begin(cfg *config, apiKey string) {
 		TimeoutSetBy:  setBy,
 		MaxBytes:      c.maxBytes,
 		Retry:         engine.Policy(retry),
-		Gate:          pace.NewGate(cfg.limiter, retry.MaxRetryAfter),
+		Gate:          c.gate,
 		Budget:        c.budget,
 		Redact:        c.redact,
 		Logger:        c.logger,
@@ -147,6 +148,10 @@ func (c *Client) ForUser(id ID) *Client { return newClient(c.caller.as(id)) }
 
 // Ledger returns the ledger of [WithLedger], or nil if the client has none.
 func (c *Client) Ledger() Ledger { return c.caller.core.ledger }
+
+// Pace returns how fast the client may send requests at present. It leaves out what holds back
+// a single call, or only the calls of one endpoint.
+func (c *Client) Pace() Pace { return Pace(c.caller.core.gate.Pace()) }
 
 // String returns the base URL and the acting user, never the key.
 func (c *Client) String() string {

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/growthgenius/growthgenius-go"
+	"github.com/growthgenius/growthgenius-go/growthgeniustest"
 	"github.com/growthgenius/growthgenius-go/internal/testkit"
 	"github.com/growthgenius/growthgenius-go/ledger"
 )
@@ -91,4 +93,24 @@ func TestLedgerOfAClient(t *testing.T) {
 	if got := testkit.Unused(t).Ledger(); got != nil {
 		t.Errorf("a client without a ledger has %v", got)
 	}
+}
+
+// TestPaceOfAClient: a client tells the rate of its limiter and the pauses of the server, and
+// shares both with the clients of other users.
+func TestPaceOfAClient(t *testing.T) {
+	t.Parallel()
+	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+		c := srv.NewClient(growthgenius.WithRateLimit(10, 1), growthgenius.WithRetry(growthgenius.RetryPolicy{MaxAttempts: 1}))
+		if got, want := c.Pace(), (growthgenius.Pace{PerSecond: 10}); got != want {
+			t.Errorf("at first: %+v, want %+v", got, want)
+		}
+		srv.Inject(growthgeniustest.Fault{Status: 429, RetryAfter: 5 * time.Second, Times: 1})
+		_, err := c.Contacts.Get(t.Context(), "1")
+		testkit.OnlyIs(t, err, growthgenius.ErrRateLimited)
+		time.Sleep(2 * time.Second)
+		got := c.ForUser("7").Pace()
+		if until := time.Until(got.PausedUntil); until != 3*time.Second || got.Paused != 2*time.Second {
+			t.Errorf("after 2 s of 5: %+v, %s before its end", got, until)
+		}
+	})
 }

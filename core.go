@@ -24,6 +24,7 @@ type core struct {
 	base        *url.URL
 	engine      *engine.Engine
 	budget      *pace.Budget
+	gate        *pace.Gate
 	maxAttempts int // of one call
 	readBack    *readback.Tracker
 	upserts     upserts

@@ -26,4 +26,16 @@ type ResponseAware interface {
 	Responded(sent time.Time, statusCode int, retryAfter time.Duration)
 }
 
+// Pace is how fast a client may send requests. See [Client.Pace].
+type Pace struct {
+	// PerSecond is the rate of the limiter: the one that the default limiter has learned from
+	// the API, or that of a [*rate.Limiter]. It is 0 if none is known, as for other limiters.
+	PerSecond float64
+	// PausedUntil is the end of a pause that the API asked for. It is zero, or in the past, if
+	// there is none.
+	PausedUntil time.Time
+	// Paused is how long such pauses have held back requests, from the first request until now.
+	Paused time.Duration
+}
+
 var _ Limiter = (*rate.Limiter)(nil)

@@ -143,6 +143,17 @@ func (l *Adaptive) Forgive() {
 	l.nudge()
 }
 
+// State returns the rate that was found, or 0 if none was yet, and the end of a pause that the
+// server asked for.
+func (l *Adaptive) State() (perSecond float64, pausedUntil time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.lo > 0 && l.ramp == 0 {
+		perSecond = l.base
+	}
+	return perSecond, l.until
+}
+
 // nudge makes the request whose turn is next look at the pace again if it has changed.
 func (l *Adaptive) nudge() {
 	if !l.changed {

@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 // Limiter decides when the next request may be sent. Wait blocks until then, or until the
@@ -30,7 +32,12 @@ type ResponseAware interface {
 type learner interface {
 	Answered(sent time.Time, throttled bool, pause time.Duration)
 	Forgive()
+	// State returns the rate that it has found, or 0, and the end of a pause.
+	State() (perSecond float64, pausedUntil time.Time)
 }
+
+// limited is implemented by a [Limiter] that has a constant rate, as a rate.Limiter does.
+type limited interface{ Limit() rate.Limit }
 
 // The status codes that mean something to a gate.
 const (
@@ -46,7 +53,35 @@ type Gate struct {
 
 	mu       sync.Mutex // guards all fields below
 	until    time.Time  // the end of the pause
+	pauses   pauses
 	suspects map[string]*suspect
+}
+
+// Pace is how fast requests may be sent.
+type Pace struct {
+	PerSecond   float64       // 0 if no limit is known
+	PausedUntil time.Time     // the end of a pause; zero or past if there is none
+	Paused      time.Duration // how long all pauses have lasted until now
+}
+
+// pauses measures how long requests were held back.
+type pauses struct {
+	since, until time.Time // the present pause, or the last one
+	before       time.Duration
+}
+
+// change sets the end of the pause.
+func (p *pauses) change(now, until time.Time) {
+	p.before, p.since, p.until = p.total(now), now, until
+}
+
+// total returns how long all pauses have lasted.
+func (p *pauses) total(now time.Time) time.Duration {
+	end := p.until
+	if end.After(now) {
+		end = now
+	}
+	return p.before + max(0, end.Sub(p.since))
 }
 
 // NewGate returns a gate with this limiter. It ignores pauses over longest: the call that is
@@ -106,6 +141,37 @@ func (g *Gate) Answered(route string, sent time.Time, status int, asked time.Dur
 	if cleared && learns {
 		l.Forgive()
 	}
+	_, until := g.state()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.pauses.change(time.Now(), until)
+}
+
+// Pace returns how fast requests may be sent. It leaves out the pause of a route that has a
+// quota of its own.
+func (g *Gate) Pace() Pace {
+	perSecond, until := g.state()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return Pace{PerSecond: perSecond, PausedUntil: until, Paused: g.pauses.total(time.Now())}
+}
+
+// state returns the rate of the limiter, or 0, and the end of a pause.
+func (g *Gate) state() (perSecond float64, until time.Time) {
+	switch l := g.limiter.(type) {
+	case learner:
+		perSecond, until = l.State()
+	case limited:
+		if limit := l.Limit(); limit < rate.Inf {
+			perSecond = float64(limit)
+		}
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.until.After(until) {
+		until = g.until
+	}
+	return perSecond, until
 }
 
 // begin starts a pause of this length, unless one lasts longer.

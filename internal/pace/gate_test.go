@@ -178,3 +178,84 @@ func TestResponseAware(t *testing.T) {
 		t.Errorf("the limiter was told %v, want %v", a.told, want)
 	}
 }
+
+// TestGatePaused: a gate tells when a pause ends, and how long all of them have lasted. None
+// counts twice, or for longer than requests were held back.
+func TestGatePaused(t *testing.T) {
+	t.Parallel()
+	for name, limiter := range map[string]pace.Limiter{"own": waiter(unlimited), "adaptive": nil} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				if limiter == nil {
+					limiter = pace.NewAdaptive()
+				}
+				g := pace.NewGate(limiter, time.Minute)
+				check := func(what string, left, paused time.Duration) {
+					t.Helper()
+					got := g.Pace()
+					if d := max(0, time.Until(got.PausedUntil)); d != left || got.Paused != paused {
+						t.Errorf("%s: %s are left of a pause, and %s have passed, want %s and %s", what, d, got.Paused, left, paused)
+					}
+				}
+				check("at first", 0, 0)
+				g.Answered("", time.Now(), 429, 5*time.Second)
+				check("a pause has begun", 5*time.Second, 0)
+				time.Sleep(2 * time.Second)
+				g.Answered("", time.Now(), 503, 6*time.Second)
+				check("a longer one has begun", 6*time.Second, 2*time.Second)
+				time.Sleep(time.Minute)
+				check("both are over", 0, 8*time.Second)
+				g.Answered("", time.Now(), 200, 0)
+				g.Answered("", time.Now(), 503, 2*time.Second)
+				time.Sleep(time.Second)
+				check("in another one", time.Second, 9*time.Second)
+			})
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		g := pace.NewGate(pace.NewAdaptive(), time.Minute)
+		g.Answered("", time.Now(), 429, 5*time.Second)
+		time.Sleep(2 * time.Second)
+		for range 8 { // the limit was not of the rate
+			g.Answered("", time.Now(), 200, 0)
+		}
+		time.Sleep(time.Second)
+		if got := g.Pace(); got.PausedUntil.After(time.Now()) || got.Paused != 2*time.Second {
+			t.Errorf("a pause that ended early: %+v", got)
+		}
+	})
+}
+
+// TestGateRate: a gate tells the rate of its limiter, if there is one.
+func TestGateRate(t *testing.T) {
+	t.Parallel()
+	for limiter, want := range map[pace.Limiter]float64{
+		rate.NewLimiter(10, 1): 10, rate.NewLimiter(rate.Inf, 0): 0, pace.NewAdaptive(): 0,
+	} {
+		if got := pace.NewGate(limiter, 0).Pace().PerSecond; got != want {
+			t.Errorf("%T has a rate of %v, want %v", limiter, got, want)
+		}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		g, srv := pace.NewGate(pace.NewAdaptive(), time.Minute), newTokens(10, 1)
+		g.Answered("", time.Now(), 429, time.Second)
+		if got := g.Pace().PerSecond; got != 0 {
+			t.Errorf("a pause alone shows a rate of %v", got)
+		}
+		for range 400 {
+			if err := g.Wait(t.Context(), ""); err != nil {
+				t.Fatal(err)
+			}
+			sent, status := time.Now(), 200
+			if !srv.accept(sent) {
+				status = 429
+			}
+			time.Sleep(20 * time.Millisecond)
+			g.Answered("", sent, status, 0)
+		}
+		if got := g.Pace().PerSecond; got < 9 || got > 11 {
+			t.Errorf("the rate that was learned is %v a second, want 10", got)
+		}
+	})
+}

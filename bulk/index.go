@@ -20,8 +20,6 @@ const (
 	// An index is read anew if it is older than indexAge, or than unknownAge before an address
 	// is called unknown.
 	indexAge, unknownAge = time.Minute, 10 * time.Second
-	// maxAdded bounds the entries of an index that are not in their place yet.
-	maxAdded = 1024
 )
 
 // index knows the contacts of the acting user by their e-mail addresses, in 16 bytes each. It
@@ -35,7 +33,6 @@ type index struct {
 
 	mu      sync.RWMutex // guards the fields below
 	entries []indexEntry // in their order
-	added   []indexEntry // the latest, in any order
 	read    time.Time    // by this machine's clock: when the changes were read last
 	others  []growthgenius.ID
 	numbers map[growthgenius.ID]int64 // of others
@@ -149,46 +146,7 @@ func (x *index) lookUp(address string) (ids []growthgenius.ID) {
 	for ; at < len(x.entries) && x.entries[at].address == hash; at++ {
 		ids = append(ids, x.id(x.entries[at].contact))
 	}
-	for _, e := range x.added {
-		if id := x.id(e.contact); e.address == hash && !slices.Contains(ids, id) {
-			ids = append(ids, id)
-		}
-	}
 	return ids
-}
-
-// add stores a contact that was just created.
-func (x *index) add(c *growthgenius.Contact) error {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if e, ok := x.entry(c); ok {
-		x.added = append(x.added, e)
-	}
-	if len(x.added) > maxAdded {
-		x.merge()
-	}
-	if len(x.entries)+len(x.added) > x.most {
-		return x.full()
-	}
-	return nil
-}
-
-// merge puts the added entries in their place.
-func (x *index) merge() {
-	slices.SortFunc(x.added, indexEntry.compare)
-	i, j := len(x.entries)-1, len(x.added)-1
-	x.entries = slices.Grow(x.entries, len(x.added))[:len(x.entries)+len(x.added)]
-	for at := len(x.entries) - 1; j >= 0; at-- { // from the end, so that nothing is overwritten
-		if i >= 0 && x.entries[i].compare(x.added[j]) > 0 {
-			x.entries[at] = x.entries[i]
-			i--
-		} else {
-			x.entries[at] = x.added[j]
-			j--
-		}
-	}
-	x.entries = slices.Compact(x.entries)
-	x.added = x.added[:0]
 }
 
 // refresh reads the changes if that is longer ago than age.
@@ -225,17 +183,19 @@ func (x *index) older(age time.Duration) bool {
 func (x *index) replace(contacts []*growthgenius.Contact) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.merge()
 	changed := make(map[int64]bool, len(contacts))
+	var fresh []indexEntry
 	for _, c := range contacts {
 		e, ok := x.entry(c)
 		changed[e.contact] = true
 		if ok {
-			x.added = append(x.added, e)
+			fresh = append(fresh, e)
 		}
 	}
 	x.entries = slices.DeleteFunc(x.entries, func(e indexEntry) bool { return changed[e.contact] })
-	x.merge()
+	x.entries = append(x.entries, fresh...)
+	slices.SortFunc(x.entries, indexEntry.compare)
+	x.entries = slices.Compact(x.entries)
 	if len(x.entries) > x.most {
 		return x.full()
 	}

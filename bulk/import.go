@@ -106,7 +106,7 @@ func (o *ImportOptions) check(c *growthgenius.Client) error {
 //
 // All rows are kept in memory.
 func Import(ctx context.Context, c *growthgenius.Client, rows iter.Seq2[Row, error], o ImportOptions) *Run {
-	return &Run{im: &importer{ImportOptions: o, client: c, source: rows, feed: feed{client: c}, made: map[growthgenius.ID]int{}}, ctx: ctx}
+	return &Run{im: &importer{ImportOptions: o, client: c, meter: newMeter(c), source: rows, feed: feed{client: c}, made: map[growthgenius.ID]int{}}, ctx: ctx}
 }
 
 // Run is an import.
@@ -135,6 +135,7 @@ func (r *Run) Results() iter.Seq2[*Result, error] {
 			return
 		}
 		r.begun = true
+		defer r.im.meter.end()
 		if err := r.im.check(r.im.client); err != nil {
 			yield(nil, err)
 			return
@@ -147,6 +148,9 @@ func (r *Run) Results() iter.Seq2[*Result, error] {
 
 // errLeft means that the loop over the results has ended.
 var errLeft = errors.New("the loop has ended")
+
+// Progress returns how far the import has come. It may be called at any time, on any goroutine.
+func (r *Run) Progress() Progress { return r.im.meter.progress() }
 
 // Plan returns the digest of a dry run whose results have been ranged over, and "" for any
 // other run. ImportOptions.Plan carries it out. The ledger stores the plan.
@@ -163,7 +167,7 @@ func (r *Run) run(yield func(*Result, error) bool) error {
 	}
 	defer release(ctx, lease)
 	if im.DryRun {
-		p := im.rehearse()
+		p := im.planAll()
 		if r.plan, err = im.book.writePlan(ctx, p); err != nil {
 			return err
 		}
@@ -184,6 +188,7 @@ func (r *Run) run(yield func(*Result, error) bool) error {
 type importer struct {
 	ImportOptions
 	client *growthgenius.Client
+	meter  *meter
 	source iter.Seq2[Row, error]
 	book   book
 	table  *table
@@ -207,28 +212,39 @@ type importer struct {
 // of the import.
 func (im *importer) prepare(ctx context.Context) (growthgenius.Lease, error) {
 	var err error
-	if im.table, err = read(im.source, im.MaxRows, func(int) {}); err != nil {
+	im.meter.during("reading the rows")
+	if im.table, err = read(im.source, im.MaxRows, func(rows int) { im.meter.expect(rows, false) }); err != nil {
 		return nil, err
 	}
+	im.meter.expect(len(im.table.rows), true)
+	for i := range im.table.rows {
+		if r := &im.table.rows[i]; r.state == settled {
+			im.meter.done(r.result.Outcome, 0)
+		}
+	}
+	im.meter.during("waiting for another run of the import to end")
 	im.book = newBook(im.client.Ledger(), im.Name)
 	lease, again, err := im.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if again {
+		im.meter.during("reading what earlier runs have done")
 		err = im.recall(ctx)
 	}
 	if err == nil && im.Plan != "" {
 		im.plan, err = im.book.readPlan(ctx, im.Plan)
 	}
 	if err == nil {
+		im.meter.during("reading the contacts")
 		err = im.list(ctx)
 	}
 	if err != nil {
 		release(ctx, lease)
 		return nil, err
 	}
-	im.chains = map[int]*chained{}
+	im.meter.cost(im.requests())
+	im.meter.during("")
 	return lease, nil
 }
 
@@ -266,6 +282,7 @@ func (im *importer) settle(i int, result *Result) {
 	im.mu.Lock()
 	defer im.mu.Unlock()
 	im.table.rows[i].settle(result)
+	im.meter.done(result.Outcome, result.requests)
 	if im.cond != nil {
 		im.cond.Signal()
 	}

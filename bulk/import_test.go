@@ -194,8 +194,10 @@ func TestImportRepeats(t *testing.T) {
 			tt.o.Concurrency = 1
 			expect(t, results(t, bulk.Import(t.Context(), c, rows(t), tt.o)), tt.want...)
 			tt.o.Concurrency = 8
-			if again := results(t, bulk.Import(t.Context(), c, rows(t), tt.o)); tt.o.DryRun == (len(srv.Ledger()) > 0) {
-				t.Errorf("%d creates, and then %s", len(srv.Ledger()), again)
+			requests := len(srv.Requests())
+			expect(t, results(t, bulk.Import(t.Context(), c, rows(t), tt.o)), tt.want...)
+			if n := len(srv.Requests()) - requests; n > 1 || tt.o.DryRun == (len(srv.Ledger()) > 0) {
+				t.Errorf("%d creates, and %d requests in the second run", len(srv.Ledger()), n)
 			}
 		})
 	}
@@ -307,15 +309,18 @@ func TestImportFailures(t *testing.T) {
 		fault  growthgeniustest.Fault
 		counts map[bulk.Outcome]int
 		end    string // "" for none
+		more   []growthgeniustest.Fault
 	}{
-		{"rejected", post(422, 3), map[bulk.Outcome]int{bulk.Rejected: 3, bulk.Created: 197}, ""},
-		{"the key is refused", post(401, 0), map[bulk.Outcome]int{bulk.Pending: 200}, "401"},
-		{"the user is refused", post(403, 0), map[bulk.Outcome]int{bulk.Failed: 50, bulk.Pending: 150}, "403"},
-		{"some are refused to the user", post(403, 49), map[bulk.Outcome]int{bulk.Failed: 49, bulk.Created: 151}, ""},
-		{"the server is down", growthgeniustest.Fault{Method: http.MethodPost, Effect: growthgeniustest.Refuse}, map[bulk.Outcome]int{bulk.Failed: 50, bulk.Pending: 150}, "50 rows have failed one after the other"},
+		{"rejected", post(422, 3), map[bulk.Outcome]int{bulk.Rejected: 3, bulk.Created: 197}, "", nil},
+		{"the key is refused", post(401, 0), map[bulk.Outcome]int{bulk.Pending: 200}, "401", nil},
+		{"the user is refused", post(403, 0), map[bulk.Outcome]int{bulk.Failed: 50, bulk.Pending: 150}, "403", nil},
+		{"some are refused to the user", post(403, 49), map[bulk.Outcome]int{bulk.Failed: 98, bulk.Created: 102}, "", []growthgeniustest.Fault{
+			{Method: http.MethodPost, Skip: 1, Status: 403, Times: 49},
+		}},
+		{"the server is down", growthgeniustest.Fault{Method: http.MethodPost, Effect: growthgeniustest.Refuse}, map[bulk.Outcome]int{bulk.Failed: 50, bulk.Pending: 150}, "50 rows have failed one after the other", nil},
 	} {
 		testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
-			srv.Inject(tt.fault)
+			srv.Inject(append([]growthgeniustest.Fault{tt.fault}, tt.more...)...)
 			c := srv.NewClient(growthgenius.WithLedger(ledger.NewMemory()))
 			counts, end := map[bulk.Outcome]int{}, ""
 			for r, err := range bulk.Import(t.Context(), c, rows(200), bulk.ImportOptions{Concurrency: 1}).Results() {
@@ -657,10 +662,75 @@ func TestImportAsksAgain(t *testing.T) {
 				growthgeniustest.Fault{Method: http.MethodGet, Status: 503, Skip: 1},
 			)
 			time.AfterFunc(failing, srv.ClearFaults)
-			got := results(t, bulk.Import(t.Context(), c, rowsOf(person(t, "email=ada@example.com"), person(t, "email=bob@example.com")), bulk.ImportOptions{Concurrency: 1}))
+			run := bulk.Import(t.Context(), c, rowsOf(person(t, "email=ada@example.com"), person(t, "email=bob@example.com")), bulk.ImportOptions{Concurrency: 1})
+			time.AfterFunc(7*time.Second, func() {
+				if p := run.Progress(); p.Done != 1 || !strings.HasPrefix(p.Waiting, "finding out") {
+					t.Errorf("%v: while it asks: %s", failing, p)
+				}
+			})
+			got := results(t, run)
 			if outcome := strings.Fields(got[0])[1]; outcome != want || strings.Fields(got[1])[1] != "created" {
 				t.Errorf("%v: %s", failing, got)
 			}
 		})
 	}
+}
+
+// TestImportProgress: an import says at any time how far it has come, how long the rest takes,
+// and what it waits for.
+func TestImportProgress(t *testing.T) {
+	t.Parallel()
+	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+		var there []growthgenius.Contact
+		for i := range 300 { // their rows need no request
+			there = append(there, growthgenius.Contact{Email: fmt.Sprintf("person%d@example.com", i), FullName: fmt.Sprint("Person ", i), Title: "CTO"})
+		}
+		srv.AddContacts(there...)
+		srv.Inject(
+			growthgeniustest.Fault{Method: http.MethodGet, Delay: 20 * time.Second, Times: 1},
+			growthgeniustest.Fault{Method: http.MethodPost, Delay: 200 * time.Millisecond},
+		)
+		c := srv.NewClient(growthgenius.WithLedger(ledger.NewMemory()))
+		var run *bulk.Run
+		rows := func(yield func(bulk.Row, error) bool) {
+			n := 0
+			for row, err := range sampleRows(1000) {
+				if p := run.Progress(); p.Waiting != "reading the rows" || p.Total != n || p.Final {
+					t.Errorf("at row %d: %s", n, p)
+				}
+				n++
+				if !yield(row, err) {
+					return
+				}
+			}
+		}
+		run = bulk.Import(t.Context(), c, rows, bulk.ImportOptions{Concurrency: 2})
+		time.AfterFunc(10*time.Second, func() {
+			if p := run.Progress(); p.Waiting != "reading the contacts" || p.Total != 1000 || !p.Final || p.Done != 0 {
+				t.Errorf("while the list is on its way: %s", p)
+			}
+		})
+		var left time.Duration
+		var at, end time.Time
+		for range run.Results() {
+			p := run.Progress()
+			sum := 0
+			for _, n := range p.Counts {
+				sum += n
+			}
+			if sum != p.Done || p.Done > p.Total {
+				t.Errorf("the counts do not add up: %s", p)
+			}
+			if p.Done >= 370 && at.IsZero() {
+				left, at = p.Left, time.Now()
+			}
+			end = time.Now()
+		}
+		if truth := end.Sub(at); (left-truth).Abs() > truth*15/100 {
+			t.Errorf("after a tenth %v are left, and it took %v", left, truth)
+		}
+		if p := run.Progress(); p.Done != 1000 || p.Counts[bulk.Created] != 706 || p.Counts[bulk.Unchanged] != 294 || p.Waiting != "" || p.Left != 0 {
+			t.Errorf("in the end: %s", p)
+		}
+	})
 }

@@ -46,7 +46,7 @@ type header struct {
 
 // rowNote is what the ledger has of a row, beside the id of its contact.
 type rowNote struct {
-	// Did is Created, Updated, or "updating" if the outcome is not known yet.
+	// Did is Created, Updated, Unchanged, or "updating" if the outcome is not known yet.
 	Did Outcome `json:"did"`
 	// Was has the values before an update, and Set those that it has set, as the API has
 	// returned them.
@@ -199,6 +199,8 @@ func (im *importer) recallRow(ctx context.Context, i int) error {
 	case n.Did == Updated:
 		s := step{outcome: Updated, id: e.ID, set: pick(r.values(), n.Was), was: n.Was}
 		im.settle(i, im.resultOf(nil, &s))
+	case n.Did == Unchanged:
+		im.settle(i, &Result{Outcome: Unchanged, ID: e.ID})
 	case e.ID != "":
 		s := step{outcome: Created, id: e.ID, set: r.values()}
 		im.settle(i, im.resultOf(nil, &s))

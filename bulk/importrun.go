@@ -39,9 +39,9 @@ func (im *importer) chain(i int) *chained {
 	return c
 }
 
-// rehearse settles all rows with what would be done for them, and returns that as a plan.
-func (im *importer) rehearse() plan {
-	p := plan{}
+// rehearse calls see with what would be done for each row that is not settled.
+func (im *importer) rehearse(see func(i int, c *chained, s *step)) {
+	im.chains = map[int]*chained{}
 	for i := range im.table.rows {
 		r, c := &im.table.rows[i], im.chain(i)
 		if r.state == settled {
@@ -49,13 +49,32 @@ func (im *importer) rehearse() plan {
 			continue
 		}
 		s := im.next(c, i)
-		if r.leads() {
+		see(i, c, &s)
+		c.done(i, s.id, s.outcome, s.set)
+	}
+	im.chains = map[int]*chained{}
+}
+
+// requests returns how many rows need one.
+func (im *importer) requests() int {
+	n := 0
+	im.rehearse(func(_ int, _ *chained, s *step) {
+		if s.outcome == Created || s.outcome == Updated {
+			n++
+		}
+	})
+	return n
+}
+
+// planAll settles all rows with what would be done for them, and returns that as a plan.
+func (im *importer) planAll() plan {
+	p := plan{}
+	im.rehearse(func(i int, c *chained, s *step) {
+		if r := &im.table.rows[i]; r.leads() {
 			p[r.planKey()] = s.sum()
 		}
-		result := im.resultOf(c, &s)
-		c.done(i, s.id, s.outcome, s.set)
-		im.settle(i, result)
-	}
+		im.settle(i, im.resultOf(c, s))
+	})
 	return p
 }
 
@@ -104,6 +123,9 @@ func (im *importer) carryOut(ctx context.Context) {
 	}
 	close(work)
 	workers.Wait()
+	if p := im.meter.progress(); p.Done < p.Total {
+		im.meter.during("finding out what became of creates whose response was lost")
+	}
 	im.lates.Wait()
 }
 
@@ -201,15 +223,17 @@ func (im *importer) perform(ctx context.Context, c *chained, i int, s *step) (*R
 			"what is to be done has changed since the dry run: run it again to see what that is")}, nil
 	}
 	contact, err := im.send(ctx, r, s)
-	if err != nil {
+	switch {
+	case err != nil:
 		return im.failure(ctx, s, err), nil
-	}
-	if contact == nil {
+	case contact == nil:
 		return im.resultOf(c, s), nil
 	}
 	im.succeeded()
 	s.id = contact.ID
-	return im.resultOf(c, s), valuesOf(contact)
+	result := im.resultOf(c, s)
+	result.requests = 1
+	return result, valuesOf(contact)
 }
 
 // send sends what a step needs. The contact is nil if nothing was to be sent.
@@ -221,11 +245,14 @@ func (im *importer) send(ctx context.Context, r *row, s *step) (*growthgenius.Co
 	case s.outcome == Updated:
 		im.sent.Add(1)
 		return im.update(ctx, r, s)
-	case s.outcome == Unchanged && r.begun != nil && r.begun.id == s.id:
-		// An earlier run has updated it, and did not learn that.
-		s.outcome, s.was, s.set = Updated, r.begun.Was, pick(r.values(), r.begun.Was)
+	case s.outcome == Unchanged:
+		n := rowNote{Did: Unchanged}
+		if r.begun != nil && r.begun.id == s.id { // an earlier run has updated it, and did not learn that
+			s.outcome, s.was, s.set = Updated, r.begun.Was, pick(r.values(), r.begun.Was)
+			n = rowNote{Did: Updated, Was: s.was, Set: s.set}
+		}
 		return nil, im.book.with(ctx, onceScope+im.book.row(r), func(lease growthgenius.Lease) error {
-			return store(ctx, lease, growthgenius.Entry{ID: s.id, Note: encode(rowNote{Did: Updated, Was: s.was, Set: s.set})})
+			return store(ctx, lease, growthgenius.Entry{ID: s.id, Note: encode(n)})
 		})
 	}
 	return nil, nil //nolint:nilnil // nothing was sent
@@ -323,7 +350,7 @@ func isRefused(err error) bool {
 // failure returns the result of a row that was not imported, and ends the import if no other
 // row would fare better.
 func (im *importer) failure(ctx context.Context, s *step, err error) *Result {
-	result := &Result{Outcome: Failed, ID: s.id, Field: fieldOf(err), Err: err}
+	result := &Result{Outcome: Failed, ID: s.id, Field: fieldOf(err), Err: err, requests: 1}
 	unknown, isUnknown := errors.AsType[*growthgenius.OutcomeUnknownError](err)
 	switch {
 	case isUnknown:

@@ -37,6 +37,8 @@ type Result struct {
 	Err error
 	// Token is that of a create whose outcome is Unknown. The ledger has it, too.
 	Token *growthgenius.CreateToken
+
+	requests int // that it needed, those of retries aside
 }
 
 // Change is a value that was changed.

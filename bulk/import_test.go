@@ -726,7 +726,7 @@ func TestImportProgress(t *testing.T) {
 			}
 			end = time.Now()
 		}
-		if truth := end.Sub(at); (left-truth).Abs() > truth*15/100 {
+		if truth := end.Sub(at); (left - truth).Abs() > truth*15/100 {
 			t.Errorf("after a tenth %v are left, and it took %v", left, truth)
 		}
 		if p := run.Progress(); p.Done != 1000 || p.Counts[bulk.Created] != 706 || p.Counts[bulk.Unchanged] != 294 || p.Waiting != "" || p.Left != 0 {

@@ -2,10 +2,8 @@ package bulk
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"sync"
 	"time"
 
@@ -234,117 +232,6 @@ func (im *importer) perform(ctx context.Context, c *chained, i int, s *step) (*R
 	result := im.resultOf(c, s)
 	result.requests = 1
 	return result, valuesOf(contact)
-}
-
-// send sends what a step needs. The contact is nil if nothing was to be sent.
-func (im *importer) send(ctx context.Context, r *row, s *step) (*growthgenius.Contact, error) {
-	switch {
-	case s.outcome == Created:
-		im.sent.Add(1)
-		return im.create(ctx, r, s)
-	case s.outcome == Updated:
-		im.sent.Add(1)
-		return im.update(ctx, r, s)
-	case s.outcome == Unchanged:
-		n := rowNote{Did: Unchanged}
-		if r.begun != nil && r.begun.id == s.id { // an earlier run has updated it, and did not learn that
-			s.outcome, s.was, s.set = Updated, r.begun.Was, pick(r.values(), r.begun.Was)
-			n = rowNote{Did: Updated, Was: s.was, Set: s.set}
-		}
-		return nil, im.book.with(ctx, onceScope+im.book.row(r), func(lease growthgenius.Lease) error {
-			return store(ctx, lease, growthgenius.Entry{ID: s.id, Note: encode(n)})
-		})
-	}
-	return nil, nil //nolint:nilnil // nothing was sent
-}
-
-// create creates the contact of a row, or finds the one that an earlier run has created.
-func (im *importer) create(ctx context.Context, r *row, s *step) (*growthgenius.Contact, error) {
-	if r.open && r.found.id != "" {
-		if err := im.resolve(ctx, r); err != nil {
-			return nil, err
-		}
-		if !r.open { // it was not created, and another one has the address
-			*s = im.compare(r, r.found.id, decode(r.found.was))
-			return im.send(ctx, r, s)
-		}
-	}
-	var in growthgenius.ContactInput
-	if err := json.Unmarshal(r.content, &in); err != nil {
-		return nil, err
-	}
-	contact, err := im.client.Contacts.Create(ctx, in, growthgenius.Once(im.book.row(r)),
-		growthgenius.OnceNote(func(c *growthgenius.Contact) json.RawMessage {
-			im.own(c.ID, r.first)
-			return encode(rowNote{Did: Created, Sum: sumOf(c)})
-		}))
-	if err == nil {
-		im.own(contact.ID, r.first)
-	}
-	return contact, err
-}
-
-// resolve finds out whether an earlier run has created the contact of a row. If not, the row
-// is not open any more. Neither is it if that cannot be found out: the contact that has its
-// address now is the one to update, whoever has created it.
-func (im *importer) resolve(ctx context.Context, r *row) error {
-	return im.book.with(ctx, onceScope+im.book.row(r), func(lease growthgenius.Lease) error {
-		token := lease.Entry().Token
-		if token == nil || lease.Entry().ID != "" {
-			return nil
-		}
-		_, err := im.client.Contacts.Resolve(ctx, *token)
-		if !errors.Is(err, growthgenius.ErrNotFound) && (!errors.Is(err, growthgenius.ErrOutcomeUnknown) || ctx.Err() != nil) {
-			return nil //nolint:nilerr // the create under the key finds out
-		}
-		r.open = false
-		return store(ctx, lease, growthgenius.Entry{})
-	})
-}
-
-// update updates the contact of a row. The ledger has what it had before, so that the update
-// can be undone, also if this process ends meanwhile.
-func (im *importer) update(ctx context.Context, r *row, s *step) (contact *growthgenius.Contact, err error) {
-	var in growthgenius.ContactInput
-	if err := json.Unmarshal(encode(s.set), &in); err != nil {
-		return nil, err
-	}
-	n := &rowNote{Did: updating, Was: maps.Clone(s.was)}
-	if r.begun != nil && r.begun.id == s.id { // it may have been carried out in part of the fields
-		for field, old := range r.begun.Was {
-			if _, again := n.Was[field]; !again {
-				n.Was[field] = old
-			}
-		}
-	}
-	err = im.book.with(ctx, onceScope+im.book.row(r), func(lease growthgenius.Lease) error {
-		before := lease.Entry()
-		if err := store(ctx, lease, growthgenius.Entry{ID: s.id, Note: encode(n)}); err != nil {
-			return err
-		}
-		if contact, err = im.client.Contacts.Update(ctx, s.id, in); err != nil {
-			if isRefused(err) {
-				_ = store(ctx, lease, before) // a later run finds that out again
-			}
-			return err
-		}
-		n.Did, n.Set = Updated, pick(valuesOf(contact), n.Was)
-		return store(ctx, lease, growthgenius.Entry{ID: s.id, Note: encode(n)})
-	})
-	return contact, err
-}
-
-// isRefused reports whether the API has refused a request, so that it was not carried out.
-func isRefused(err error) bool {
-	for _, refusal := range []error{
-		growthgenius.ErrInvalidInput, growthgenius.ErrBadRequest, growthgenius.ErrValidation, growthgenius.ErrConflict,
-		growthgenius.ErrUnauthorized, growthgenius.ErrForbidden, growthgenius.ErrNotFound,
-	} {
-		if errors.Is(err, refusal) {
-			return true
-		}
-	}
-	return false
 }
 
 // failure returns the result of a row that was not imported, and ends the import if no other

@@ -74,7 +74,8 @@ func (x *index) put(c *growthgenius.Contact) error {
 		return nil
 	}
 	if len(x.entries) == x.most {
-		if x.sort(); len(x.entries) == x.most {
+		x.sort()
+		if len(x.entries) == x.most {
 			return x.full()
 		}
 	}

@@ -39,6 +39,10 @@ type MessageOptions struct {
 	// means 1,000,000.
 	MaxContacts int
 
+	// Mails is how many mails there are, if that is known, so that [MessageRun.Progress] can
+	// tell how long the rest takes.
+	Mails int
+
 	// DryRun logs nothing: the results are what the run would do.
 	DryRun bool
 }
@@ -84,12 +88,13 @@ func (o *MessageOptions) check(c *growthgenius.Client) error {
 //
 // Mails to one contact are logged in their order.
 func LogMessages(ctx context.Context, c *growthgenius.Client, mails iter.Seq2[*mailbox.Mail, error], o MessageOptions) *MessageRun {
-	m := &messages{MessageOptions: o, client: c, source: mails}
-	return &MessageRun{run: func(yield func(*MessageResult, error) bool) error { return m.run(ctx, yield) }}
+	m := &messages{MessageOptions: o, client: c, source: mails, meter: newMeter(c)}
+	return &MessageRun{m.meter, func(yield func(*MessageResult, error) bool) error { return m.run(ctx, yield) }, false}
 }
 
 // MessageRun is a run of [LogMessages].
 type MessageRun struct {
+	meter *meter
 	run   func(yield func(*MessageResult, error) bool) error
 	begun bool
 }
@@ -145,3 +150,6 @@ var (
 	errMessagesBegun = errors.New("the results can be ranged over once: call LogMessages again")
 	errMessagesLeft  = errors.New("the loop has ended")
 )
+
+// Progress returns how far the run has come, at any time and on any goroutine. It counts results.
+func (r *MessageRun) Progress() Progress { return r.meter.progress() }

@@ -301,6 +301,44 @@ func TestMessagesDryRun(t *testing.T) {
 	})
 }
 
+// TestMessagesProgress: the progress can be read at any time, counts the results, and tells how long
+// the rest takes if it is known how many mails there are.
+func TestMessagesProgress(t *testing.T) {
+	t.Parallel()
+	const count = 300
+	for mails, known := range map[int]bool{0: false, count: true} {
+		testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+			c := messageServer(srv)
+			srv.Inject(growthgeniustest.Fault{Method: "POST", Delay: time.Second})
+			var all []*mailbox.Mail
+			for i := range count {
+				all = append(all, mailTo(fmt.Sprint(i), "a@example.com", "x@example.com"))
+			}
+			run := bulk.LogMessages(t.Context(), c, mailsOf(all...), bulk.MessageOptions{Mails: mails, Concurrency: 1})
+			if p := run.Progress(); p.Done != 0 || p.Final {
+				t.Errorf("before it begins: %+v", p)
+			}
+			logged := 0
+			for r, err := range run.Results() {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if r.Outcome == bulk.Logged {
+					logged++
+				}
+				if p := run.Progress(); logged == count/2 && r.Outcome == bulk.Logged {
+					if p.Final != known || known && (p.Total != 2*count || (p.Left-count/2*time.Second).Abs() > count/2*time.Second*15/100) || !known && p.Left > 0 {
+						t.Errorf("half of it is done: %+v", p)
+					}
+				}
+			}
+			if p := run.Progress(); !p.Final || p.Total != 2*count || p.Done != 2*count || p.Counts[bulk.Logged] != count || p.Counts[bulk.NoContact] != count {
+				t.Errorf("in the end: %+v", p)
+			}
+		})
+	}
+}
+
 // endless returns mails until the loop ends.
 func endless(t *testing.T, after int, do func()) iter.Seq2[*mailbox.Mail, error] {
 	t.Helper()

@@ -19,6 +19,7 @@ import (
 // letter is a mail as a message of one contact.
 type letter struct {
 	result MessageResult // as far as it is known
+	calls  int           // the requests to log it, without those of other processes
 	key    string
 	input  growthgenius.MessageInput
 }

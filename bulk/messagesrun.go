@@ -35,6 +35,7 @@ type messages struct {
 	MessageOptions
 	client *growthgenius.Client
 	source iter.Seq2[*mailbox.Mail, error]
+	meter  *meter
 
 	*correspondents
 	results chan *MessageResult
@@ -55,6 +56,7 @@ func (m *messages) run(ctx context.Context, yield func(*MessageResult, error) bo
 	if err := m.check(m.client); err != nil {
 		return err
 	}
+	defer m.meter.end()
 	if err := m.prepare(ctx); err != nil {
 		return err
 	}
@@ -81,6 +83,8 @@ func (m *messages) run(ctx context.Context, yield func(*MessageResult, error) bo
 
 // prepare reads what is needed before the first mail.
 func (m *messages) prepare(ctx context.Context) (err error) {
+	m.meter.during("reading the contacts")
+	defer m.meter.during("")
 	m.correspondents, err = readCorrespondents(ctx, m.client, &m.MessageOptions)
 	m.slots = make(chan struct{}, m.Concurrency)
 	m.places = make(chan struct{}, m.Concurrency*(1+messagesAhead))
@@ -101,7 +105,7 @@ func (m *messages) read(ctx context.Context) error {
 		m.group.Wait()
 	}
 	for _, l := range m.late {
-		m.emit(&l.result)
+		m.emit(l)
 	}
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
@@ -110,35 +114,49 @@ func (m *messages) read(ctx context.Context) error {
 }
 
 func (m *messages) readMails(ctx context.Context) error {
+	mails, expected := 0, 0
 	for mail, err := range m.source {
 		if ctx.Err() != nil {
 			return nil // read returns the cause
 		}
-		if bad, ok := errors.AsType[*mailbox.Error](err); ok {
-			m.emit(&MessageResult{Where: bad.Where, Outcome: Rejected, Err: bad.Err})
-			continue
-		}
+		letters, err := m.lettersOf(ctx, mail, err)
 		if err != nil {
 			return err
 		}
-		letters, err := m.letters(ctx, mail, &m.MessageOptions)
-		if err != nil {
-			letters = []*letter{{result: MessageResult{Where: mail.Where, MessageID: mail.MessageID, Outcome: Failed, Err: err}}}
-			if ctx.Err() != nil {
-				letters[0].result.Outcome = Pending
-			}
-		}
+		mails++
+		expected += len(letters)
+		m.meter.expect(expected+max(0, m.Mails-mails)*expected/mails, m.Mails > 0)
 		for _, l := range letters {
 			m.enqueue(ctx, l)
 		}
 	}
+	m.meter.expect(expected, true)
 	return nil
+}
+
+// lettersOf returns the letters of a mail that was read, or of one that could not be.
+func (m *messages) lettersOf(ctx context.Context, mail *mailbox.Mail, err error) ([]*letter, error) {
+	if bad, ok := errors.AsType[*mailbox.Error](err); ok {
+		return []*letter{{result: MessageResult{Where: bad.Where, Outcome: Rejected, Err: bad.Err}}}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	letters, err := m.letters(ctx, mail, &m.MessageOptions)
+	if err != nil {
+		failed := MessageResult{Where: mail.Where, MessageID: mail.MessageID, Outcome: Failed, Err: err}
+		if ctx.Err() != nil {
+			failed.Outcome = Pending
+		}
+		letters = []*letter{{result: failed}}
+	}
+	return letters, nil
 }
 
 // enqueue logs a letter after those to the same contact. It waits while there are many.
 func (m *messages) enqueue(ctx context.Context, l *letter) {
 	if l.result.Outcome != "" && l.result.Outcome != Unknown {
-		m.emit(&l.result)
+		m.emit(l)
 		return
 	}
 	m.places <- struct{}{}
@@ -159,7 +177,7 @@ func (m *messages) enqueue(ctx context.Context, l *letter) {
 				<-m.places
 				continue
 			}
-			m.emit(&l.result)
+			m.emit(l)
 			<-m.places
 		}
 	})
@@ -190,7 +208,9 @@ func (m *messages) postpone(l *letter) bool {
 }
 
 // emit passes a result to the loop, and ends the run if too many have failed.
-func (m *messages) emit(r *MessageResult) {
+func (m *messages) emit(l *letter) {
+	r := &l.result
+	m.meter.done(r.Outcome, l.calls)
 	m.mu.Lock()
 	m.failing++
 	if r.Outcome != Failed {
@@ -243,6 +263,7 @@ func (m *messages) create(ctx context.Context, l *letter, e growthgenius.Entry) 
 	if user, content, ok := contentOf(e); ok { // of copies of a mail the first one counts
 		client, input = client.ForUser(user), content
 	}
+	l.calls++
 	begun := e.Token != nil
 	logged, err := client.Messages.Create(ctx, input, growthgenius.Once(l.key),
 		growthgenius.BeforeCreate(func(growthgenius.CreateToken) error { begun = true; return nil }))

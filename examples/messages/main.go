@@ -87,10 +87,19 @@ func run(ctx context.Context, file string, mailboxes []string, o bulk.MessageOpt
 
 // log logs mails, and prints what is remarkable, and a summary.
 func log(ctx context.Context, client *growthgenius.Client, mails iter.Seq2[*mailbox.Mail, error], o bulk.MessageOptions) (*summary, error) {
-	p := startProgress(os.Stderr, isTerminal(os.Stderr))
 	s := &summary{counts: map[bulk.Outcome]int{}, strangers: map[string]int{}}
+	for _, err := range mails { // so that the progress can tell how long the rest takes
+		if ctx.Err() != nil {
+			break
+		}
+		if err == nil {
+			o.Mails++
+		}
+	}
+	job := bulk.LogMessages(ctx, client, mails, o)
+	p := startProgress(os.Stderr, isTerminal(os.Stderr), job.Progress)
 	var failure error
-	for result, err := range bulk.LogMessages(ctx, client, p.counted(mails), o).Results() {
+	for result, err := range job.Results() {
 		if failure = err; err == nil && s.add(result) {
 			p.print(result)
 		}

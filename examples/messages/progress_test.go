@@ -6,43 +6,26 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/growthgenius/growthgenius-go/mailbox"
+	"github.com/growthgenius/growthgenius-go/bulk"
 )
 
-// TestProgress: there is a line every 10 seconds, or one that changes on a terminal, and it shows
-// what is left.
+// TestProgress: there is a line every 10 seconds, or one that changes on a terminal.
 func TestProgress(t *testing.T) {
 	t.Parallel()
-	for _, terminal := range []bool{false, true} {
+	for terminal, want := range map[bool]string{
+		false: "10 of 60 (16%); 50s left\n20 of 60 (33%); 40s left\n",
+		true:  eraseLine + "0 of 60 (0%); 1m0s left" + eraseLine + "0 of 60 (0%); 1m0s left",
+	} {
 		synctest.Test(t, func(t *testing.T) {
-			mails := func(yield func(*mailbox.Mail, error) bool) {
-				for range 60 {
-					if !yield(&mailbox.Mail{}, nil) {
-						return
-					}
-				}
-			}
+			begun := time.Now()
 			var out strings.Builder
-			p := startProgress(&out, terminal)
-			for _, err := range p.counted(mails) {
-				if err != nil {
-					t.Error(err)
-				}
-				time.Sleep(time.Second - time.Millisecond)
-				if p.count.Load() == 25 {
-					break
-				}
-			}
+			p := startProgress(&out, terminal, func() bulk.Progress {
+				done := int(time.Since(begun) / time.Second)
+				return bulk.Progress{Done: done, Total: 60, Final: true, Left: time.Duration(60-done) * time.Second}
+			})
+			time.Sleep(25*time.Second + 1)
 			p.end()
-			want := "10 of 60 mails, about 50s left\n20 of 60 mails, about 40s left\n"
-			got := out.String()
-			if terminal {
-				want = eraseLine + "20 of 60 mails, about 40s left" + eraseLine
-				if !strings.HasSuffix(got, " left"+eraseLine) || !strings.HasPrefix(got, eraseLine+"0 mails"+eraseLine) {
-					t.Errorf("got %q", got)
-				}
-			}
-			if !strings.Contains(got, want) {
+			if got := out.String(); !strings.HasPrefix(got, want) || strings.HasSuffix(got, "25 of 60 (41%); 35s left"+eraseLine) != terminal {
 				t.Errorf("got %q, want %q", got, want)
 			}
 		})

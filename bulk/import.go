@@ -173,11 +173,11 @@ func (r *Run) run(yield func(*Result, error) bool) error {
 		}
 		return im.emit(yield)
 	}
-	var group sync.WaitGroup
-	group.Go(func() { im.carryOut(ctx) })
+	end := make(chan error, 1)
+	go func() { end <- im.carryOut(ctx) }()
 	err = im.emit(yield)
 	cancel(errLeft)
-	group.Wait()
+	err = cmp.Or(err, <-end)
 	if err == nil && context.Cause(ctx) != errLeft { //nolint:errorlint // it is set above
 		err = context.Cause(ctx)
 	}
@@ -201,11 +201,12 @@ type importer struct {
 
 	refreshing atomic.Bool
 
-	mu      sync.Mutex              // guards the fields below, and the states and results of all rows
-	cond    *sync.Cond              // a row was settled
-	made    map[growthgenius.ID]int // contacts that imports of this name created: the first row of their address, -1 for none
-	failing int                     // how many rows have failed one after the other
-	chains  map[int]*chained        // by their first row, if there is more than one
+	mu        sync.Mutex              // guards the fields below, and the states and results of all rows
+	cond      *sync.Cond              // a row was settled
+	made      map[growthgenius.ID]int // contacts that imports of this name created: the first row of their address, -1 for none
+	unchanged unchanged
+	failing   int              // how many rows have failed one after the other
+	chains    map[int]*chained // by their first row, if there is more than one
 }
 
 // prepare reads the rows, what earlier runs did with them, and the contacts. The lease is that

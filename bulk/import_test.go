@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -733,4 +734,55 @@ func TestImportProgress(t *testing.T) {
 			t.Errorf("in the end: %s", p)
 		}
 	})
+}
+
+// TestImportUnchanged: rows that have changed nothing are not applied by a later run either, when
+// their contacts were changed since. That costs few writes to the ledger.
+func TestImportUnchanged(t *testing.T) {
+	t.Parallel()
+	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+		const rows = 2500
+		for i := range rows {
+			if i%100 >= 2 {
+				srv.AddContacts(growthgenius.Contact{Email: fmt.Sprintf("person%d@example.com", i), FullName: fmt.Sprint("Person ", i), Title: "CTO"})
+			}
+		}
+		l := &countedLedger{Ledger: ledger.NewMemory()}
+		c := srv.NewClient(growthgenius.WithLedger(l))
+		counts := func() map[string]int {
+			counts := map[string]int{}
+			for _, r := range results(t, bulk.Import(t.Context(), c, sampleRows(rows), bulk.ImportOptions{})) {
+				counts[strings.Fields(r)[1]]++
+			}
+			return counts
+		}
+		want := map[string]int{"created": 50, "unchanged": 2450}
+		if got := counts(); !maps.Equal(got, want) {
+			t.Errorf("%v", got)
+		}
+		if n := l.acquired.Load(); n > 60 { // 50 creates, the input, 3 chunks and the end of none
+			t.Errorf("the ledger was asked for %d keys", n)
+		}
+		changed, err := c.Contacts.Update(t.Context(), srv.Contacts()[77].ID, person(t, "title=mine"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := counts(); !maps.Equal(got, want) {
+			t.Errorf("then %v", got)
+		}
+		if now, err := c.Contacts.Get(t.Context(), changed.ID); err != nil || now.Title != "mine" {
+			t.Errorf("the contact has the title %q, %v", now.Title, err)
+		}
+	})
+}
+
+// countedLedger counts the keys that are asked for.
+type countedLedger struct {
+	growthgenius.Ledger
+	acquired atomic.Int64
+}
+
+func (l *countedLedger) Acquire(ctx context.Context, key string) (growthgenius.Lease, error) {
+	l.acquired.Add(1)
+	return l.Ledger.Acquire(ctx, key)
 }

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/base64"
-	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -149,6 +147,11 @@ func (im *importer) admit(note json.RawMessage, now header) error {
 
 // recall reads what earlier runs have stored of each row.
 func (im *importer) recall(ctx context.Context) error {
+	unchanged, err := im.book.readUnchanged(ctx)
+	if err != nil {
+		return err
+	}
+	im.unchanged = unchanged
 	work := make(chan int)
 	errs := make(chan error, im.Concurrency)
 	ctx, cancel := context.WithCancel(ctx)
@@ -187,6 +190,10 @@ func (im *importer) recall(ctx context.Context) error {
 // recallRow reads what earlier runs have stored of a row.
 func (im *importer) recallRow(ctx context.Context, i int) error {
 	r := &im.table.rows[i]
+	if im.unchanged.known[r.digest()] {
+		im.settle(i, &Result{Outcome: Unchanged})
+		return nil
+	}
 	e, err := entryOf(ctx, im.book.ledger, onceScope+im.book.row(r))
 	if err != nil || e.IsZero() {
 		return err
@@ -209,72 +216,6 @@ func (im *importer) recallRow(ctx context.Context, i int) error {
 		r.open = e.Token != nil
 	}
 	return nil
-}
-
-// A dry run stores what it would do: for each row a digest of the row and one of the step.
-const (
-	planEntry = 16
-	planChunk = 1024 * planEntry
-)
-
-type plan map[uint64]uint64
-
-func (r *row) planKey() uint64 {
-	sum := sha256.Sum256(r.identity())
-	return binary.BigEndian.Uint64(sum[:])
-}
-
-// writePlan stores a plan, and returns its digest.
-func (b book) writePlan(ctx context.Context, p plan) (string, error) {
-	all := make([]byte, 0, len(p)*planEntry)
-	for _, key := range slices.Sorted(maps.Keys(p)) {
-		all = binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(all, key), p[key])
-	}
-	sum := sha256.Sum256(all)
-	digest := hex.EncodeToString(sum[:8])
-	n := 0
-	for chunk := range slices.Chunk(append(all, make([]byte, planEntry)...), planChunk) { // the last entry is the end
-		err := b.with(ctx, b.planKey(digest, n), func(lease growthgenius.Lease) error {
-			return store(ctx, lease, growthgenius.Entry{Note: encode(base64.StdEncoding.EncodeToString(chunk))})
-		})
-		if err != nil {
-			return "", err
-		}
-		n++
-	}
-	return digest, nil
-}
-
-func (b book) planKey(digest string, n int) string {
-	return b.prefix + "plan/" + digest + "/" + strconv.Itoa(n)
-}
-
-// readPlan reads the plan with a digest.
-func (b book) readPlan(ctx context.Context, digest string) (plan, error) {
-	p := plan{}
-	for n := 0; ; n++ {
-		var chunk []byte
-		err := b.with(ctx, b.planKey(digest, n), func(lease growthgenius.Lease) error {
-			return json.Unmarshal(cmpNull(lease.Entry().Note), &chunk)
-		})
-		if err != nil || len(chunk) == 0 {
-			return nil, fmt.Errorf("%w: the ledger has no dry run with the digest %q: run it again", growthgenius.ErrInvalidInput, digest)
-		}
-		for entry := range slices.Chunk(chunk, planEntry) {
-			key, step := binary.BigEndian.Uint64(entry), binary.BigEndian.Uint64(entry[8:])
-			if key == 0 && step == 0 {
-				return p, nil
-			}
-			p[key] = step
-		}
-	}
-}
-
-func cmpNull(raw json.RawMessage) json.RawMessage {
-	if raw == nil {
-		return json.RawMessage("null")
-	}
-	return raw
 }
 
 // inputFields are the JSON names of the fields that an input can set, except those that the

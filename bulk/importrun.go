@@ -69,7 +69,7 @@ func (im *importer) planAll() plan {
 	p := plan{}
 	im.rehearse(func(i int, c *chained, s *step) {
 		if r := &im.table.rows[i]; r.leads() {
-			p[r.planKey()] = s.sum()
+			p[r.digest()] = s.sum()
 		}
 		im.settle(i, im.resultOf(c, s))
 	})
@@ -92,7 +92,7 @@ func (im *importer) resultOf(c *chained, s *step) *Result {
 }
 
 // carryOut imports the rows.
-func (im *importer) carryOut(ctx context.Context) {
+func (im *importer) carryOut(ctx context.Context) error {
 	work := make(chan int)
 	var workers sync.WaitGroup
 	for range im.Concurrency {
@@ -125,6 +125,9 @@ func (im *importer) carryOut(ctx context.Context) {
 		im.meter.during("finding out what became of creates whose response was lost")
 	}
 	im.lates.Wait()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
+	defer cancel()
+	return im.flushUnchanged(ctx)
 }
 
 // take reports whether the import of a row can begin now. If another one with its address is
@@ -213,7 +216,7 @@ func (im *importer) perform(ctx context.Context, c *chained, i int, s *step) (*R
 		return &Result{Outcome: Pending, Err: context.Cause(ctx)}, nil
 	}
 	if im.plan != nil && r.leads() && !r.open {
-		sum, ok := im.plan[r.planKey()]
+		sum, ok := im.plan[r.digest()]
 		c.replanned = !ok || sum != s.sum()
 	}
 	if c.replanned && s.outcome != Duplicate {

@@ -19,16 +19,25 @@ func (im *importer) send(ctx context.Context, r *row, s *step) (*growthgenius.Co
 		im.sent.Add(1)
 		return im.update(ctx, r, s)
 	case Unchanged:
-		n := rowNote{Did: Unchanged}
-		if r.begun != nil && r.begun.id == s.id { // an earlier run has updated it, and did not learn that
-			s.outcome, s.was, s.set = Updated, r.begun.Was, pick(r.values(), r.begun.Was)
-			n = rowNote{Did: Updated, Was: s.was, Set: s.set}
-		}
-		return nil, im.book.with(ctx, onceScope+im.book.row(r), func(lease growthgenius.Lease) error {
-			return store(ctx, lease, growthgenius.Entry{ID: s.id, Note: encode(n)})
-		})
+		return nil, im.confirm(ctx, r, s)
 	}
 	return nil, nil //nolint:nilnil // nothing was sent
+}
+
+// confirm stores that a row has changed nothing. If another row has its address, that is stored
+// before what that one changes.
+func (im *importer) confirm(ctx context.Context, r *row, s *step) error {
+	n := rowNote{Did: Unchanged}
+	switch {
+	case r.begun != nil && r.begun.id == s.id: // an earlier run has updated it, and did not learn that
+		s.outcome, s.was, s.set = Updated, r.begun.Was, pick(r.values(), r.begun.Was)
+		n = rowNote{Did: Updated, Was: s.was, Set: s.set}
+	case im.table.rows[r.first].next < 0:
+		return im.noteUnchanged(ctx, r)
+	}
+	return im.book.with(ctx, onceScope+im.book.row(r), func(lease growthgenius.Lease) error {
+		return store(ctx, lease, growthgenius.Entry{ID: s.id, Note: encode(n)})
+	})
 }
 
 // create creates the contact of a row, or finds the one that an earlier run has created.

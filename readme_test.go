@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -56,7 +57,7 @@ func fragment(code string) string {
 // pages are the documents whose code is built. (The code of reliability.md is an Example,
 // and architecture.md shows the inside of the package.)
 var pages = []string{
-	"README.md", "docs/calls.md", "docs/enriching.md", "docs/errors.md", "docs/getting-data-out.md", "docs/import-files.md", "docs/keys.md", "docs/testing.md", "docs/troubleshooting.md",
+	"README.md", "docs/calls.md", "docs/enriching.md", "docs/errors.md", "docs/getting-data-out.md", "docs/import-files.md", "docs/importing.md", "docs/keys.md", "docs/testing.md", "docs/troubleshooting.md",
 }
 
 // TestReadmeCode builds each piece of Go in the pages in a separate module, as a reader would.
@@ -138,13 +139,20 @@ func TestReadmeCode(t *testing.T) {
 	if len(programs) == 0 {
 		t.Fatal("the pages have no program")
 	}
-	for program, want := range programs {
-		if out := command("run", "./"+program); !sameLines(out, want) {
+	_, after, _ := strings.Cut(readPage(t, "docs/importing.md"), "```csv\n")
+	customers, _, _ := strings.Cut(after, "```")
+	write("customers.csv", []byte(customers))
+	for _, program := range slices.Sorted(maps.Keys(programs)) {
+		if out, want := command("run", "./"+program), programs[program]; !sameLines(out, want) {
 			t.Errorf("%s prints %q, want %q", program, out, want)
 		}
 	}
-	if contacts := srv.Contacts(); len(contacts) != 1 || contacts[0].Email != "tony@example.com" {
-		t.Errorf("the program created %v", contacts)
+	var created []string
+	for _, c := range srv.Contacts() {
+		created = append(created, c.Email)
+	}
+	if want := []string{"tony@example.com", "ada@example.com", "grace@example.com"}; !slices.Equal(created[:1], want[:1]) || !slices.Equal(slices.Sorted(slices.Values(created)), slices.Sorted(slices.Values(want))) {
+		t.Errorf("the programs created %v, want %v", created, want)
 	}
 }
 

@@ -305,7 +305,7 @@ func TestMessagesDryRun(t *testing.T) {
 // the rest takes if it is known how many mails there are.
 func TestMessagesProgress(t *testing.T) {
 	t.Parallel()
-	const count = 300
+	const count = 150
 	for mails, known := range map[int]bool{0: false, count: true} {
 		testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
 			c := messageServer(srv)

@@ -33,6 +33,7 @@ var fragmentImports = map[string]string{
 	"os": "os", "slog": "log/slog", "sync": "sync", "time": "time", "url": "net/url",
 	"bulk":         "github.com/growthgenius/growthgenius-go/bulk",
 	"contactcsv":   "github.com/growthgenius/growthgenius-go/contactcsv",
+	"mailbox":      "github.com/growthgenius/growthgenius-go/mailbox",
 	"growthgenius": "github.com/growthgenius/growthgenius-go", "ledger": "github.com/growthgenius/growthgenius-go/ledger",
 }
 
@@ -57,7 +58,7 @@ func fragment(code string) string {
 // pages are the documents whose code is built. (The code of reliability.md is an Example,
 // and architecture.md shows the inside of the package.)
 var pages = []string{
-	"README.md", "docs/calls.md", "docs/enriching.md", "docs/errors.md", "docs/getting-data-out.md", "docs/import-files.md", "docs/importing.md", "docs/keys.md", "docs/testing.md", "docs/troubleshooting.md",
+	"README.md", "docs/calls.md", "docs/enriching.md", "docs/errors.md", "docs/getting-data-out.md", "docs/import-files.md", "docs/importing.md", "docs/keys.md", "docs/logging-messages.md", "docs/testing.md", "docs/troubleshooting.md",
 }
 
 // TestReadmeCode builds each piece of Go in the pages in a separate module, as a reader would.
@@ -142,6 +143,10 @@ func TestReadmeCode(t *testing.T) {
 	_, after, _ := strings.Cut(readPage(t, "docs/importing.md"), "```csv\n")
 	customers, _, _ := strings.Cut(after, "```")
 	write("customers.csv", []byte(customers))
+	// docs/logging-messages.md logs mails to the contacts that docs/importing.md imports before.
+	const mail = "From sent Fri Jan 15 09:30:00 2021\nMessage-ID: <1>\nDate: Fri, 15 Jan 2021 09:30:00 +0000\n" +
+		"From: %s\nTo: Ada <ada@example.com>\nCc: %s\nSubject: Tuesday\n\nHi\n\n"
+	write("Sent.mbox", fmt.Appendf(nil, mail+mail+mail, "dev@growthgenius.com", "carl@example.com", "dev@growthgenius.com", "", "grace@example.com", ""))
 	for _, program := range slices.Sorted(maps.Keys(programs)) {
 		if out, want := command("run", "./"+program), programs[program]; !sameLines(out, want) {
 			t.Errorf("%s prints %q, want %q", program, out, want)

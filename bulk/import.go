@@ -67,7 +67,7 @@ const (
 
 func (o *ImportOptions) check(c *growthgenius.Client) error {
 	invalid := func(text string, args ...any) error {
-		return fmt.Errorf("bulk.Import: %w: %s", growthgenius.ErrInvalidInput, fmt.Sprintf(text, args...))
+		return fmt.Errorf("%w: %s", growthgenius.ErrInvalidInput, fmt.Sprintf(text, args...))
 	}
 	switch {
 	case c.Ledger() == nil:
@@ -109,16 +109,17 @@ func Import(ctx context.Context, c *growthgenius.Client, rows iter.Seq2[Row, err
 	return &Run{im: &importer{ImportOptions: o, client: c, meter: newMeter(c), source: rows, feed: feed{client: c}, made: map[growthgenius.ID]int{}}, ctx: ctx}
 }
 
-// Run is an import.
+// Run is an import, or an undo of one.
 type Run struct {
 	im    *importer
+	undo  *undo           // nil for an import
 	ctx   context.Context //nolint:containedctx // of the call of Import, for Results
 	begun bool
 	plan  string
 }
 
 // errBegun is the error of a second call of Results.
-var errBegun = errors.New("bulk.Import: the results can be ranged over once: call Import again")
+var errBegun = errors.New("the results can be ranged over once: call it again")
 
 // Results runs the import, and returns the result of each row, in the order of the input. A
 // loop that ends early ends the import.
@@ -130,18 +131,12 @@ var errBegun = errors.New("bulk.Import: the results can be ranged over once: cal
 // go on.
 func (r *Run) Results() iter.Seq2[*Result, error] {
 	return func(yield func(*Result, error) bool) {
-		if r.begun {
-			yield(nil, errBegun)
-			return
-		}
-		r.begun = true
-		defer r.im.meter.end()
-		if err := r.im.check(r.im.client); err != nil {
-			yield(nil, err)
-			return
-		}
 		if err := r.run(yield); err != nil && !errors.Is(err, errLeft) {
-			yield(nil, fmt.Errorf("bulk.Import: %w", err))
+			name := "bulk.Import"
+			if r.undo != nil {
+				name = "bulk.Undo"
+			}
+			yield(nil, fmt.Errorf("%s: %w", name, err))
 		}
 	}
 }
@@ -157,10 +152,21 @@ func (r *Run) Progress() Progress { return r.im.meter.progress() }
 func (r *Run) Plan() string { return r.plan }
 
 func (r *Run) run(yield func(*Result, error) bool) error {
+	if r.begun {
+		return errBegun
+	}
+	r.begun = true
+	im := r.im
+	defer im.meter.end()
+	if err := im.check(im.client); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancelCause(r.ctx)
 	defer cancel(nil)
-	im := r.im
 	im.stop, im.cond = cancel, sync.NewCond(&im.mu)
+	if r.undo != nil {
+		return r.undo.run(ctx, yield)
+	}
 	lease, err := im.prepare(ctx)
 	if err != nil {
 		return err
@@ -173,15 +179,7 @@ func (r *Run) run(yield func(*Result, error) bool) error {
 		}
 		return im.emit(yield)
 	}
-	end := make(chan error, 1)
-	go func() { end <- im.carryOut(ctx) }()
-	err = im.emit(yield)
-	cancel(errLeft)
-	err = cmp.Or(err, <-end)
-	if err == nil && context.Cause(ctx) != errLeft { //nolint:errorlint // it is set above
-		err = context.Cause(ctx)
-	}
-	return err
+	return im.yielding(ctx, im.carryOut, yield)
 }
 
 // importer runs an import.
@@ -209,13 +207,24 @@ type importer struct {
 	chains    map[int]*chained // by their first row, if there is more than one
 }
 
-// prepare reads the rows, what earlier runs did with them, and the contacts. The lease is that
-// of the import.
-func (im *importer) prepare(ctx context.Context) (growthgenius.Lease, error) {
-	var err error
+// yielding yields the results of a run while it does the work.
+func (im *importer) yielding(ctx context.Context, work func(context.Context) error, yield func(*Result, error) bool) error {
+	end := make(chan error, 1)
+	go func() { end <- work(ctx) }()
+	err := im.emit(yield)
+	im.stop(errLeft)
+	err = cmp.Or(err, <-end)
+	if err == nil && context.Cause(ctx) != errLeft { //nolint:errorlint // it is set above
+		err = context.Cause(ctx)
+	}
+	return err
+}
+
+// open reads the rows, and acquires the import. again is whether there was a run before.
+func (im *importer) open(ctx context.Context) (lease growthgenius.Lease, again bool, err error) {
 	im.meter.during("reading the rows")
 	if im.table, err = read(im.source, im.MaxRows, func(rows int) { im.meter.expect(rows, false) }); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	im.meter.expect(len(im.table.rows), true)
 	for i := range im.table.rows {
@@ -225,7 +234,13 @@ func (im *importer) prepare(ctx context.Context) (growthgenius.Lease, error) {
 	}
 	im.meter.during("waiting for another run of the import to end")
 	im.book = newBook(im.client.Ledger(), im.Name)
-	lease, again, err := im.begin(ctx)
+	return im.begin(ctx)
+}
+
+// prepare reads the rows, what earlier runs did with them, and the contacts. The lease is that
+// of the import.
+func (im *importer) prepare(ctx context.Context) (growthgenius.Lease, error) {
+	lease, again, err := im.open(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -68,8 +68,7 @@ func noteIn(e growthgenius.Entry) *rowNote {
 
 // sumOf returns a digest of the values of a contact that an input can set, except those that
 // the API changes by itself.
-func sumOf(c *growthgenius.Contact) string {
-	values := valuesOf(c)
+func sumOf(values match.Row) string {
 	h := sha256.New()
 	for _, field := range slices.Sorted(maps.Keys(values)) {
 		if inputFields[field] && !match.Same(values[field], nil) {
@@ -152,6 +151,12 @@ func (im *importer) recall(ctx context.Context) error {
 		return err
 	}
 	im.unchanged = unchanged
+	return im.eachRow(ctx, im.recallRow)
+}
+
+// eachRow calls do for all rows that are not settled, for several at the same time, until one
+// call fails.
+func (im *importer) eachRow(ctx context.Context, do func(ctx context.Context, i int) error) error {
 	work := make(chan int)
 	errs := make(chan error, im.Concurrency)
 	ctx, cancel := context.WithCancel(ctx)
@@ -160,7 +165,7 @@ func (im *importer) recall(ctx context.Context) error {
 	for range im.Concurrency {
 		group.Go(func() {
 			for i := range work {
-				if err := im.recallRow(ctx, i); err != nil {
+				if err := do(ctx, i); err != nil {
 					errs <- err
 					cancel()
 					return

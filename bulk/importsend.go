@@ -58,7 +58,7 @@ func (im *importer) create(ctx context.Context, r *row, s *step) (*growthgenius.
 	contact, err := im.client.Contacts.Create(ctx, in, growthgenius.Once(im.book.row(r)),
 		growthgenius.OnceNote(func(c *growthgenius.Contact) json.RawMessage {
 			im.own(c.ID, r.first)
-			return encode(rowNote{Did: Created, Sum: sumOf(c)})
+			return encode(rowNote{Did: Created, Sum: sumOf(valuesOf(c))})
 		}))
 	if err == nil {
 		im.own(contact.ID, r.first)

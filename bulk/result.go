@@ -30,9 +30,12 @@ type Result struct {
 	Changes []Change        // of a contact that was created or updated, in the order of their fields
 	Of      int             // the line of the row that a Duplicate repeats
 
+	// Kept are the values that an [Undo] leaves as they are: Old is the import's, New the present.
+	Kept []Change
+
 	// Field is the JSON name of the field that Err is about, or "".
 	Field string
-	// Err says why the outcome is Skipped, Rejected, Failed, Unknown or Pending. It is nil for
+	// Err says why the outcome is Skipped, Rejected, Failed, Unknown, Pending or Kept. It is nil for
 	// any other.
 	Err error
 	// Token is that of a create whose outcome is Unknown. The ledger has it, too.

@@ -1,0 +1,272 @@
+package bulk_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/growthgenius/growthgenius-go"
+	"github.com/growthgenius/growthgenius-go/bulk"
+	"github.com/growthgenius/growthgenius-go/growthgeniustest"
+	"github.com/growthgenius/growthgenius-go/internal/testkit"
+	"github.com/growthgenius/growthgenius-go/ledger"
+)
+
+// snapshot returns all contacts but for the times at which they were updated.
+func snapshot(t testing.TB, srv *testkit.Server) []string {
+	t.Helper()
+	var all []string
+	for _, c := range srv.Contacts() {
+		c.UpdatedAt = time.Time{}
+		all = append(all, testkit.JSON(t, c))
+	}
+	slices.Sort(all)
+	return all
+}
+
+// undone returns the results of an undo in short, with what is put back and what is kept.
+func undone(t testing.TB, run *bulk.Run) []string {
+	t.Helper()
+	var all []string
+	for r, err := range run.Results() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := fmt.Sprint(r.Line, " ", r.Outcome)
+		for _, c := range r.Changes {
+			text += fmt.Sprint(" ", c)
+		}
+		for _, c := range r.Kept {
+			text += fmt.Sprint(" but ", c)
+		}
+		all = append(all, text)
+	}
+	return all
+}
+
+// TestUndo: an undo deletes what an import has created, and puts back what it has changed. It
+// tells that before, and the same import can be run again after it.
+func TestUndo(t *testing.T) {
+	t.Parallel()
+	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+		eve := srv.AddContacts(
+			growthgenius.Contact{Email: "ada@example.com", FirstName: "Ada", Title: "CTO"},
+			growthgenius.Contact{Email: "bob@example.com", FirstName: "Bob", City: "Paris"},
+			growthgenius.Contact{Email: "eve@example.com", FirstName: "Eve"},
+		)[2].ID
+		rows := rowsOf(
+			person(t, "email=ada@example.com", "title=ceo", "city=London"), // 2
+			person(t, "email=bob@example.com", "city=null"),
+			person(t, "email=new@example.com", "first_name=New", "title=CTO"),
+			person(t, "email=eve@example.com", "first_name=Eve"),
+			person(t, "email=ada@example.com", "title=CEO"), // 6
+			person(t, "email=new@example.com", "title=CFO"),
+			person(t, "first_name=Twin"),
+			person(t, "first_name=Twin"),
+			person(t, "email=n/a"), // 10
+			person(t, "email=ada@example.com", "title=CTO"),
+		)
+		c := srv.NewClient(growthgenius.WithLedger(ledger.NewMemory()))
+		o := bulk.ImportOptions{Name: "people", Repeats: bulk.ApplyRepeats, Concurrency: 3}
+		before := snapshot(t, srv)
+		expect(t, undone(t, bulk.Undo(t.Context(), c, rows, bulk.UndoOptions{Name: "people"}))[:2], "2 unchanged", "3 unchanged")
+		first := results(t, bulk.Import(t.Context(), c, rows, o))
+		after := snapshot(t, srv)
+		want := []string{
+			`2 restored city: "London" → null title: "ceo" → "CTO"`,
+			`3 restored city: "Paris"`,
+			"4 deleted",
+			"5 unchanged",
+			`6 restored title: "CEO" → "ceo"`,
+			`7 deleted title: "CFO" → "CTO"`,
+			"8 deleted",
+			"9 deleted",
+			"10 rejected",
+			`11 restored title: "CTO" → "CEO"`,
+		}
+		dry := bulk.Undo(t.Context(), c, rows, bulk.UndoOptions{Name: "people"})
+		expect(t, undone(t, dry), want...)
+		expect(t, snapshot(t, srv), after...)
+		if p := dry.Progress(); p.Done != 10 || p.Counts[bulk.Deleted] != 4 {
+			t.Errorf("the progress at the end is %s", p)
+		}
+		expect(t, undone(t, bulk.Undo(t.Context(), c, rows, bulk.UndoOptions{Name: "people", Apply: true})), want...)
+		expect(t, snapshot(t, srv), before...)
+		expect(t, undone(t, bulk.Undo(t.Context(), c, rows, bulk.UndoOptions{Name: "people", Apply: true}))[:3], "2 unchanged", "3 unchanged", "4 unchanged")
+		if _, err := c.Contacts.Update(t.Context(), eve, person(t, "first_name=Eva")); err != nil {
+			t.Fatal(err)
+		}
+		again := results(t, bulk.Import(t.Context(), c, rows, o))
+		if len(again) != len(first) || again[0] != first[0] || !strings.HasPrefix(again[3], "5 updated") || !strings.HasPrefix(again[6], "8 created") {
+			t.Errorf("run again after the undo, the import says\n%q, and before it said\n%q", again, first)
+		}
+	})
+}
+
+// TestUndoKeeps: what was changed since an import is left as it is, and reported.
+func TestUndoKeeps(t *testing.T) {
+	t.Parallel()
+	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+		stored := srv.AddContacts(
+			growthgenius.Contact{Email: "ada@example.com", Title: "CTO", City: "Paris"},
+			growthgenius.Contact{Email: "bob@example.com", Title: "CTO"},
+			growthgenius.Contact{Email: "eve@example.com", Title: "CTO"},
+		)
+		rows := rowsOf(
+			person(t, "email=ada@example.com", "title=CEO", "city=London"), // 2
+			person(t, "email=bob@example.com", "title=CEO"),
+			person(t, "email=eve@example.com", "title=CEO"),
+			person(t, "email=one@example.com", "title=CEO"),
+			person(t, "email=two@example.com", "title=CEO"), // 6
+			person(t, "email=two@example.com", "title=CFO"),
+			person(t, "email=three@example.com", "title=CEO"),
+		)
+		c := srv.NewClient(growthgenius.WithLedger(ledger.NewMemory()))
+		o := bulk.ImportOptions{Repeats: bulk.ApplyRepeats}
+		ids := map[int]growthgenius.ID{}
+		for r, err := range bulk.Import(t.Context(), c, rows, o).Results() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			ids[r.Line] = r.ID
+		}
+		change := func(id growthgenius.ID, fields ...string) {
+			if _, err := c.Contacts.Update(t.Context(), id, person(t, fields...)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		change(stored[0].ID, "title=CFO")
+		change(stored[1].ID, "title=CTO") // as it was
+		change(ids[5], "title=CFO")
+		change(ids[7], "city=Rome")
+		for _, id := range []growthgenius.ID{stored[2].ID, ids[8]} {
+			if err := c.Contacts.Delete(t.Context(), id); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want := []string{
+			`2 kept city: "London" → "Paris" but title: "CEO" → "CFO"`,
+			"3 restored",
+			"4 kept",
+			`5 kept but title: "CEO" → "CFO"`,
+			"6 kept",
+			"7 kept",
+			"8 deleted",
+		}
+		expect(t, undone(t, bulk.Undo(t.Context(), c, rows, bulk.UndoOptions{})), want...)
+		var texts []string
+		for r, err := range bulk.Undo(t.Context(), c, rows, bulk.UndoOptions{Apply: true}).Results() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			texts = append(texts, strings.Replace(r.String(), string(r.ID), "ID", 1))
+		}
+		expect(t, texts,
+			"line 2: kept contact ID: title: some values were changed since the import",
+			"line 3: restored contact ID",
+			"line 4: kept contact ID: the contact was deleted since the import",
+			"line 5: kept contact ID: title: the contact was changed since the import created it",
+			"line 6: kept contact ID: the contact was changed since the import created it",
+			"line 7: kept contact ID: the contact was changed since the import created it",
+			"line 8: deleted contact ID",
+		)
+		ada, err := c.Contacts.Get(t.Context(), stored[0].ID)
+		if err != nil || ada.Title != "CFO" || ada.City != "Paris" {
+			t.Errorf("%+v, %v", ada, err)
+		}
+		expect(t, results(t, bulk.Import(t.Context(), c, rows, o))[3:6], // those that were kept are not created again
+			"5 created "+string(ids[5]), "6 created "+string(ids[6]), `7 updated `+string(ids[7])+` title: "CEO" → "CFO"`)
+	})
+}
+
+// TestUndoInterrupted: an undo that ends at any moment, with faults and a new process each time,
+// has undone everything exactly in the end, also of an import that had been interrupted itself.
+func TestUndoInterrupted(t *testing.T) {
+	t.Parallel()
+	const rows = 200
+	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+		for i := range rows / 2 {
+			srv.AddContacts(growthgenius.Contact{Email: fmt.Sprintf("person%d@example.com", i), FullName: "Old", Title: "CFO"})
+		}
+		before := snapshot(t, srv)
+		path := filepath.Join(t.TempDir(), "ledger")
+		// run runs one process, which ends after a number of requests.
+		run := func(requests int, job func(ctx context.Context, c *growthgenius.Client) *bulk.Run) bool {
+			l, err := ledger.OpenFile(path, ledger.FileOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			var sent atomic.Int64
+			transport := testkit.TransportFunc(func(r *http.Request) (*http.Response, error) {
+				if n := sent.Add(1); n == int64(requests) {
+					time.AfterFunc(testkit.Latency, cancel)
+				}
+				return srv.RoundTrip(r)
+			})
+			c := srv.NewClient(growthgenius.WithLedger(l), growthgenius.WithHTTPClient(&http.Client{Transport: transport}))
+			complete := true
+			for r, err := range job(ctx, c).Results() {
+				complete = complete && err == nil && (r.Outcome == bulk.Created || r.Outcome == bulk.Updated ||
+					r.Outcome == bulk.Unchanged || r.Outcome == bulk.Restored || r.Outcome == bulk.Deleted)
+			}
+			return complete
+		}
+		repeat := func(what string, job func(ctx context.Context, c *growthgenius.Client) *bulk.Run) (runs int) {
+			srv.Inject(growthgeniustest.FaultMix(0.2, time.Second)...)
+			defer srv.ClearFaults()
+			for runs = 1; !run(40*runs, job); runs++ {
+				if runs > 60 {
+					t.Fatalf("the %s is not complete after %d runs", what, runs)
+				}
+			}
+			return runs
+		}
+		imports := func(ctx context.Context, c *growthgenius.Client) *bulk.Run {
+			return bulk.Import(ctx, c, sampleRows(rows), bulk.ImportOptions{})
+		}
+		undoes := func(ctx context.Context, c *growthgenius.Client) *bulk.Run {
+			return bulk.Undo(ctx, c, sampleRows(rows), bulk.UndoOptions{Apply: true})
+		}
+		for range 3 {
+			run(rows/3, imports) // it was interrupted, and some outcomes are not known
+		}
+		n := repeat("undo", undoes)
+		expect(t, snapshot(t, srv), before...)
+		m := repeat("import", imports)
+		if created := len(srv.Contacts()) - len(before); created != 102 { // 98 with an address, and 4 twins
+			t.Errorf("after the undo, the import has created %d contacts", created)
+		}
+		n += repeat("undo", undoes)
+		expect(t, snapshot(t, srv), before...)
+		t.Logf("%d runs of undos, %d of the import", n, m)
+	})
+}
+
+// TestUndoOfManyRows: a thousand rows are undone with two requests a contact.
+func TestUndoOfManyRows(t *testing.T) {
+	t.Parallel()
+	const rows = 1000
+	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+		for i := range rows / 2 {
+			srv.AddContacts(growthgenius.Contact{Email: fmt.Sprintf("person%d@example.com", i), FullName: "Old", Title: "CFO"})
+		}
+		before := snapshot(t, srv)
+		c := srv.NewClient(growthgenius.WithLedger(ledger.NewMemory()))
+		results(t, bulk.Import(t.Context(), c, sampleRows(rows), bulk.ImportOptions{}))
+		sent := len(srv.Requests())
+		results(t, bulk.Undo(t.Context(), c, sampleRows(rows), bulk.UndoOptions{Apply: true}))
+		if sent = len(srv.Requests()) - sent; sent != 2*rows {
+			t.Errorf("%d requests undo %d rows", sent, rows)
+		}
+		expect(t, snapshot(t, srv), before...)
+	})
+}

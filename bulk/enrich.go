@@ -109,7 +109,7 @@ type Enriched struct {
 // equal request within 30 days (documented), and sets Repeated. At most Concurrency lookups
 // are affected.
 func Enrich(ctx context.Context, c *growthgenius.Client, of iter.Seq2[Lookup, error], o EnrichOptions) *EnrichRun {
-	return &EnrichRun{ctx: ctx, client: c, of: of, options: o}
+	return &EnrichRun{ctx: ctx, client: c, of: of, options: o, meter: newMeter(c), maxPending: maxPending}
 }
 
 // EnrichRun is a run of [Enrich].
@@ -118,7 +118,17 @@ type EnrichRun struct {
 	client  *growthgenius.Client
 	of      iter.Seq2[Lookup, error]
 	options EnrichOptions
+	meter   *meter
+	begun   bool
+
+	maxPending int // how many queued lookups are kept for the end
 }
+
+// Progress returns how far the run is. It may be called at any time, on any goroutine. Without
+// [EnrichOptions].Cost, how much there is to do is known when the input was read.
+func (r *EnrichRun) Progress() Progress { return r.meter.progress() }
+
+var errEnrichBegun = errors.New("bulk.Enrich: the results can be ranged over once: call Enrich again")
 
 // Results makes the lookups, and returns the results as they arrive, one for each lookup.
 //
@@ -132,14 +142,24 @@ type EnrichRun struct {
 // own, one lookup ahead, and Results waits until that has ended.
 func (r *EnrichRun) Results() iter.Seq2[*Enriched, error] {
 	return func(yield func(*Enriched, error) bool) {
+		if r.begun {
+			yield(nil, errEnrichBegun)
+			return
+		}
+		r.begun = true
+		defer r.meter.end()
 		e, err := newEnricher(r.client, r.options)
 		if err != nil {
 			yield(nil, err)
 			return
 		}
-		l := newEnrichLoop(r.ctx, e, r.of, yield)
+		if cost := r.options.Cost; cost != nil {
+			r.meter.expect(cost.Inputs, true)
+			r.meter.cost(cost.Allowed)
+		}
+		l := newEnrichLoop(e, r, yield)
 		defer l.end()
-		if err := l.run(); err != nil && !l.left {
+		if err := l.loop(); err != nil && !l.left {
 			yield(nil, err)
 		}
 	}

@@ -149,6 +149,7 @@ func (e *enricher) pay(ctx context.Context, job *enrichJob, lease growthgenius.L
 	job.Paid = true
 	var info growthgenius.ResponseInfo
 	err := e.ask(ctx, job, growthgenius.CaptureResponse(&info))
+	job.calls += max(1, info.Attempts)
 	ctx = context.WithoutCancel(ctx)
 	if free := first && !job.Repeated && isRefusal(err) && info.Attempts == 1; free {
 		job.Paid, job.counted = false, false
@@ -231,7 +232,4 @@ func keepNote(ctx context.Context, lease growthgenius.Lease, n lookupNote) error
 // end notes what became of the lookup.
 func (j *enrichJob) end(outcome Outcome, err error) {
 	j.Outcome, j.Err = outcome, err
-	if outcome != Found {
-		j.Company, j.Person = nil, nil
-	}
 }

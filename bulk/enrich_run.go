@@ -27,6 +27,7 @@ type enrichJob struct {
 	times   int             // how often it was asked, if it is pending
 	due     time.Time       // when it is asked again
 	fatal   error           // ends the run
+	calls   int             // how many requests it took
 }
 
 // enrichInput is a lookup of the input, or how the input ended.
@@ -39,7 +40,7 @@ type enrichInput struct {
 // enrichLoop is the loop of a run. All its fields belong to its goroutine.
 type enrichLoop struct {
 	*enricher
-	ctx   context.Context //nolint:containedctx // of the run
+	run   *EnrichRun
 	yield func(*Enriched, error) bool
 
 	work   context.Context //nolint:containedctx // of the lookups: it ends after ctx
@@ -58,13 +59,13 @@ type enrichLoop struct {
 	grace   *time.Timer
 }
 
-func newEnrichLoop(ctx context.Context, e *enricher, of iter.Seq2[Lookup, error], yield func(*Enriched, error) bool) *enrichLoop {
+func newEnrichLoop(e *enricher, run *EnrichRun, yield func(*Enriched, error) bool) *enrichLoop {
 	l := &enrichLoop{
-		enricher: e, ctx: ctx, yield: yield,
+		enricher: e, run: run, yield: yield,
 		stop: make(chan struct{}), results: make(chan *enrichJob, e.concurrency),
 	}
-	l.work, l.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	l.inputs = readLookups(of, l.stop)
+	l.work, l.cancel = context.WithCancel(context.WithoutCancel(run.ctx))
+	l.inputs = readLookups(run.of, l.stop)
 	return l
 }
 
@@ -120,9 +121,9 @@ func (l *enrichLoop) finish(err error) {
 	l.grace = time.AfterFunc(enrichGrace, l.cancel)
 }
 
-// run returns when all lookups are over, or the run was stopped.
-func (l *enrichLoop) run() error {
-	inputs, ended := l.inputs, l.ctx.Done()
+// loop returns when all lookups are over, or the run was stopped.
+func (l *enrichLoop) loop() error {
+	inputs, ended := l.inputs, l.run.ctx.Done()
 	for {
 		if l.underway == 0 && (l.stopped || inputs == nil && len(l.pending) == 0) {
 			for _, job := range l.pending {
@@ -131,27 +132,34 @@ func (l *enrichLoop) run() error {
 			return l.err
 		}
 		in := inputs
-		if l.stopped || l.underway == l.concurrency || len(l.pending) >= maxPending {
+		if l.stopped || l.underway == l.concurrency || len(l.pending) >= l.run.maxPending {
 			in = nil
 		}
 		due := l.nextPending(inputs == nil)
+		if due != nil && l.underway == 0 {
+			l.run.meter.during("waiting for lookups that the API has queued")
+		}
 		select {
 		case read, ok := <-in:
-			if !ok {
+			if ok {
+				l.read(read)
+			} else {
 				inputs = nil
-				break
 			}
-			l.read(read)
+			if l.run.options.Cost == nil {
+				l.run.meter.expect(l.index, !ok)
+			}
 		case job := <-l.results:
 			l.underway--
 			l.settle(job)
 		case <-due:
 			job := l.pending[0]
 			l.pending = l.pending[1:]
+			l.run.meter.during("")
 			l.begin(job)
 		case <-ended:
 			ended = nil
-			l.finish(fmt.Errorf("bulk.Enrich: %w", l.ctx.Err()))
+			l.finish(fmt.Errorf("bulk.Enrich: %w", l.run.ctx.Err()))
 		}
 	}
 }
@@ -159,7 +167,7 @@ func (l *enrichLoop) run() error {
 // nextPending returns a channel from which can be received when a queued lookup is to be
 // repeated.
 func (l *enrichLoop) nextPending(atEnd bool) <-chan time.Time {
-	if l.stopped || l.underway == l.concurrency || len(l.pending) == 0 || !atEnd && len(l.pending) < maxPending {
+	if l.stopped || l.underway == l.concurrency || len(l.pending) == 0 || !atEnd && len(l.pending) < l.run.maxPending {
 		return nil
 	}
 	return time.After(time.Until(l.pending[0].due))
@@ -191,7 +199,7 @@ func (l *enrichLoop) settle(job *enrichJob) {
 	if job.fatal != nil {
 		l.finish(job.fatal)
 	}
-	if job.Outcome == Pending && !l.stopped && l.again(job) {
+	if job.Outcome == Pending && l.again(job) {
 		l.pending = append(l.pending, job)
 		return
 	}
@@ -206,7 +214,7 @@ func (l *enrichLoop) again(job *enrichJob) bool {
 		job.asked = now
 	}
 	last := job.asked.Add(l.pendingWait)
-	if l.pendingWait < 0 || job.times > 1 && !now.Before(last) {
+	if l.pendingWait < 0 || !now.Before(last) {
 		return false
 	}
 	pause := min(firstPendingPause<<min(job.times-1, 10), lastPendingPause)
@@ -223,6 +231,7 @@ func (l *enrichLoop) hand(job *enrichJob) {
 	if l.left {
 		return
 	}
+	l.run.meter.done(job.Outcome, job.calls)
 	if !l.yield(&job.Enriched, nil) {
 		l.left = true
 		l.finish(nil)

@@ -134,6 +134,9 @@ func TestEnrich(t *testing.T) {
 		if r := all[3]; r.Person == nil || r.Person.FirstName != "elon" || r.Company != nil {
 			t.Errorf("of a person: %+v", r)
 		}
+		if r := all[9]; r.Err == nil || !strings.Contains(r.Err.Error(), "the lookup is empty") {
+			t.Errorf("empty: %v", r.Err)
+		}
 		if r := all[6]; r.Company != nil || r.Person != nil {
 			t.Errorf("of nothing: %+v", r)
 		}
@@ -282,6 +285,15 @@ func TestEnrichBudget(t *testing.T) {
 		if got, want := statuses(all), "failed 4, found 4, paid 1, skipped 2"; got != want || err != nil {
 			t.Errorf("after refusals: %s, %v; want %s", got, err, want)
 		}
+		srv.Inject(growthgeniustest.Fault{Status: 503, Times: 1}, growthgeniustest.Fault{Status: 422, Times: 1})
+		all, err = enrich(t.Context(), c, bulk.EnrichOptions{Budget: new(1), Concurrency: 1}, domains(0, 10)...)
+		if got, want := statuses(all), "failed 1, found 4, paid 1, skipped 5"; got != want || err != nil {
+			t.Errorf("a refusal of a second attempt: %s, %v; want %s", got, err, want)
+		}
+		all, err = enrich(t.Context(), c, bulk.EnrichOptions{}, domains(0, 10)...)
+		if got, want := statuses(all), "found 10, paid 6, repeated 1"; got != want || err != nil {
+			t.Errorf("in the end: %s, %v; want %s", got, err, want)
+		}
 	})
 }
 
@@ -300,7 +312,11 @@ func TestNamedBudget(t *testing.T) {
 		if want := (bulk.Cost{Inputs: 3, Lookups: 3}); cost != want || err != nil {
 			t.Errorf("the cost is %+v, %v; want %+v", cost, err, want)
 		}
-		o.BudgetName = "december"
+		o.Budget = new(3)
+		if cost, err = bulk.EnrichCost(t.Context(), c, lookups(domains(50, 3)...), o); cost.Allowed != 0 || err != nil {
+			t.Errorf("the cost with a smaller budget is %+v, %v", cost, err)
+		}
+		o.BudgetName, o.Budget = "december", new(5)
 		if all, err := enrich(t.Context(), c, o, domains(50, 3)...); statuses(all) != "found 3, paid 3" || err != nil {
 			t.Errorf("another budget: %s, %v", statuses(all), err)
 		}
@@ -337,6 +353,11 @@ func TestEnrichAfterAKill(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		record("enrich/"+strings.Replace(key, "company1", "company7", 1), `{"sent":"2026-01-02T03:04:05Z","budget":"october"}`)
+		all, err = enrich(t.Context(), c, o, "company7.com")
+		if got, want := statuses(all), "repeated 1, skipped 1"; got != want || err != nil {
+			t.Errorf("counted in another budget: %s, %v; want %s", got, err, want)
+		}
 		if !lease.Entry().IsZero() {
 			t.Errorf("the ledger still has %+v", lease.Entry())
 		}
@@ -348,10 +369,17 @@ func TestEnrichAfterAKill(t *testing.T) {
 func TestEnrichEnds(t *testing.T) {
 	t.Parallel()
 	enriching(t, func(t *testing.T, srv *testkit.Server, c *growthgenius.Client) {
-		srv.Inject(growthgeniustest.Fault{Status: 403, Times: 1})
-		all, err := enrich(t.Context(), c, bulk.EnrichOptions{Concurrency: 1}, domains(0, 10)...)
-		if got, want := statuses(all), "failed 1"; !errors.Is(err, growthgenius.ErrForbidden) || got != want {
-			t.Errorf("%s, %v; want %s", got, err, want)
+		for status, want := range map[int]error{401: growthgenius.ErrUnauthorized, 403: growthgenius.ErrForbidden} {
+			srv.Inject(growthgeniustest.Fault{Status: status, Times: 1})
+			all, err := enrich(t.Context(), c, bulk.EnrichOptions{Concurrency: 1}, domains(0, 10)...)
+			if got := statuses(all); !errors.Is(err, want) || got != "failed 1" {
+				t.Errorf("%s, %v; want %v", got, err, want)
+			}
+		}
+		srv.Inject(growthgeniustest.Fault{Status: 404, Body: "404 page not found", Times: 1})
+		all, err := enrich(t.Context(), c, bulk.EnrichOptions{Concurrency: 1}, domains(0, 2)...)
+		if got, want := statuses(all), "failed 1, found 1, paid 2"; got != want || err != nil {
+			t.Errorf("the 404 of a gateway: %s, %v; want %s", got, err, want)
 		}
 		broken := errors.New("the file is broken")
 		input := func(yield func(bulk.Lookup, error) bool) {
@@ -408,12 +436,19 @@ func TestEnrichWithAFailingCache(t *testing.T) {
 			t.Errorf("the cost: %v", err)
 		}
 		cache.get.Store(false)
+		srv.Inject(growthgeniustest.Fault{Delay: time.Second})
+		time.AfterFunc(500*time.Millisecond, func() { cache.get.Store(true) })
+		time.AfterFunc(3*time.Second, func() { cache.get.Store(false) })
+		all, err = enrich(t.Context(), c, bulk.EnrichOptions{}, "company20.com")
+		if got, want := statuses(all), "found 1, paid 1"; got != want || err != nil {
+			t.Errorf("a cache that is away for a moment: %s, %v; want %s", got, err, want)
+		}
 		cache.set.Store(true)
 		all, err = enrich(t.Context(), c, bulk.EnrichOptions{Concurrency: 2}, domains(0, 10)...)
 		if err == nil || !strings.Contains(err.Error(), "has not stored a result that was paid") || len(all) != 2 || all[0].Company == nil {
 			t.Errorf("%s, %v", statuses(all), err)
 		}
-		if n, _ := asked(srv); n != 2 {
+		if n, _ := asked(srv); n != 3 {
 			t.Errorf("%d requests", n)
 		}
 	})
@@ -474,6 +509,178 @@ func TestEnrichDoesNotWaitForever(t *testing.T) {
 			t.Errorf("%s, %v after %v; want %s", got, err, time.Since(begun), want)
 		}
 		time.Sleep(time.Second) // until the transport has noticed, too
+	})
+}
+
+// TestEnrichWaitsForItsInput: the goroutine that reads it has ended when the loop has.
+func TestEnrichWaitsForItsInput(t *testing.T) {
+	t.Parallel()
+	enriching(t, func(t *testing.T, _ *testkit.Server, c *growthgenius.Client) {
+		var ended atomic.Bool
+		input := func(yield func(bulk.Lookup, error) bool) {
+			yield(bulk.LookupOf("company1.com"), nil)
+			time.Sleep(time.Second)
+			ended.Store(true)
+		}
+		for range bulk.Enrich(t.Context(), c, input, bulk.EnrichOptions{}).Results() {
+			break
+		}
+		if !ended.Load() {
+			t.Error("it has not ended")
+		}
+	})
+}
+
+// TestCanceledWhileWaiting: a lookup that waits for an equal one, or that is queued, is not
+// sent any more when the context has ended. It is pending.
+func TestCanceledWhileWaiting(t *testing.T) {
+	t.Parallel()
+	enriching(t, func(t *testing.T, srv *testkit.Server, c *growthgenius.Client) {
+		srv.Inject(growthgeniustest.Fault{Status: 422, Times: 1, Delay: time.Second})
+		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+		defer cancel()
+		all, err := enrich(ctx, c, bulk.EnrichOptions{}, "company1.com", "company1.com")
+		if got, want := statuses(all), "failed 1, pending 1"; got != want || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%s, %v; want %s", got, err, want)
+		}
+		queued(srv, 100)
+		ctx, cancel = context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		all, err = enrich(ctx, c, bulk.EnrichOptions{}, "company1.com", "company2.com")
+		if got, want := statuses(all), "paid 2, pending 2"; got != want || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%s, %v; want %s", got, err, want)
+		}
+		if n, _ := asked(srv); n != 3 {
+			t.Errorf("%d requests", n)
+		}
+	})
+}
+
+// TestRetryAfterOfAQueuedLookup is respected.
+func TestRetryAfterOfAQueuedLookup(t *testing.T) {
+	t.Parallel()
+	enriching(t, func(t *testing.T, srv *testkit.Server, c *growthgenius.Client) {
+		srv.Inject(growthgeniustest.Fault{Status: 202, RetryAfter: 40 * time.Second, Times: 1})
+		begun := time.Now()
+		all, err := enrich(t.Context(), c, bulk.EnrichOptions{}, "company1.com")
+		if got := statuses(all); got != "found 1, paid 1" || err != nil || time.Since(begun).Round(time.Second) != 40*time.Second {
+			t.Errorf("%s, %v after %v", got, err, time.Since(begun))
+		}
+	})
+}
+
+// TestManyQueuedLookups: when too many are queued, the first ones are repeated before more of the
+// input is read.
+func TestManyQueuedLookups(t *testing.T) {
+	t.Parallel()
+	enriching(t, func(t *testing.T, srv *testkit.Server, c *growthgenius.Client) {
+		queued(srv, 6)
+		job := bulk.Enrich(t.Context(), c, lookups(domains(0, 50)...), bulk.EnrichOptions{Concurrency: 1})
+		job.SetMaxPending(3)
+		first := -1
+		for r, err := range job.Results() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if first < 0 {
+				first = r.Index
+				if n, _ := asked(srv); n != 7 {
+					t.Errorf("%d requests before the first result", n)
+				}
+			}
+		}
+		if first != 0 || job.Progress().Counts[bulk.Found] != 50 {
+			t.Errorf("the first result is that of lookup %d; in the end: %s", first, job.Progress())
+		}
+	})
+}
+
+// TestSpentBudgetIsOnlyRead: a ledger that cannot be written is no obstacle then.
+func TestSpentBudgetIsOnlyRead(t *testing.T) {
+	t.Parallel()
+	enriching(t, func(t *testing.T, srv *testkit.Server, _ *growthgenius.Client) {
+		c := srv.NewClient(growthgenius.WithEnrichmentCache(growthgenius.NewMemoryCache(0)), growthgenius.WithLedger(readOnly{ledger.NewMemory()}))
+		o := bulk.EnrichOptions{Budget: new(0), BudgetName: "november"}
+		if cost, err := bulk.EnrichCost(t.Context(), c, lookups("company1.com"), o); cost.Lookups != 1 || err != nil {
+			t.Errorf("%+v, %v", cost, err)
+		}
+		if all, err := enrich(t.Context(), c, o, "company1.com"); statuses(all) != "skipped 1" || err != nil {
+			t.Errorf("%s, %v", statuses(all), err)
+		}
+		all, err := enrich(t.Context(), c, bulk.EnrichOptions{}, "company1.com")
+		if got := statuses(all); got != "failed 1" || err != nil || !strings.Contains(all[0].Err.Error(), "the disk is full") {
+			t.Errorf("without a budget: %s, %v", got, err)
+		}
+		if n, _ := asked(srv); n != 0 {
+			t.Errorf("%d requests", n)
+		}
+	})
+}
+
+// readOnly is a ledger that stores nothing.
+type readOnly struct{ *ledger.Memory }
+
+func (l readOnly) Acquire(ctx context.Context, key string) (growthgenius.Lease, error) {
+	lease, err := l.Memory.Acquire(ctx, key)
+	return readOnlyLease{lease}, err
+}
+
+type readOnlyLease struct{ growthgenius.Lease }
+
+func (readOnlyLease) Record(context.Context, growthgenius.Entry) error {
+	return errors.New("the disk is full")
+}
+
+// TestProgressOfEnrich: what is done is counted by outcome, the rest is known from the cost or
+// when the input was read, and a wait for queued lookups has its name.
+func TestProgressOfEnrich(t *testing.T) {
+	t.Parallel()
+	enriching(t, func(t *testing.T, srv *testkit.Server, c *growthgenius.Client) {
+		input := append(domains(0, 40), "n/a")
+		o := bulk.EnrichOptions{Concurrency: 1}
+		cost, err := bulk.EnrichCost(t.Context(), c, lookups(input...), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		srv.Inject(growthgeniustest.Fault{Delay: time.Second - 2*testkit.Latency})
+		check := func(o bulk.EnrichOptions, middle, end string) {
+			t.Helper()
+			job := bulk.Enrich(t.Context(), c, lookups(input...), o)
+			n := 0
+			for _, err := range job.Results() {
+				n++
+				if n == 20 && err == nil {
+					if got := job.Progress().String(); got != middle {
+						t.Errorf("in the middle: %s, want %s", got, middle)
+					}
+				}
+			}
+			if p := job.Progress(); !strings.HasPrefix(p.String(), end) || !p.Final {
+				t.Errorf("at the end: %s, want %s", p, end)
+			}
+			for _, err := range job.Results() {
+				if err == nil || !strings.Contains(err.Error(), "once") {
+					t.Errorf("a second loop: %v", err)
+				}
+			}
+		}
+		o.Cost = &cost
+		check(o, "20 of 41 (48%): 20 found; 1/s; 20s left", "41 of 41 (100%): 40 found, 1 rejected")
+		o.Cost = nil
+		check(o, "20 of at least 20: 20 found", "41 of 41 (100%): 40 found, 1 rejected")
+		srv.ClearFaults()
+		queued(srv, 1)
+		job := bulk.Enrich(t.Context(), c, lookups("company50.com"), o)
+		time.AfterFunc(4*time.Second, func() {
+			if got := job.Progress().Waiting; got != "waiting for lookups that the API has queued" {
+				t.Errorf("it waits: %q", got)
+			}
+		})
+		for _, err := range job.Results() {
+			if err != nil {
+				t.Error(err)
+			}
+		}
 	})
 }
 

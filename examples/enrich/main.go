@@ -117,23 +117,22 @@ func enrich(ctx context.Context, client *growthgenius.Client, texts []string, o 
 			return 1, err
 		}
 	}
+	o.settings.Cost = &cost // so that the progress tells how much is left
+	job := bulk.Enrich(ctx, client, lookups(texts), o.settings)
 	// Show a bar on a terminal, but not if the results are printed there.
-	bar := newProgress(os.Stderr, isTerminal(os.Stderr) && (o.out != "" || !isTerminal(os.Stdout)), cost.Inputs)
-	out, counts, paid := writers[o.format](w), map[bulk.Outcome]int{}, 0
-	for found, failed := range bulk.Enrich(ctx, client, lookups(texts), o.settings).Results() {
+	end := showProgress(os.Stderr, isTerminal(os.Stderr) && (o.out != "" || !isTerminal(os.Stdout)), job.Progress)
+	out, paid := writers[o.format](w), 0
+	for found, failed := range job.Results() {
 		if failed != nil {
 			err = failed
 		} else if err = out.write(found); err != nil {
 			break
-		} else {
-			bar.add()
-			counts[found.Outcome]++
-			if found.Paid {
-				paid++
-			}
+		} else if found.Paid {
+			paid++
 		}
 	}
-	bar.end()
+	end()
+	counts := job.Progress().Counts
 	for _, outcome := range slices.Sorted(maps.Keys(counts)) {
 		fmt.Fprintf(os.Stderr, "%8d %s\n", counts[outcome], outcome)
 	}

@@ -15,11 +15,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/creack/pty"
 
 	"github.com/growthgenius/growthgenius-go"
+	"github.com/growthgenius/growthgenius-go/bulk"
 	"github.com/growthgenius/growthgenius-go/growthgeniustest"
 )
 
@@ -295,16 +297,19 @@ func TestDamagedCache(t *testing.T) {
 // TestProgressWithoutATerminal prints a line every 10 seconds.
 func TestProgressWithoutATerminal(t *testing.T) {
 	t.Parallel()
-	var b strings.Builder
-	p := newProgress(&b, false, 100)
-	p.add()
-	p.began, p.last = p.began.Add(-20*time.Second), p.last.Add(-10*time.Second)
-	p.add()
-	p.add()
-	p.end()
-	if got, want := b.String(), "2 of 100 looked up, about 16m20s left\n"; got != want {
-		t.Errorf("got %q, want %q", got, want)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		begun := time.Now()
+		var out strings.Builder
+		end := showProgress(&out, false, func() bulk.Progress {
+			done := int(time.Since(begun) / time.Second)
+			return bulk.Progress{Done: done, Total: 60, Final: true, Left: time.Duration(60-done) * time.Second}
+		})
+		time.Sleep(25 * time.Second)
+		end()
+		if got, want := out.String(), "10 of 60 (16%); 50s left\n20 of 60 (33%); 40s left\n"; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
 }
 
 func TestInert(t *testing.T) {

@@ -6,49 +6,48 @@ import (
 	"time"
 
 	"github.com/schollz/progressbar/v3"
+
+	"github.com/growthgenius/growthgenius-go/bulk"
 )
 
-// progress shows how far the run has come: by a bar on a terminal, and by a line every 10
-// seconds elsewhere.
-type progress struct {
-	w     io.Writer
-	bar   *progressbar.ProgressBar // nil elsewhere
-	total int
-	done  int
-	began time.Time
-	last  time.Time
-}
+const (
+	lineEvery = 10 * time.Second
+	drawEvery = 200 * time.Millisecond
+)
 
-func newProgress(w io.Writer, terminal bool, total int) *progress {
-	p := &progress{w: w, total: total, began: time.Now(), last: time.Now()}
+// showProgress shows how far the run is, by a bar on a terminal and by a line every 10 seconds
+// elsewhere, until the function that it returns is called.
+func showProgress(out io.Writer, terminal bool, now func() bulk.Progress) (end func()) {
+	every, show := lineEvery, func(p bulk.Progress) { fmt.Fprintln(out, p) }
+	erase := func() {}
 	if terminal {
-		p.bar = progressbar.NewOptions(total,
-			progressbar.OptionSetWriter(w),
-			progressbar.OptionSetDescription("looked up"),
-			progressbar.OptionShowCount(),
-			progressbar.OptionThrottle(100*time.Millisecond),
-			progressbar.OptionClearOnFinish(),
-		)
+		bar := progressbar.NewOptions(max(1, now().Total), progressbar.OptionSetWriter(out), progressbar.OptionShowCount(),
+			progressbar.OptionSetPredictTime(false), progressbar.OptionClearOnFinish())
+		every, erase = drawEvery, func() { _ = bar.Clear() }
+		show = func(p bulk.Progress) {
+			text := p.Waiting
+			if text == "" && p.Left > 0 {
+				text = fmt.Sprint(p.Left.Round(time.Second), " left")
+			}
+			bar.ChangeMax(max(p.Total, p.Done+1)) // a bar that is full has ended
+			bar.Describe(text)
+			_ = bar.Set(p.Done)
+		}
 	}
-	return p
-}
-
-// add counts a result.
-func (p *progress) add() {
-	p.done++
-	switch now := time.Now(); {
-	case p.bar != nil:
-		_ = p.bar.Add(1)
-	case now.Sub(p.last) >= 10*time.Second:
-		p.last = now
-		left := time.Duration(float64(now.Sub(p.began)) / float64(p.done) * float64(p.total-p.done))
-		fmt.Fprintf(p.w, "%d of %d looked up, about %s left\n", p.done, p.total, left.Round(time.Second))
-	}
-}
-
-// end removes the bar.
-func (p *progress) end() {
-	if p.bar != nil {
-		_ = p.bar.Clear()
-	}
+	stop, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		ticker := time.NewTicker(every)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ticker.C:
+				show(now())
+			case <-stop:
+				erase()
+				return
+			}
+		}
+	}()
+	return func() { close(stop); <-ended }
 }

@@ -42,7 +42,8 @@ type ImportOptions struct {
 	// the row is [Rejected].
 	Oldest bool
 
-	// Concurrency is how many rows are sent at the same time. 0 means 16.
+	// Concurrency is how many requests are under way at the same time, besides those for rows
+	// whose outcome is unknown. 0 means 16.
 	Concurrency int
 	// MaxRows bounds the rows, all of which are kept in memory. 0 means 1,000,000.
 	MaxRows int
@@ -192,7 +193,8 @@ type importer struct {
 	table  *table
 	plan   plan
 	stop   context.CancelCauseFunc
-	late   chan struct{} // a slot for each row that is asked for again
+	slots  chan struct{} // one for each request that may be under way
+	late   chan struct{} // one for each row that is asked for again
 	lates  sync.WaitGroup
 	sent   atomic.Int64 // requests since the contacts were read last
 	feed   feed

@@ -93,15 +93,9 @@ func (im *importer) resultOf(c *chained, s *step) *Result {
 
 // carryOut imports the rows.
 func (im *importer) carryOut(ctx context.Context) error {
-	work := make(chan int)
-	var workers sync.WaitGroup
-	for range im.Concurrency {
-		workers.Go(func() {
-			for i := range work {
-				im.advance(ctx, i)
-			}
-		})
-	}
+	var rows sync.WaitGroup
+	under := make(chan struct{}, 2*im.Concurrency) // while some rows are stored, others are sent
+	im.slots = make(chan struct{}, im.Concurrency)
 	im.late = make(chan struct{}, lateSlots)
 	refreshed := time.Now()
 	for i := range im.table.rows {
@@ -111,16 +105,16 @@ func (im *importer) carryOut(ctx context.Context) error {
 		if time.Since(refreshed) >= refreshAfter && im.sent.Load() >= refreshRows && im.refreshing.CompareAndSwap(false, true) {
 			refreshed = time.Now()
 			im.sent.Store(0)
-			workers.Go(func() { im.refresh(ctx) })
+			rows.Go(func() { im.refresh(ctx) })
 		}
-		select {
-		case work <- i:
-		case <-ctx.Done():
-			im.advance(ctx, i) // its result is that it was not reached
-		}
+		under <- struct{}{}
+		free := im.slot() // here, so that rows begin in their order
+		rows.Go(func() {
+			im.advance(ctx, i, free)
+			<-under
+		})
 	}
-	close(work)
-	workers.Wait()
+	rows.Wait()
 	if p := im.meter.progress(); p.Done < p.Total {
 		im.meter.during("finding out what became of creates whose response was lost")
 	}
@@ -128,6 +122,13 @@ func (im *importer) carryOut(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
 	defer cancel()
 	return im.flushUnchanged(ctx)
+}
+
+// slot waits until another request may be sent. It returns what to call when it was responded
+// to: only the first call counts.
+func (im *importer) slot() func() {
+	im.slots <- struct{}{}
+	return sync.OnceFunc(func() { <-im.slots })
 }
 
 // take reports whether the import of a row can begin now. If another one with its address is
@@ -170,22 +171,28 @@ func (im *importer) after(i int) int {
 	return -1
 }
 
-// advance imports a row, and those that were waiting for it.
-func (im *importer) advance(ctx context.Context, i int) {
-	for ; i >= 0; i = im.after(i) {
+// advance imports a row, which has a slot, and those that were waiting for it.
+func (im *importer) advance(ctx context.Context, i int, free func()) {
+	for {
 		im.mu.Lock()
 		c := im.chain(i)
 		im.mu.Unlock()
 		s := im.next(c, i)
-		if result, contact := im.perform(ctx, c, i, &s); result.Outcome != Unknown || ctx.Err() != nil {
-			im.finish(c, i, result, contact)
-			continue
+		result, contact := im.perform(ctx, c, i, &s, free)
+		if result.Outcome == Unknown && ctx.Err() == nil {
+			im.lates.Go(func() {
+				im.ask(ctx, c, i, &s)
+				if next := im.after(i); next >= 0 {
+					im.advance(ctx, next, im.slot())
+				}
+			})
+			return
 		}
-		im.lates.Go(func() {
-			im.ask(ctx, c, i, &s)
-			im.advance(ctx, im.after(i))
-		})
-		return
+		im.finish(c, i, result, contact)
+		if i = im.after(i); i < 0 {
+			return
+		}
+		free = im.slot()
 	}
 }
 
@@ -195,7 +202,7 @@ func (im *importer) ask(ctx context.Context, c *chained, i int, s *step) {
 	im.late <- struct{}{}
 	defer func() { <-im.late }()
 	for try := 1; ; try++ {
-		result, contact := im.perform(ctx, c, i, s)
+		result, contact := im.perform(ctx, c, i, s, func() {})
 		if result.Outcome != Unknown || ctx.Err() != nil || try == lateTries {
 			im.finish(c, i, result, contact)
 			return
@@ -209,8 +216,10 @@ func (im *importer) finish(c *chained, i int, result *Result, contact match.Row)
 	im.settle(i, result)
 }
 
-// perform carries out a step, and returns the values of the contact afterwards.
-func (im *importer) perform(ctx context.Context, c *chained, i int, s *step) (*Result, match.Row) {
+// perform carries out a step, and returns the values of the contact afterwards. It calls free
+// when it has the response to its request.
+func (im *importer) perform(ctx context.Context, c *chained, i int, s *step, free func()) (*Result, match.Row) {
+	defer free()
 	r := &im.table.rows[i]
 	if ctx.Err() != nil {
 		return &Result{Outcome: Pending, Err: context.Cause(ctx)}, nil
@@ -223,7 +232,7 @@ func (im *importer) perform(ctx context.Context, c *chained, i int, s *step) (*R
 		return &Result{Outcome: Skipped, ID: s.id, Err: errors.New(
 			"what is to be done has changed since the dry run: run it again to see what that is")}, nil
 	}
-	contact, err := im.send(ctx, r, s)
+	contact, err := im.send(ctx, r, s, free)
 	switch {
 	case err != nil:
 		return im.failure(ctx, s, err), nil

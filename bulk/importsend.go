@@ -10,14 +10,14 @@ import (
 )
 
 // send sends what a step needs. The contact is nil if nothing was to be sent.
-func (im *importer) send(ctx context.Context, r *row, s *step) (*growthgenius.Contact, error) {
+func (im *importer) send(ctx context.Context, r *row, s *step, free func()) (*growthgenius.Contact, error) {
 	switch s.outcome {
 	case Created:
 		im.sent.Add(1)
-		return im.create(ctx, r, s)
+		return im.create(ctx, r, s, free)
 	case Updated:
 		im.sent.Add(1)
-		return im.update(ctx, r, s)
+		return im.update(ctx, r, s, free)
 	case Unchanged:
 		return nil, im.confirm(ctx, r, s)
 	}
@@ -41,14 +41,14 @@ func (im *importer) confirm(ctx context.Context, r *row, s *step) error {
 }
 
 // create creates the contact of a row, or finds the one that an earlier run has created.
-func (im *importer) create(ctx context.Context, r *row, s *step) (*growthgenius.Contact, error) {
+func (im *importer) create(ctx context.Context, r *row, s *step, free func()) (*growthgenius.Contact, error) {
 	if r.open && r.found.id != "" {
 		if err := im.resolve(ctx, r); err != nil {
 			return nil, err
 		}
 		if !r.open { // it was not created, and another one has the address
 			*s = im.compare(r, r.found.id, decode(r.found.was))
-			return im.send(ctx, r, s)
+			return im.send(ctx, r, s, free)
 		}
 	}
 	var in growthgenius.ContactInput
@@ -57,6 +57,7 @@ func (im *importer) create(ctx context.Context, r *row, s *step) (*growthgenius.
 	}
 	contact, err := im.client.Contacts.Create(ctx, in, growthgenius.Once(im.book.row(r)),
 		growthgenius.OnceNote(func(c *growthgenius.Contact) json.RawMessage {
+			free()
 			im.own(c.ID, r.first)
 			return encode(rowNote{Did: Created, Sum: sumOf(valuesOf(c))})
 		}))
@@ -86,7 +87,7 @@ func (im *importer) resolve(ctx context.Context, r *row) error {
 
 // update updates the contact of a row. The ledger has what it had before, so that the update
 // can be undone, also if this process ends meanwhile.
-func (im *importer) update(ctx context.Context, r *row, s *step) (contact *growthgenius.Contact, err error) {
+func (im *importer) update(ctx context.Context, r *row, s *step, free func()) (contact *growthgenius.Contact, err error) {
 	var in growthgenius.ContactInput
 	if err := json.Unmarshal(encode(s.set), &in); err != nil {
 		return nil, err
@@ -110,6 +111,7 @@ func (im *importer) update(ctx context.Context, r *row, s *step) (contact *growt
 			}
 			return err
 		}
+		free()
 		n.Did, n.Set = Updated, pick(valuesOf(contact), n.Was)
 		return store(ctx, lease, growthgenius.Entry{ID: s.id, Note: encode(n)})
 	})

@@ -17,7 +17,7 @@ import (
 // learned.
 func TestTimeLeft(t *testing.T) {
 	t.Parallel()
-	const units, many = 300, 1000
+	const units, many = 300, 600
 	slow := growthgeniustest.Fault{Delay: 100 * time.Millisecond}
 	pause := growthgeniustest.Fault{Status: 503, RetryAfter: 30 * time.Second, Times: 1, Skip: many / 3}
 	for name, test := range map[string]struct {
@@ -30,13 +30,13 @@ func TestTimeLeft(t *testing.T) {
 		from   time.Duration       // only then can it be known
 	}{
 		"steady":                      {units: units, faults: []growthgeniustest.Fault{slow}},
-		"some without a request":      {units: many, faults: []growthgeniustest.Fault{slow}, free: func(unit int) bool { return unit%3 > 0 }},
+		"some without a request":      {units: 1000, faults: []growthgeniustest.Fault{slow}, free: func(unit int) bool { return unit%3 > 0 }},
 		"the first without a request": {units: many, faults: []growthgeniustest.Fault{slow}, free: func(unit int) bool { return unit < many/2 }, costly: many / 2},
 		"the last without a request":  {units: many, faults: []growthgeniustest.Fault{slow}, free: func(unit int) bool { return unit >= many/2 }, costly: many / 2},
-		"a pause after a third":       {units: many, faults: []growthgeniustest.Fault{pause, slow}, from: 9 * time.Second},
+		"a pause after a third":       {units: many, faults: []growthgeniustest.Fault{pause, slow}, from: 6 * time.Second},
 		"a given rate":                {units: units, opts: []growthgenius.Option{growthgenius.WithRateLimit(20, 20)}},
 		"a learned rate": {
-			units: many, limit: 10, opts: []growthgenius.Option{growthgenius.WithRetry(growthgenius.RetryPolicy{MaxAttempts: 10})},
+			units: 1000, limit: 10, opts: []growthgenius.Option{growthgenius.WithRetry(growthgenius.RetryPolicy{MaxAttempts: 10})},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

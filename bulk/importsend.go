@@ -58,7 +58,6 @@ func (im *importer) create(ctx context.Context, r *row, s *step, free func()) (*
 	contact, err := im.client.Contacts.Create(ctx, in, growthgenius.Once(im.book.row(r)),
 		growthgenius.OnceNote(func(c *growthgenius.Contact) json.RawMessage {
 			free()
-			im.own(c.ID, r.first)
 			return encode(rowNote{Did: Created, Sum: sumOf(valuesOf(c))})
 		}))
 	if err == nil {

@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	growthgenius "github.com/growthgenius/growthgenius-go"
@@ -55,6 +56,7 @@ func (l *lease) Record(ctx context.Context, e growthgenius.Entry) error {
 	if l.ended {
 		return growthgenius.ErrLeaseLost
 	}
+	e.ID = growthgenius.ID(strings.Clone(string(e.ID))) // it may be a part of a whole response
 	if err := l.store.put(l.key, l.entry, e); err != nil {
 		return err //nolint:wrapcheck // of this package
 	}

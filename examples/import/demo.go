@@ -46,11 +46,11 @@ func demo(ctx context.Context) (*summary, error) {
 
 	fmt.Println("GROWTHGENIUS_API_KEY is not set: this is a server in memory, and a sample file.")
 	fmt.Println("\nA dry run:")
-	if _, err := importFile(ctx, newClient, file, bulk.ImportOptions{DryRun: true}); err != nil {
+	if _, err := importFile(ctx, newClient, file, options{ImportOptions: bulk.ImportOptions{DryRun: true}}); err != nil {
 		return nil, err
 	}
 	fmt.Println("\nThe import:")
-	if _, err := importFile(ctx, newClient, file, bulk.ImportOptions{}); err != nil {
+	if _, err := importFile(ctx, newClient, file, options{}); err != nil {
 		return nil, err
 	}
 	fmt.Println("\nThe rejected row, mended:")
@@ -63,7 +63,7 @@ func demo(ctx context.Context) (*summary, error) {
 	if err := os.WriteFile(file.path, mended, 0o600); err != nil { //nolint:gosec // in a new folder
 		return nil, err
 	}
-	s, err := importFile(ctx, newClient, file, bulk.ImportOptions{})
+	s, err := importFile(ctx, newClient, file, options{})
 	if err != nil {
 		return nil, err
 	}

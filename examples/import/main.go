@@ -5,6 +5,8 @@
 //	go run . -apply DIGEST customers.csv  # what that dry run has shown, and nothing else
 //	go run . customers.csv                # all rows
 //	go run . -mapping columns.json -mode fill-blanks customers.csv
+//	go run . -undo customers.csv          # what it would take to undo the import
+//	go run . -undo -yes customers.csv     # undoes it, except for what was changed since
 //
 // It may be interrupted or killed at any time, and run again: customers.csv.ledger has what
 // became of each row. A file that has been mended since needs -changed.
@@ -30,6 +32,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"iter"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -43,11 +46,13 @@ import (
 )
 
 func main() {
-	var o bulk.ImportOptions
+	var o options
 	mapping := flag.String("mapping", "", "a JSON `file` that says which columns go to which fields")
 	flag.BoolVar(&o.DryRun, "dry-run", false, "change nothing, and print what would be changed, with a digest")
 	flag.StringVar(&o.Plan, "apply", "", "do what the dry run with this `digest` has printed, and skip what has changed since")
 	flag.BoolVar(&o.AllowChanges, "changed", false, "rows of the file were added, removed or mended since the last run")
+	flag.BoolVar(&o.undo, "undo", false, "print what it would take to undo the import, and change nothing")
+	flag.BoolVar(&o.yes, "yes", false, "with -undo: undo the import")
 	flag.TextVar(&modes, "mode", mode(bulk.Upsert), "what to do with contacts that exist: upsert, create-only or fill-blanks")
 	flag.Parse()
 	o.Mode = bulk.Mode(modes)
@@ -74,8 +79,22 @@ func main() {
 	os.Exit(s.status())
 }
 
-// importFile imports a file, and prints what is remarkable, and a summary.
-func importFile(ctx context.Context, newClient func(...growthgenius.Option) (*growthgenius.Client, error), file csvFile, o bulk.ImportOptions) (*summary, error) {
+// options are what the flags say.
+type options struct {
+	bulk.ImportOptions
+	undo, yes bool
+}
+
+// begin begins an import, or undoes one. It reports whether nothing will be changed.
+func (o options) begin(ctx context.Context, client *growthgenius.Client, rows iter.Seq2[bulk.Row, error]) (run *bulk.Run, dry bool) {
+	if o.undo {
+		return bulk.Undo(ctx, client, rows, bulk.UndoOptions{Apply: o.yes, AllowChanges: o.AllowChanges}), !o.yes
+	}
+	return bulk.Import(ctx, client, rows, o.ImportOptions), o.DryRun
+}
+
+// importFile imports a file, or undoes that, and prints what is remarkable, and a summary.
+func importFile(ctx context.Context, newClient func(...growthgenius.Option) (*growthgenius.Client, error), file csvFile, o options) (*summary, error) {
 	l, err := ledger.OpenFile(file.path+".ledger", ledger.FileOptions{For: "import of " + filepath.Base(file.path)})
 	if err != nil {
 		return nil, err
@@ -92,17 +111,17 @@ func importFile(ctx context.Context, newClient func(...growthgenius.Option) (*gr
 	defer func() { _ = closeFile() }()
 	file.describe(rows)
 
-	run := bulk.Import(ctx, client, bulk.FromCSV(rows), o)
+	run, dry := o.begin(ctx, client, bulk.FromCSV(rows))
 	p := startProgress(os.Stderr, term.IsTerminal(int(os.Stderr.Fd())), run.Progress)
 	s := &summary{counts: map[bulk.Outcome]int{}, rejected: map[int]error{}}
 	var failure error
 	for result, err := range run.Results() { //nolint:contextcheck // it has the context of Import
 		if failure = err; err == nil {
-			s.add(p, result, o.DryRun)
+			s.add(p, result, dry)
 		}
 	}
 	p.end()
-	s.print(o.DryRun)
+	s.print(dry)
 	switch {
 	case ctx.Err() != nil:
 		return nil, errors.New("interrupted: to go on, run the same command again (the ledger has what is done)")
@@ -110,7 +129,10 @@ func importFile(ctx context.Context, newClient func(...growthgenius.Option) (*gr
 		return nil, fmt.Errorf("%w (the flag -changed)", failure)
 	case failure != nil:
 		return nil, failure
-	case o.DryRun:
+	case o.undo:
+		s.counts[bulk.Rejected] = 0 // nothing was done for those rows
+		return s, nil
+	case dry:
 		fmt.Printf("\nTo do this and nothing else: go run . -apply %s %s\n", run.Plan(), file.path)
 		return s, nil
 	}

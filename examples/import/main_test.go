@@ -290,6 +290,27 @@ func TestModes(t *testing.T) {
 	}
 }
 
+// TestUndo undoes an import after one of its contacts has changed.
+func TestUndo(t *testing.T) {
+	t.Parallel()
+	srv, env := serve(t)
+	made := srv.AddContacts(growthgenius.Contact{FirstName: "Ada", Email: "ada@example.com", Title: "CIO"}, growthgenius.Contact{FirstName: "Bob", Email: "bob@example.com", Title: "CIO"})
+	file := write(t, "people.csv", "First Name;Title;Email\nAda;CTO;ada@example.com\nBob;CEO;bob@example.com\nHedy;CFO;\nAlan;CSO;n/a\n")
+	start(t, env, file).ends(t, 3)
+	imported := map[string][]string{"Ada": {"CTO"}, "Bob": {"CEO"}, "Hedy": {"CFO"}}
+	same(t, srv, imported)
+	dry := start(t, env, "-undo", file).ends(t, 0)
+	if !strings.Contains(dry.stdout.String(), "  1 would be deleted\n") || !strings.Contains(dry.stdout.String(), "  2 would be restored\n") {
+		t.Errorf("the dry run prints %d bytes, without what would be deleted and restored", dry.stdout.Len())
+	}
+	same(t, srv, imported)
+	if _, err := srv.Client().Contacts.Update(t.Context(), made[1].ID, growthgenius.ContactInput{Title: growthgenius.Set("COO")}); err != nil {
+		t.Fatal(err)
+	}
+	start(t, env, "-undo", "-yes", file).ends(t, 0).says(t, "  1 rejected\n  1 deleted\n  1 restored\n  1 kept\n  4 rows\n")
+	same(t, srv, map[string][]string{"Ada": {"CIO"}, "Bob": {"COO"}})
+}
+
 // TestFailures have the exit status 1, or 2 for flags.
 func TestFailures(t *testing.T) {
 	t.Parallel()
@@ -346,7 +367,7 @@ func TestUnknown(t *testing.T) {
 		srv.Inject(lost, growthgeniustest.Fault{Method: http.MethodGet, Status: http.StatusServiceUnavailable})
 		newClient := func(opts ...growthgenius.Option) (*growthgenius.Client, error) { return srv.Client(opts...), nil }
 		for _, want := range []int{4, 0} {
-			s, err := importFile(t.Context(), newClient, file, bulk.ImportOptions{})
+			s, err := importFile(t.Context(), newClient, file, options{})
 			if err != nil || s.status() != want {
 				t.Errorf("%v, %v, want the status %d", s, err, want)
 			}

@@ -45,17 +45,17 @@ type summary struct {
 
 // add counts a result. It prints one that calls for something to be done and, in a dry run,
 // each change.
-func (s *summary) add(p *progress, r *bulk.Result, dryRun bool) {
+func (s *summary) add(p *progress, r *bulk.Result, dry bool) {
 	s.rows++
 	s.counts[r.Outcome]++
 	switch r.Outcome {
 	case bulk.Rejected:
 		s.rejected[r.Line] = r.Err
 		p.print(os.Stderr, r)
-	case bulk.Failed, bulk.Unknown, bulk.Skipped:
+	case bulk.Failed, bulk.Unknown, bulk.Skipped, bulk.Kept:
 		p.print(os.Stderr, r)
-	case bulk.Created, bulk.Updated:
-		if dryRun {
+	case bulk.Created, bulk.Updated, bulk.Deleted, bulk.Restored:
+		if dry {
 			lines := []any{r}
 			for _, change := range r.Changes {
 				lines = append(lines, "    "+change.String())
@@ -67,14 +67,15 @@ func (s *summary) add(p *progress, r *bulk.Result, dryRun bool) {
 }
 
 // print prints how many rows have each outcome.
-func (s *summary) print(dryRun bool) {
+func (s *summary) print(dry bool) {
 	verb := ""
-	if dryRun {
+	if dry {
 		verb = "would be "
 	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	for _, outcome := range []bulk.Outcome{
-		bulk.Created, bulk.Updated, bulk.Unchanged, bulk.Duplicate, bulk.Skipped, bulk.Rejected, bulk.Failed, bulk.Unknown, bulk.Pending,
+		bulk.Created, bulk.Updated, bulk.Unchanged, bulk.Duplicate, bulk.Skipped, bulk.Rejected,
+		bulk.Deleted, bulk.Restored, bulk.Kept, bulk.Failed, bulk.Unknown, bulk.Pending,
 	} {
 		if n := s.counts[outcome]; n > 0 {
 			fmt.Fprintf(w, "%d\t %s%s\n", n, verb, outcome)

@@ -670,12 +670,15 @@ func TestProgressOfEnrich(t *testing.T) {
 		check(o, "20 of at least 20: 20 found", "41 of 41 (100%): 40 found, 1 rejected")
 		srv.ClearFaults()
 		queued(srv, 1)
+		srv.Inject(growthgeniustest.Fault{Delay: 2 * time.Second})
 		job := bulk.Enrich(t.Context(), c, lookups("company50.com"), o)
-		time.AfterFunc(4*time.Second, func() {
-			if got := job.Progress().Waiting; got != "waiting for lookups that the API has queued" {
-				t.Errorf("it waits: %q", got)
-			}
-		})
+		for after, want := range map[time.Duration]string{4 * time.Second: "waiting for lookups that the API has queued", 6 * time.Second: ""} {
+			time.AfterFunc(after, func() {
+				if got := job.Progress().Waiting; got != want {
+					t.Errorf("after %v it waits: %q, want %q", after, got, want)
+				}
+			})
+		}
 		for _, err := range job.Results() {
 			if err != nil {
 				t.Error(err)

@@ -206,7 +206,7 @@ func (u *undo) contact(ctx context.Context, rows []*imported) error {
 	if first.token || first.Did == Unchanged { // it was not created, or not changed
 		return u.end(ctx, rows, Unchanged, "")
 	}
-	creator := slices.IndexFunc(rows, func(it *imported) bool { return it.Did == Created || it.Did == "" })
+	creator := slices.IndexFunc(rows, func(it *imported) bool { return it.Did == Created })
 	contact, err := u.client.Contacts.Get(ctx, first.id)
 	switch {
 	case isGone(err) && creator >= 0: // be it by a run of the undo that did not learn that

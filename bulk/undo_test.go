@@ -274,3 +274,108 @@ func TestUndoOfManyRows(t *testing.T) {
 		expect(t, snapshot(t, srv), before...)
 	})
 }
+
+// TestUndoOfOpenCreates: if the import did not learn whether it had created a contact, the undo
+// finds that out first.
+func TestUndoOfOpenCreates(t *testing.T) {
+	t.Parallel()
+	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+		lost := growthgeniustest.Fault{Method: http.MethodPost, Effect: growthgeniustest.Reset, Commit: true, Times: 4}
+		never := growthgeniustest.Fault{Method: http.MethodPost, Effect: growthgeniustest.Reset, Times: 1}
+		blinding := growthgeniustest.Fault{Method: http.MethodGet, Skip: 1, Status: http.StatusInternalServerError} // after the list
+		srv.Inject(lost, never, blinding)
+		before := snapshot(t, srv)
+		rows := rowsOf(
+			person(t, "email=one@example.com", "title=CEO"), // 2
+			person(t, "first_name=Twin"),
+			person(t, "first_name=Twin"),
+			person(t, "email=two@example.com", "title=CEO"),
+			person(t, "email=three@example.com"), // 6
+		)
+		l := ledger.NewMemory()
+		blind := srv.NewClient(growthgenius.WithLedger(l), growthgenius.WithRetry(growthgenius.RetryPolicy{MaxAttempts: 1}),
+			growthgenius.WithReadBack(growthgenius.ReadBackPolicy{Disabled: true}))
+		expect(t, results(t, bulk.Import(t.Context(), blind, rows, bulk.ImportOptions{Concurrency: 1})), "2 unknown", "3 unknown", "4 unknown", "5 unknown", "6 unknown")
+		o := bulk.UndoOptions{Apply: true}
+		expect(t, undone(t, bulk.Undo(t.Context(), blind, rows, o)), "2 unknown", "3 unknown", "4 unknown", "5 unknown", "6 unknown")
+		srv.ClearFaults()
+		time.Sleep(time.Minute)
+		c := srv.NewClient(growthgenius.WithLedger(l))
+		for _, contact := range srv.Contacts() {
+			if contact.Email == "two@example.com" {
+				if _, err := c.Contacts.Update(t.Context(), contact.ID, person(t, "city=Rome")); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		want := []string{"2 deleted", "3 deleted", "4 deleted", "5 kept", "6 unchanged"}
+		expect(t, undone(t, bulk.Undo(t.Context(), c, rows, bulk.UndoOptions{})), want...)
+		expect(t, undone(t, bulk.Undo(t.Context(), c, rows, o)), want...)
+		expect(t, undone(t, bulk.Undo(t.Context(), c, rows, o)), "2 unchanged", "3 unchanged", "4 unchanged", "5 kept", "6 unchanged")
+		if n := len(srv.Contacts()) - len(before); n != 1 {
+			t.Errorf("%d contacts are left", n)
+		}
+	})
+}
+
+// TestUndoRefused: rows whose contacts cannot be changed have failed, and the others are undone. A
+// 404 that is not the API's own does not mean that a contact was deleted.
+func TestUndoRefused(t *testing.T) {
+	t.Parallel()
+	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+		srv.AddContacts(growthgenius.Contact{Email: "ada@example.com", Title: "cto"}, growthgenius.Contact{Email: "bob@example.com", Title: "CFO"})
+		before := snapshot(t, srv)
+		inputs := []growthgenius.ContactInput{
+			person(t, "email=ada@example.com", "title=CTO"),              // 2
+			person(t, "email=bob@example.com", "title=CEO"),              // 3
+			person(t, "email=bob@example.com", "city=Rome"),              // 4
+			person(t, "email=bob@example.com", "title=CEO", "city=Rome"), // 5
+		}
+		for i := range 2 * 52 { // more fail than make an import end that fail one after the other
+			inputs = append(inputs, person(t, fmt.Sprintf("email=person%d@example.com", i)))
+		}
+		c := srv.NewClient(growthgenius.WithLedger(ledger.NewMemory()), growthgenius.WithRetry(growthgenius.RetryPolicy{MaxAttempts: 1}))
+		results(t, bulk.Import(t.Context(), c, rowsOf(inputs...), bulk.ImportOptions{Repeats: bulk.ApplyRepeats}))
+		undo := func() (got []string) {
+			return undone(t, bulk.Undo(t.Context(), c, rowsOf(inputs...), bulk.UndoOptions{Apply: true, Concurrency: 1}))
+		}
+		deletes := growthgeniustest.Fault{Method: http.MethodDelete, Status: http.StatusInternalServerError, Times: 1}
+		srv.Inject(
+			growthgeniustest.Fault{Method: http.MethodPatch, Status: http.StatusUnprocessableEntity, Times: 1},
+			growthgeniustest.Fault{Method: http.MethodGet, Skip: 1, Status: http.StatusNotFound, Body: "404 page not found", Times: 1},
+		)
+		for range 52 {
+			srv.Inject(deletes, growthgeniustest.Fault{Method: http.MethodDelete, Delay: time.Millisecond, Times: 1})
+		}
+		got := undo()
+		expect(t, got[:6], `2 failed`, "3 failed", "4 failed", "5 unchanged", "6 failed", "7 deleted")
+		srv.ClearFaults()
+		srv.Inject(growthgeniustest.Fault{Method: http.MethodDelete, Status: http.StatusNotFound, Body: `{"error":"contact not found"}`, Commit: true})
+		got = undo()
+		expect(t, got[:6], `2 restored title: "CTO" → "cto"`, `3 restored title: "CEO" → "CFO"`, `4 restored city: "Rome" → null`, "5 unchanged", "6 deleted", "7 unchanged")
+		expect(t, snapshot(t, srv), before...)
+	})
+}
+
+// TestUndoOfRewrittenUpdates: the updates of a contact are taken back although its rows are in
+// another order than in the import, the response to one was lost, and the API has rewritten it.
+func TestUndoOfRewrittenUpdates(t *testing.T) {
+	t.Parallel()
+	upper := growthgeniustest.WithRewriting(func(field, text string) string {
+		if field == "title" {
+			return strings.ToUpper(text)
+		}
+		return text
+	})
+	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+		srv.AddContacts(growthgenius.Contact{Email: "ada@example.com", Title: "CTO"}, growthgenius.Contact{Email: "bob@example.com", Title: "CTO"})
+		before := snapshot(t, srv)
+		first, second, lost := person(t, "email=ada@example.com", "title=ceo"), person(t, "email=ada@example.com", "title=cfo"), person(t, "email=bob@example.com", "title=ceo")
+		c := srv.NewClient(growthgenius.WithLedger(ledger.NewMemory()), growthgenius.WithRetry(growthgenius.RetryPolicy{MaxAttempts: 1}))
+		srv.Inject(growthgeniustest.Fault{Method: http.MethodPatch, Effect: growthgeniustest.Reset, Commit: true, Times: 1})
+		expect(t, results(t, bulk.Import(t.Context(), c, rowsOf(lost, first, second), bulk.ImportOptions{Repeats: bulk.ApplyRepeats, Concurrency: 1}))[:1], "2 failed "+string(srv.Contacts()[len(before)-1].ID))
+		expect(t, undone(t, bulk.Undo(t.Context(), c, rowsOf(second, first, lost), bulk.UndoOptions{Apply: true})),
+			`2 restored title: "CFO" → "CEO"`, `3 restored title: "CEO" → "CTO"`, `4 restored title: "CEO" → "CTO"`)
+		expect(t, snapshot(t, srv), before...)
+	}, upper)
+}

@@ -43,9 +43,9 @@ type EnrichOptions struct {
 	// it is sent, also if it fails. It does not count if the response to its only request is
 	// a 4xx other than 404, or if its result comes from the cache.
 	Budget *int
-	// BudgetName makes the budget one of all runs, of all processes, that give the same name:
-	// what they have paid in total is stored in the client's ledger under this name, which
-	// must not be empty then. Otherwise the budget is that of one run.
+	// BudgetName makes the budget that of all runs, of all processes, that give the same name:
+	// the client's ledger stores under it what they have paid in total. If the name is empty,
+	// the budget is that of one run.
 	BudgetName string
 	// PendingWait is for how long a lookup that the API has queued (202) is asked for again
 	// at the end of the run. If it is 0, it is 2 minutes, and if it is negative, such a

@@ -188,14 +188,10 @@ func (e *enricher) stored(ctx context.Context, job *enrichJob) error {
 			return nil
 		}
 		if tries == storedTries {
-			return notStored(err)
+			return fmt.Errorf("bulk.Enrich: the cache has not stored a result that was paid, so that the next run would pay again: %w", err)
 		}
 		<-time.After(time.Second) // also if the run is to end: what is paid is to be stored
 	}
-}
-
-func notStored(err error) error {
-	return fmt.Errorf("bulk.Enrich: the cache has not stored a result that was paid, so that the next run would pay again: %w", err)
 }
 
 // isRefusal reports whether a response says that nothing was looked up.

@@ -512,6 +512,29 @@ func TestEnrichDoesNotWaitForever(t *testing.T) {
 	})
 }
 
+// TestEnrichReadsNoFurther: no more of the input is read ahead than lookups are made at a time,
+// and one more.
+func TestEnrichReadsNoFurther(t *testing.T) {
+	t.Parallel()
+	enriching(t, func(t *testing.T, _ *testkit.Server, c *growthgenius.Client) {
+		read, results := 0, 0
+		input := func(yield func(bulk.Lookup, error) bool) {
+			for read = 1; read <= 50 && yield(bulk.LookupOf(domains(read, 1)[0]), nil); read++ {
+			}
+		}
+		for _, err := range bulk.Enrich(t.Context(), c, input, bulk.EnrichOptions{Concurrency: 4}).Results() {
+			time.Sleep(time.Second) // the loop is slower than the lookups
+			synctest.Wait()
+			if results++; err != nil || read > results+5 {
+				t.Fatalf("%d lookups were read for %d results, %v", read, results, err)
+			}
+		}
+		if results != 50 {
+			t.Errorf("%d results", results)
+		}
+	})
+}
+
 // TestEnrichWaitsForItsInput: the goroutine that reads it has ended when the loop has.
 func TestEnrichWaitsForItsInput(t *testing.T) {
 	t.Parallel()

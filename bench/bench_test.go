@@ -25,14 +25,19 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if os.Getenv(serveEnv) != "" { // started by a test, as its server
-		if err := serve(context.Background(), os.Stdin, os.Stdout); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		return
+	var err error
+	switch { // started by a test, as its server
+	case os.Getenv(crmEnv) != "":
+		err = serveCRM(os.Stdin, os.Stdout)
+	case os.Getenv(serveEnv) != "":
+		err = serve(context.Background(), os.Stdin, os.Stdout)
+	default:
+		os.Exit(m.Run())
 	}
-	os.Exit(m.Run())
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 }
 
 // singles is a transport that responds to a GET of a contact from memory, as the server
@@ -301,7 +306,7 @@ func TestCommand(t *testing.T) {
 	small := []string{
 		"-rounds", "1", "-calls", "2", "-goroutines", "2", "-contacts", "20", "-streams", "1", "-pages", "3",
 		"-latency", "1ms", "-pagers", "1", "-requests", "9", "-burst", "4", "-bursts", "1",
-		"-entries", "2", "-ledgers", "1", "-json", results,
+		"-entries", "2", "-ledgers", "1", "-rows", "50", "-row-latency", "1ms", "-json", results,
 	}
 	if err := command(t.Context(), small, &first); err != nil {
 		t.Fatal(err)
@@ -357,5 +362,23 @@ func TestDocumentation(t *testing.T) {
 		if file := c.file(sec.name); read(file) != c.String() || !strings.Contains(page, "("+file+")") {
 			t.Errorf("docs/%s is not the chart of the results, or the page does not show it: draw it with -from and -svg", file)
 		}
+	}
+}
+
+// TestImport: each row that changes something costs one request, beside a few lists.
+func TestImport(t *testing.T) {
+	const rows = 3000
+	srv, err := startCRM(rows, 5*time.Millisecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer srv.Close()
+	r, err := importInto(t.Context(), srv.URL(), rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%+v", r)
+	if r.Changed != rows*9/10 || r.Requests > 1.02 || r.Lists > 20 || r.InFlight <= 0 || r.InLedger <= 0 || r.InFlight+r.InLedger > 2 {
+		t.Errorf("got %+v", r)
 	}
 }

@@ -24,7 +24,7 @@ type getRow struct {
 }
 
 func measureGet(ctx context.Context, s settings) ([]getRow, error) {
-	root, stop, err := startServer(ctx)
+	root, stop, err := startServer(ctx, serveEnv+"=1")
 	if err != nil {
 		return nil, err
 	}

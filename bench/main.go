@@ -2,7 +2,7 @@
 // are measured in one run, in turn, round after round. It prints ratios of the medians of
 // the rounds, because only ratios can be compared between machines.
 //
-//	go run .                     # everything, four to eight minutes on two idle cores
+//	go run .                     # everything, six to ten minutes on two idle cores
 //	go run . -only get,decode    # some sections
 //	go run . -json ../docs/performance.json -svg ../docs
 //	go run . -from ../docs/performance.json -svg ../docs    # draws earlier results
@@ -35,6 +35,7 @@ type report struct {
 	Pager       []pagerRow       `json:"pager,omitempty"`
 	Connections []connectionsRow `json:"connections,omitempty"`
 	Ledger      []ledgerRow      `json:"ledger,omitempty"`
+	Import      []importRow      `json:"import,omitempty"`
 }
 
 type machine struct {
@@ -58,6 +59,9 @@ type settings struct {
 	Bursts   int           `json:"connection_rounds"`
 	Entries  int           `json:"entries"`
 	Ledgers  int           `json:"ledger_rounds"`
+
+	Rows       int           `json:"import_rows"`
+	RowLatency time.Duration `json:"import_latency"`
 }
 
 // section is a part of a run.
@@ -93,12 +97,18 @@ var sections = []section{
 		rep.Ledger, err = measureLedger(ctx, s)
 		return err
 	}, ledgerTables, ledgerChart},
+	{"import", func(ctx context.Context, s settings, rep *report) (err error) {
+		rep.Import, err = measureImport(ctx, s)
+		return err
+	}, importTables, importChart},
 }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	run := func() error { return command(ctx, os.Args[1:], os.Stdout) }
-	if os.Getenv(serveEnv) != "" {
+	if os.Getenv(crmEnv) != "" {
+		run = func() error { return serveCRM(os.Stdin, os.Stdout) }
+	} else if os.Getenv(serveEnv) != "" {
 		run = func() error { return serve(ctx, os.Stdin, os.Stdout) }
 	}
 	err := run()
@@ -113,7 +123,7 @@ func command(ctx context.Context, args []string, out io.Writer) error {
 	rep := report{Machine: thisMachine()}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	addFlags(flags, &rep.Settings)
-	only := flags.String("only", "", "measure only these comma-separated `sections`: get, decode, stream, pager, connections, ledger")
+	only := flags.String("only", "", "measure only these comma-separated `sections`: get, decode, stream, pager, connections, ledger, import")
 	to := flags.String("json", "", "write the results to this `file`")
 	from := flags.String("from", "", "read the results from this `file` instead of measuring")
 	svg := flags.String("svg", "", "draw the charts in this `folder`")
@@ -168,6 +178,8 @@ func addFlags(flags *flag.FlagSet, s *settings) {
 	flags.IntVar(&s.Bursts, "bursts", 3, "connections: number of rounds")
 	flags.IntVar(&s.Entries, "entries", 150, "ledger: entries of a writer per round")
 	flags.IntVar(&s.Ledgers, "ledgers", 7, "ledger: number of rounds")
+	flags.IntVar(&s.Rows, "rows", 100_000, "import: rows")
+	flags.DurationVar(&s.RowLatency, "row-latency", 20*time.Millisecond, "import: latency of the server")
 }
 
 func readReport(file string) (rep report, err error) {

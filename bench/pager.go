@@ -29,7 +29,7 @@ var works = []func(latency time.Duration) time.Duration{
 var prefetches = []int{-1, 1, 4}
 
 func measurePager(ctx context.Context, s settings) ([]pagerRow, error) {
-	root, stop, err := startServer(ctx)
+	root, stop, err := startServer(ctx, serveEnv+"=1")
 	if err != nil {
 		return nil, err
 	}

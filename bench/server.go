@@ -123,14 +123,44 @@ func serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	return nil
 }
 
-// startServer starts the server in a process of its own.
-func startServer(ctx context.Context) (url string, stop func(), err error) {
+// crmEnv is the environment variable that makes this program a server in memory that has
+// contacts. Its value is the number of rows of the import, and the latency.
+const crmEnv = "GROWTHGENIUS_BENCH_CRM"
+
+// crmKey is the API key of a server in memory.
+const crmKey = "growthgeniustest-key"
+
+// serveCRM prints its address and serves until its standard input ends.
+func serveCRM(in io.Reader, out io.Writer) error {
+	var rows int
+	var wait string
+	if _, err := fmt.Sscan(os.Getenv(crmEnv), &rows, &wait); err != nil {
+		return err
+	}
+	latency, err := time.ParseDuration(wait)
+	if err != nil {
+		return err
+	}
+	srv, err := startCRM(rows, latency)
+	if err != nil {
+		return err
+	}
+	defer srv.Close()
+	if _, err := fmt.Fprintln(out, srv.URL()); err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, in)
+	return err
+}
+
+// startServer starts the server that an environment variable chooses in a process of its own.
+func startServer(ctx context.Context, env string) (url string, stop func(), err error) {
 	self, err := os.Executable()
 	if err != nil {
 		return "", nil, err
 	}
 	child := exec.CommandContext(ctx, self) //nolint:gosec // the program itself
-	child.Env = append(os.Environ(), serveEnv+"=1")
+	child.Env = append(os.Environ(), env)
 	child.Stderr = os.Stderr
 	in, err := child.StdinPipe()
 	if err != nil {

@@ -122,7 +122,7 @@ func open(ctx context.Context, hc *http.Client, url string) (io.ReadCloser, erro
 }
 
 func measureStream(ctx context.Context, s settings) ([]streamRow, error) {
-	root, stop, err := startServer(ctx)
+	root, stop, err := startServer(ctx, serveEnv+"=1")
 	if err != nil {
 		return nil, err
 	}

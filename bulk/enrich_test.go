@@ -525,7 +525,8 @@ func TestEnrichReadsNoFurther(t *testing.T) {
 		for _, err := range bulk.Enrich(t.Context(), c, input, bulk.EnrichOptions{Concurrency: 4}).Results() {
 			time.Sleep(time.Second) // the loop is slower than the lookups
 			synctest.Wait()
-			if results++; err != nil || read > results+5 {
+			results++
+			if err != nil || read > results+5 {
 				t.Fatalf("%d lookups were read for %d results, %v", read, results, err)
 			}
 		}

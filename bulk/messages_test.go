@@ -117,6 +117,11 @@ func TestMessagesContent(t *testing.T) {
 		}
 		slices.Sort(contacts)
 		wantLines(t, contacts, "1", "1", "2", "3")
+		for _, e := range srv.Ledger() {
+			if !strings.Contains(e.Content, `"user_id":1`) {
+				t.Errorf("this has no user: %s", e.Content)
+			}
+		}
 	})
 }
 
@@ -162,6 +167,11 @@ func TestMessagesLeftOut(t *testing.T) {
 				t.Errorf("a message to %s has the type %q", m.ContactID, m.MessageType)
 			}
 		}
+		for _, e := range srv.Ledger() {
+			if strings.Contains(e.Content, "user_id") {
+				t.Errorf("a message of no user has one: %s", e.Content)
+			}
+		}
 	})
 }
 
@@ -178,9 +188,12 @@ func TestMessagesOnce(t *testing.T) {
 		alike.Text, alike.Where = "Hi, shall we\n talk?", "archive:7"
 		other.Subject = "Other"
 		reused := mailTo("1@x", "a@example.com")
+		postponed, forwarded := mailTo("1@x", "a@example.com"), mailTo("1@x", "a@example.com")
+		postponed.Date, postponed.Text, postponed.Where = reused.Date.Add(time.Hour), "I am away.", "postponed"
+		forwarded.Date, forwarded.Subject, forwarded.Text, forwarded.Where = reused.Date.Add(time.Hour), "Other", "Hi, shall\nwe talk?", "forwarded"
 		reused.Date, reused.Subject, reused.Text, reused.Where = reused.Date.Add(time.Hour), "Out of office", "I am away.", "reused"
-		wantLines(t, logAll(t, c, bulk.MessageOptions{}, mailTo("1@x", "a@example.com"), copied, later, unnamed, alike, other, reused),
-			"archive:7: already logged: c@example.com",
+		wantLines(t, logAll(t, c, bulk.MessageOptions{}, mailTo("1@x", "a@example.com"), copied, later, unnamed, alike, other, reused, postponed, forwarded),
+			"archive:7: already logged: c@example.com", "forwarded: already logged: a@example.com", "postponed: already logged: a@example.com",
 			"reused: rejected: a@example.com: the Message-ID is that of another mail, which is logged as message N",
 			"sent:1@x: already logged: a@example.com", "sent:1@x: logged: a@example.com", "sent:1@x: logged: b@example.com",
 			"sent:2@x: logged: a@example.com", "sent:: logged: c@example.com", "sent:: logged: c@example.com")
@@ -229,7 +242,8 @@ func TestMessagesTwins(t *testing.T) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
-				c := messageServer(srv)
+				messageServer(srv)
+				shared := growthgenius.WithLedger(ledger.NewMemory())
 				srv.Inject(
 					growthgeniustest.Fault{Method: "POST", Effect: growthgeniustest.Reset, Commit: true, Probability: .6},
 					growthgeniustest.Fault{Method: "POST", Effect: growthgeniustest.Reset, Probability: .3},
@@ -240,7 +254,7 @@ func TestMessagesTwins(t *testing.T) {
 				}
 				var results []string
 				for range 3 {
-					results = logAll(t, c, bulk.MessageOptions{}, twins...)
+					results = logAll(t, srv.NewClient(shared), bulk.MessageOptions{}, twins...)
 				}
 				for _, r := range results {
 					if !strings.Contains(r, "already logged") {
@@ -335,8 +349,107 @@ func TestMessagesProgress(t *testing.T) {
 			if p := run.Progress(); !p.Final || p.Total != 2*count || p.Done != 2*count || p.Counts[bulk.Logged] != count || p.Counts[bulk.NoContact] != count {
 				t.Errorf("in the end: %+v", p)
 			}
+			ended := run.Progress().String()
+			time.Sleep(time.Hour)
+			if p := run.Progress(); p.String() != ended {
+				t.Errorf("later: %v, and in the end it was %s", p, ended)
+			}
 		})
 	}
+}
+
+// TestMessagesLimited: the progress says that the rate limit holds the run back.
+func TestMessagesLimited(t *testing.T) {
+	t.Parallel()
+	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+		messageServer(srv)
+		c := srv.NewClient(growthgenius.WithLedger(ledger.NewMemory()), growthgenius.WithRateLimit(2, 1))
+		run := bulk.LogMessages(t.Context(), c, endless(t, -1, nil), bulk.MessageOptions{})
+		n := 0
+		for _, err := range run.Results() {
+			n++
+			if n == 30 || err != nil {
+				break
+			}
+			if p := run.Progress(); n > 20 && !strings.Contains(p.Waiting, "rate limit") {
+				t.Errorf("after %d results: %v", n, p)
+			}
+		}
+	})
+}
+
+// TestMessagesStayUnknown: an outcome that is unknown stays so if the run is interrupted while it
+// asks again. A mail whose contacts could not be looked up any more is pending.
+func TestMessagesStayUnknown(t *testing.T) {
+	t.Parallel()
+	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+		c := messageServer(srv)
+		srv.Inject(
+			growthgeniustest.Fault{Method: "POST", Effect: growthgeniustest.Reset, Commit: true},
+			growthgeniustest.Fault{Method: "GET", Route: growthgeniustest.RouteMessages, Status: 403, Delay: time.Second},
+		)
+		ctx, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond)
+		defer cancel()
+		results := 0
+		for r, err := range bulk.LogMessages(ctx, c, mailsOf(mailTo("1", "a@example.com"), mailTo("2", "a@example.com")), bulk.MessageOptions{}).Results() {
+			if err == nil {
+				results++
+				if r.Outcome != bulk.Unknown || r.Token == nil {
+					t.Error(r)
+				}
+			}
+		}
+		if results != 2 {
+			t.Errorf("%d results", results)
+		}
+		srv.ClearFaults()
+		srv.Inject(growthgeniustest.Fault{Method: "GET", Route: growthgeniustest.RouteContacts, Skip: 1, Delay: time.Minute})
+		late := func(yield func(*mailbox.Mail, error) bool) {
+			time.Sleep(time.Minute)
+			yield(mailTo("3", "x@example.com"), nil)
+		}
+		ctx, cancel = context.WithTimeout(t.Context(), 70*time.Second)
+		defer cancel()
+		for r, err := range bulk.LogMessages(ctx, c, late, bulk.MessageOptions{}).Results() {
+			if err == nil && r.Outcome != bulk.Pending {
+				t.Error(r)
+			}
+		}
+	})
+}
+
+// racing is a ledger in which something happens when a key is acquired for the second time.
+type racing struct {
+	growthgenius.Ledger
+	acquired *int
+	second   func()
+}
+
+func (l racing) Acquire(ctx context.Context, key string) (growthgenius.Lease, error) {
+	*l.acquired++
+	if *l.acquired == 2 {
+		l.second()
+	}
+	return l.Ledger.Acquire(ctx, key)
+}
+
+// TestMessagesRace: another process logs another copy of a mail between the look into the ledger
+// and the create.
+func TestMessagesRace(t *testing.T) {
+	t.Parallel()
+	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+		messageServer(srv)
+		shared := ledger.NewMemory()
+		copied := mailTo("1@x", "a@example.com")
+		copied.Text = "Another one"
+		c := srv.NewClient(growthgenius.WithLedger(racing{shared, new(0), func() {
+			wantLines(t, logAll(t, srv.NewClient(growthgenius.WithLedger(shared)), bulk.MessageOptions{}, copied), "sent:1@x: logged: a@example.com")
+		}}))
+		wantLines(t, logAll(t, c, bulk.MessageOptions{}, mailTo("1@x", "a@example.com")), "sent:1@x: already logged: a@example.com")
+		if n := len(srv.Messages()); n != 1 {
+			t.Errorf("%d messages", n)
+		}
+	})
 }
 
 // endless returns mails until the loop ends.
@@ -410,7 +523,7 @@ func TestMessagesErrors(t *testing.T) {
 		"no users":             {fault: growthgeniustest.Fault{Route: growthgeniustest.RouteUsers, Status: 403}, want: "reading the users"},
 		"no contacts":          {fault: growthgeniustest.Fault{Route: growthgeniustest.RouteContacts, Status: 403}, want: "reading the contacts"},
 		"no mailbox":           {mails: broken, want: "the disk is gone", results: 1},
-		"wrong key":            {fault: growthgeniustest.Fault{Method: "POST", Status: 401}, want: "401 Unauthorized"},
+		"wrong key":            {fault: growthgeniustest.Fault{Method: "POST", Status: 401}, want: "bulk.LogMessages: growthgenius: POST /messages: 401 Unauthorized"},
 		"all fail":             {fault: growthgeniustest.Fault{Method: "POST", Status: 403}, want: "50 results in a row have failed"},
 	} {
 		t.Run(name, func(t *testing.T) {

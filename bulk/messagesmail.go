@@ -42,9 +42,7 @@ func readCorrespondents(ctx context.Context, c *growthgenius.Client, o *MessageO
 	}
 	for _, u := range users {
 		for _, address := range []string{u.EmailBCC, u.ReportingEmail, u.Email} {
-			if address != "" {
-				all.own[match.Fold(address)] = u.ID
-			}
+			all.own[match.Fold(address)] = u.ID
 		}
 	}
 	all.index, err = readIndex(ctx, c, o.MaxContacts)
@@ -172,7 +170,7 @@ func (c *correspondents) letter(ctx context.Context, m *mailbox.Mail, a *mail.Ad
 	l.key = "mail/" + identity(m) + "/" + string(ids[0])
 	l.input = growthgenius.MessageInput{
 		ContactID: growthgenius.Set(ids[0]), RenderedSubject: growthgenius.Set(m.Subject),
-		RenderedCopy: growthgenius.Set(strings.TrimRight(text, " \t\r\n")), SentAt: growthgenius.Set(m.Date.UTC()),
+		RenderedCopy: growthgenius.Set(strings.TrimRight(text, " \t\r\n")), SentAt: growthgenius.Set(m.Date),
 	}
 	return l, nil
 }

@@ -39,7 +39,6 @@ type messages struct {
 
 	*correspondents
 	results chan *MessageResult
-	left    chan struct{} // is closed when the loop over the results has ended
 	stop    context.CancelCauseFunc
 	slots   chan struct{} // one for each letter that is being logged
 	places  chan struct{} // one for each letter that has been read
@@ -63,7 +62,6 @@ func (m *messages) run(ctx context.Context, yield func(*MessageResult, error) bo
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	m.stop = cancel
-	m.left = make(chan struct{})
 	m.results = make(chan *MessageResult)
 	var failure error
 	go func() {
@@ -75,7 +73,6 @@ func (m *messages) run(ctx context.Context, yield func(*MessageResult, error) bo
 		if more && !yield(result, nil) {
 			more = false
 			cancel(errMessagesLeft)
-			close(m.left)
 		}
 	}
 	return failure
@@ -96,7 +93,7 @@ func (m *messages) prepare(ctx context.Context) (err error) {
 func (m *messages) read(ctx context.Context) error {
 	err := m.readMails(ctx)
 	m.group.Wait()
-	for round := 0; round < messageRounds && ctx.Err() == nil; round++ {
+	for range messageRounds {
 		late := m.late
 		m.late = nil
 		for _, l := range late {
@@ -220,10 +217,7 @@ func (m *messages) emit(l *letter) {
 		m.stop(fmt.Errorf("%d results in a row have failed, the last one because of this: %w", m.failing, r.Err))
 	}
 	m.mu.Unlock()
-	select {
-	case m.results <- r:
-	case <-m.left:
-	}
+	m.results <- r
 }
 
 // log logs a letter, unless the ledger knows that it is logged, and sets its result.

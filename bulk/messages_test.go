@@ -234,6 +234,22 @@ func TestMessagesGoOn(t *testing.T) {
 	})
 }
 
+// TestMessagesAskAgain: a message whose outcome is unknown is asked for again in the end, twice.
+func TestMessagesAskAgain(t *testing.T) {
+	t.Parallel()
+	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+		c := messageServer(srv)
+		srv.Inject(
+			growthgeniustest.Fault{Method: "POST", Effect: growthgeniustest.Reset, Commit: true, Times: 1},
+			growthgeniustest.Fault{Method: "GET", Route: growthgeniustest.RouteMessages, Status: 403, Times: 2},
+		)
+		wantLines(t, logAll(t, c, bulk.MessageOptions{}, mailTo("1@x", "a@example.com")), "sent:1@x: logged: a@example.com")
+		if n := len(srv.Messages()); n != 1 {
+			t.Errorf("%d messages", n)
+		}
+	})
+}
+
 // TestMessagesTwins: mails that differ in nothing but their Message-ID are each a message of their
 // own, though the responses to all are lost.
 func TestMessagesTwins(t *testing.T) {

@@ -18,9 +18,8 @@ const (
 	messagesAhead = 8
 	// messageScope is what precedes the keys of messages in the ledger.
 	messageScope = "message/"
-	// messageRounds is how often a letter is tried again at the end whose outcome is unknown. The
-	// first time, the client may learn that there are several equal messages, and only the
-	// second time, it knows that from the beginning.
+	// messageRounds is how often a letter is tried again at the end whose outcome is unknown: the
+	// list that shows it may have been late, or not to be read.
 	messageRounds = 2
 	// maxLate bounds the letters that are tried again.
 	maxLate = 10_000

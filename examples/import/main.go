@@ -123,7 +123,7 @@ func importFile(ctx context.Context, newClient func(...growthgenius.Option) (*gr
 	p.end()
 	s.print(dry)
 	switch {
-	case ctx.Err() != nil:
+	case failure != nil && ctx.Err() != nil:
 		return nil, errors.New("interrupted: to go on, run the same command again (the ledger has what is done)")
 	case errors.Is(failure, bulk.ErrOtherInput):
 		return nil, fmt.Errorf("%w (the flag -changed)", failure)

@@ -122,7 +122,7 @@ func (c *correspondents) letters(ctx context.Context, m *mailbox.Mail, o *Messag
 
 // sent returns a mail that the team has sent as a message of each recipient outside of it.
 func (c *correspondents) sent(ctx context.Context, m *mailbox.Mail, user growthgenius.ID, kind string) (all []*letter, err error) {
-	addresses, contacts := map[string]bool{}, map[growthgenius.ID]bool{}
+	addresses := map[string]bool{} // those that were seen
 	for _, to := range slices.Concat(m.To, m.Cc, m.Bcc) {
 		address := match.Fold(to.Address)
 		if _, own := c.isOwn(to); own || addresses[address] {
@@ -133,10 +133,6 @@ func (c *correspondents) sent(ctx context.Context, m *mailbox.Mail, user growthg
 		if err != nil {
 			return nil, err
 		}
-		if id := l.result.Contact; id != "" && contacts[id] {
-			continue
-		}
-		contacts[l.result.Contact] = true
 		l.input.MessageType = growthgenius.Set(kind)
 		if user != "" {
 			l.input.UserID = growthgenius.Set(user)

@@ -2,6 +2,7 @@ package readback
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/growthgenius/growthgenius-go/internal/wire"
@@ -77,7 +78,7 @@ func (c *claims) add(p *pending, id wire.ID, known claim) {
 	if len(c.newer.of) >= maxClaims {
 		c.newer, c.older = newClaimSet(), c.newer
 	}
-	key := claimKey{p.token.Resource, id}
+	key := claimKey{p.token.Resource, wire.ID(strings.Clone(string(id)))} // it may be a part of a whole response
 	known.nonce, known.list = p.token.Nonce, p.list
 	c.newer.of[key] = known
 	c.newer.by[p.token.Nonce] = key

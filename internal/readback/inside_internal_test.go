@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+	"unsafe"
 
 	"github.com/growthgenius/growthgenius-go/internal/match"
 	"github.com/growthgenius/growthgenius-go/internal/wire"
@@ -69,6 +71,20 @@ func TestParkedIsBounded(t *testing.T) {
 	}
 	if len(tracker.parked) != maxParked || len(tracker.groups) != maxParked || tracker.parked[0].token.Nonce != "2" {
 		t.Errorf("%d parked, %d groups, the oldest is %s", len(tracker.parked), len(tracker.groups), tracker.parked[0].token.Nonce)
+	}
+}
+
+// TestClaimsKeepNoResponses: an id is a part of the text of its response, which must not stay in
+// memory with a claim.
+func TestClaimsKeepNoResponses(t *testing.T) {
+	t.Parallel()
+	c := newClaims()
+	response := "1102755" + strings.Repeat("x", 1000)
+	c.add(&pending{target: target{token: Token{Nonce: "1", Resource: match.Contact}}}, wire.ID(response[:7]), claim{})
+	for key := range c.newer.of {
+		if key.id != "1102755" || unsafe.StringData(string(key.id)) == unsafe.StringData(response) {
+			t.Errorf("the claim of %s is a part of the response", key.id)
+		}
 	}
 }
 

@@ -57,14 +57,15 @@ func Undo(ctx context.Context, c *growthgenius.Client, rows iter.Seq2[Row, error
 		Name: o.Name, Concurrency: o.Concurrency, MaxRows: o.MaxRows, AllowChanges: o.AllowChanges,
 		DryRun: true, // begin stores nothing of this input
 	})
-	r.undo = &undo{r.im, o.Apply}
+	r.undo = &undo{importer: r.im, apply: o.Apply, places: map[growthgenius.ID]int{}}
 	return r
 }
 
 // undo undoes an import.
 type undo struct {
 	*importer
-	apply bool
+	apply  bool
+	places map[growthgenius.ID]int // of what was done with each contact that is known
 }
 
 // imported is what the import has done for a row, and what becomes of it.
@@ -117,7 +118,7 @@ func (u *undo) prepare(ctx context.Context) (growthgenius.Lease, [][]*imported, 
 		return nil, nil, err
 	}
 	var contacts [][]*imported
-	unchanged, places := 0, map[growthgenius.ID]int{}
+	unchanged := 0
 	for i, it := range all {
 		if it == nil {
 			if u.table.rows[i].state != settled {
@@ -125,7 +126,7 @@ func (u *undo) prepare(ctx context.Context) (growthgenius.Lease, [][]*imported, 
 			}
 			continue
 		}
-		place, known := places[it.id]
+		place, known := u.places[it.id]
 		switch {
 		case it.Did == Unchanged:
 			unchanged++
@@ -133,7 +134,7 @@ func (u *undo) prepare(ctx context.Context) (growthgenius.Lease, [][]*imported, 
 		case known && !it.token:
 			contacts[place] = append(contacts[place], it)
 		default:
-			places[it.id] = len(contacts)
+			u.places[it.id] = len(contacts)
 			contacts = append(contacts, []*imported{it})
 		}
 	}
@@ -326,12 +327,16 @@ func (u *undo) resolve(ctx context.Context, it *imported) error {
 			if err != nil {
 				return err
 			}
+			if _, known := u.places[contact.ID]; known { // it is that of an equal row
+				token = token.Except(contact.ID)
+				continue
+			}
 			n := rowNote{Did: Created, id: contact.ID}
 			if !contact.UpdatedAt.After(contact.CreatedAt.Add(time.Second)) {
 				n.Sum = sumOf(valuesOf(contact)) // it is as it was created
 			}
 			err = u.store(ctx, lease, growthgenius.Entry{Scope: match.Contact, ID: contact.ID, Token: &token, Note: encode(n)})
-			if errors.Is(err, growthgenius.ErrIDTaken) { // it is that of an equal row
+			if errors.Is(err, growthgenius.ErrIDTaken) { // it is that of another import
 				token = token.Except(contact.ID)
 				continue
 			}

@@ -72,6 +72,9 @@ func TestUndo(t *testing.T) {
 			person(t, "first_name=Twin"),
 			person(t, "email=n/a"), // 10
 			person(t, "email=ada@example.com", "title=CTO"),
+			person(t, "email=bob@example.com", "title=A"),
+			person(t, "email=bob@example.com", "title=B"),
+			person(t, "email=bob@example.com", "title=A"), // 14
 		)
 		c := srv.NewClient(growthgenius.WithLedger(ledger.NewMemory()))
 		o := bulk.ImportOptions{Name: "people", Repeats: bulk.ApplyRepeats, Concurrency: 3}
@@ -90,11 +93,14 @@ func TestUndo(t *testing.T) {
 			"9 deleted",
 			"10 rejected",
 			`11 restored title: "CTO" → "CEO"`,
+			`12 restored title: "A" → null`,
+			`13 restored title: "B" → "A"`,
+			`14 restored title: "A" → "B"`,
 		}
 		dry := bulk.Undo(t.Context(), c, rows, bulk.UndoOptions{Name: "people"})
 		expect(t, undone(t, dry), want...)
 		expect(t, snapshot(t, srv), after...)
-		if p := dry.Progress(); p.Done != 10 || p.Counts[bulk.Deleted] != 4 {
+		if p := dry.Progress(); p.Done != 13 || p.Counts[bulk.Deleted] != 4 {
 			t.Errorf("the progress at the end is %s", p)
 		}
 		expect(t, undone(t, bulk.Undo(t.Context(), c, rows, bulk.UndoOptions{Name: "people", Apply: true})), want...)
@@ -378,4 +384,39 @@ func TestUndoOfRewrittenUpdates(t *testing.T) {
 			`2 restored title: "CFO" → "CEO"`, `3 restored title: "CEO" → "CTO"`, `4 restored title: "CEO" → "CTO"`)
 		expect(t, snapshot(t, srv), before...)
 	}, upper)
+}
+
+// TestUndoOfTwins: a contact that is like one whose create was lost is not taken for it if it is known to
+// be that of another row, or of another import.
+func TestUndoOfTwins(t *testing.T) {
+	t.Parallel()
+	for _, other := range []string{"", "other"} {
+		testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+			twin := person(t, "first_name=Twin")
+			blind := growthgeniustest.Fault{Method: http.MethodGet, Status: http.StatusInternalServerError}
+			never := growthgeniustest.Fault{Method: http.MethodPost, Effect: growthgeniustest.Reset, Times: 1}
+			srv.Inject(never, blind)
+			l := ledger.NewMemory()
+			c := srv.NewClient(growthgenius.WithLedger(l), growthgenius.WithRetry(growthgenius.RetryPolicy{MaxAttempts: 1}))
+			rows, want := rowsOf(twin), []string{"2 unchanged"}
+			if other == "" {
+				rows, want = rowsOf(twin, twin), []string{"2 unchanged", "3 deleted"}
+			}
+			got := results(t, bulk.Import(t.Context(), c, rows, bulk.ImportOptions{Concurrency: 1}))
+			srv.ClearFaults()
+			if other != "" {
+				got = append(got, results(t, bulk.Import(t.Context(), c, rowsOf(twin), bulk.ImportOptions{Name: other}))...)
+			}
+			if len(got) != 2 || got[0] != "2 unknown" || !strings.Contains(got[1], "created") {
+				t.Errorf("the imports say %q", got)
+			}
+			for _, apply := range []bool{false, true} {
+				if other != "" && !apply {
+					continue // only the ledger knows
+				}
+				c := srv.NewClient(growthgenius.WithLedger(l)) // which has sent none of them
+				expect(t, undone(t, bulk.Undo(t.Context(), c, rows, bulk.UndoOptions{Apply: apply, Concurrency: 1})), want...)
+			}
+		})
+	}
 }

@@ -106,7 +106,7 @@ func (u *undo) prepare(ctx context.Context) (growthgenius.Lease, [][]*imported, 
 	if again && err == nil {
 		err = u.eachRow(ctx, func(ctx context.Context, i int) error {
 			e, err := entryOf(ctx, u.book.ledger, u.key(i))
-			if err == nil && !e.IsZero() {
+			if err == nil && (e.ID != "" || e.Token != nil) {
 				all[i] = &imported{rowNote: *noteIn(e), row: i, token: e.ID == "" && e.Token != nil}
 				all[i].id = e.ID
 			}

@@ -32,7 +32,11 @@ type ResponseAware interface {
 type learner interface {
 	Answered(sent time.Time, throttled bool, pause time.Duration)
 	Forgive()
-	// State returns the rate that it has found, or 0, and the end of a pause.
+}
+
+// teller is implemented by a [Limiter] that tells the rate that it has found, or 0, and the end
+// of a pause, as [Adaptive] does.
+type teller interface {
 	State() (perSecond float64, pausedUntil time.Time)
 }
 
@@ -159,7 +163,7 @@ func (g *Gate) Pace() Pace {
 // state returns the rate of the limiter, or 0, and the end of a pause.
 func (g *Gate) state() (perSecond float64, until time.Time) {
 	switch l := g.limiter.(type) {
-	case learner:
+	case teller:
 		perSecond, until = l.State()
 	case limited:
 		if limit := l.Limit(); limit < rate.Inf {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"maps"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -124,7 +125,7 @@ func runUpserts(t *testing.T, jobs *jobs, kill <-chan struct{}, env ...string) {
 type jobs struct {
 	mu      sync.Mutex
 	queue   []int
-	working map[string][]int // by the name of the process
+	working map[string][]int // by the name of the process; nil for one that was killed
 	errs    map[string]int   // what the upserts returned, by the sentinel
 }
 
@@ -138,6 +139,9 @@ func (j *jobs) next(w http.ResponseWriter, r *http.Request) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	name := r.FormValue("name")
+	if working, known := j.working[name]; known && working == nil {
+		return // it sent this before it was killed
+	}
 	if n, err := strconv.Atoi(r.FormValue("done")); err == nil {
 		j.working[name] = slices.DeleteFunc(j.working[name], func(i int) bool { return i == n })
 	}
@@ -174,7 +178,7 @@ func (j *jobs) orphan(name string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.queue = append(j.queue, j.working[name]...)
-	delete(j.working, name)
+	j.working[name] = nil
 }
 
 // String returns how often upserts had to be called again, and why.
@@ -249,11 +253,14 @@ func upsertUntilDone(t *testing.T, c *growthgenius.Client, job int) (kinds []str
 func kindOf(err error) (kind string, wrong bool) {
 	for sentinel, name := range map[error]string{
 		growthgenius.ErrOutcomeUnknown: "outcome unknown", growthgenius.ErrServer: "5xx", growthgenius.ErrRateLimited: "429",
-		growthgenius.ErrDecode: "not a record", context.DeadlineExceeded: "timeout",
+		growthgenius.ErrDecode: "not a record", context.DeadlineExceeded: "timeout", io.ErrUnexpectedEOF: "cut short",
 	} {
 		if errors.Is(err, sentinel) {
 			return name, false
 		}
+	}
+	if _, ok := errors.AsType[*net.OpError](err); ok {
+		return "connection lost", false
 	}
 	if urlErr, ok := errors.AsType[*url.Error](err); ok {
 		return "no response: " + fmt.Sprint(urlErr.Err), false

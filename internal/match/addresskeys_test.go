@@ -118,7 +118,7 @@ func TestAddressKeys(t *testing.T) {
 		check(rt, sent, other+"@"+at, "of another")
 	})
 	for _, how := range append(slices.Collect(maps.Keys(addressRewritings)), "of any text", "in all", "of another") {
-		if alike[how] == 0 {
+		if alike[how] == 0 && !testing.Short() { // which draws a fifth of the values
 			t.Errorf("no rewriting was tried: %s", how)
 		}
 	}

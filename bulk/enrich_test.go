@@ -619,7 +619,7 @@ func TestManyQueuedLookups(t *testing.T) {
 	})
 }
 
-// TestSpentBudgetIsOnlyRead: a ledger that cannot be written is no obstacle then.
+// TestSpentBudgetIsOnlyRead: a ledger that cannot be written does not matter then.
 func TestSpentBudgetIsOnlyRead(t *testing.T) {
 	t.Parallel()
 	enriching(t, func(t *testing.T, srv *testkit.Server, _ *growthgenius.Client) {

@@ -381,7 +381,7 @@ func TestImportEnds(t *testing.T) {
 	}
 }
 
-// TestImportIsFresh: a contact that somebody else has created while the import runs is updated,
+// TestImportIsFresh: a contact that another program has created while the import runs is updated,
 // and none is created beside it. The changes are read once in a while, and lists show them late.
 // What the import has created itself is not taken for the contact of another row.
 func TestImportIsFresh(t *testing.T) {
@@ -555,7 +555,7 @@ func TestImportInterruptedUpdate(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		commit bool
-		change []string // what somebody changes between the runs
+		change []string // what another program changes between the runs
 		want   string
 		sent   int // updates of the second run
 	}{
@@ -609,7 +609,7 @@ func TestImportOpenCreate(t *testing.T) {
 	}{
 		{"carried out", true, false, "2 created 1102755", 1},
 		{"not carried out", false, false, "2 created 1102755", 1},
-		{"not carried out, and somebody else has created it", false, true, `2 updated 1102755 title: "CEO"`, 0},
+		{"not carried out, and another program has created it", false, true, `2 updated 1102755 title: "CEO"`, 0},
 	} {
 		testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
 			c := srv.NewClient(growthgenius.WithLedger(ledger.NewMemory()))

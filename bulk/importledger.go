@@ -83,12 +83,7 @@ func (b book) row(r *row) string { return b.prefix + r.key() }
 
 // with calls do with the lease on a key.
 func (b book) with(ctx context.Context, key string, do func(growthgenius.Lease) error) error {
-	lease, err := b.ledger.Acquire(ctx, key)
-	if err != nil {
-		return fmt.Errorf("acquiring a key from the ledger: %w", err)
-	}
-	defer release(ctx, lease)
-	return do(lease)
+	return withLease(ctx, b.ledger, key, do)
 }
 
 func release(ctx context.Context, lease growthgenius.Lease) {

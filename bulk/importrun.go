@@ -19,8 +19,6 @@ const (
 	// lateTries is how often an unknown outcome is asked for again, by lateSlots at a time.
 	lateTries = 2
 	lateSlots = 64
-	// mostFailing is how many rows fail one after the other before the import ends.
-	mostFailing = 50
 )
 
 // chain returns what the rows of an address have come to. It is kept if there are several.
@@ -263,7 +261,7 @@ func (im *importer) failure(ctx context.Context, s *step, err error) *Result {
 		return result
 	case errors.Is(err, growthgenius.ErrNotFound) && s.outcome == Updated:
 		result.Err = fmt.Errorf("the contact was deleted while the import ran; run it again to create it: %w", err)
-	case isRefused(err) && !errors.Is(err, growthgenius.ErrForbidden) && !errors.Is(err, growthgenius.ErrNotFound):
+	case isRejected(err):
 		result.Outcome = Rejected
 		im.succeeded()
 		return result

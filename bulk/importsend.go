@@ -68,7 +68,7 @@ func (im *importer) create(ctx context.Context, r *row, s *step, free func()) (*
 
 // resolve finds out whether an earlier run has created the contact of a row. If not, the row
 // is not open any more. Neither is it if that cannot be found out: the contact that has its
-// address now is the one to update, whoever has created it.
+// address now is the one to update, also if another program has created it.
 func (im *importer) resolve(ctx context.Context, r *row) error {
 	return im.book.with(ctx, onceScope+im.book.row(r), func(lease growthgenius.Lease) error {
 		token := lease.Entry().Token
@@ -119,13 +119,5 @@ func (im *importer) update(ctx context.Context, r *row, s *step, free func()) (c
 
 // isRefused reports whether the API has refused a request, so that it was not carried out.
 func isRefused(err error) bool {
-	for _, refusal := range []error{
-		growthgenius.ErrInvalidInput, growthgenius.ErrBadRequest, growthgenius.ErrValidation, growthgenius.ErrConflict,
-		growthgenius.ErrUnauthorized, growthgenius.ErrForbidden, growthgenius.ErrNotFound,
-	} {
-		if errors.Is(err, refusal) {
-			return true
-		}
-	}
-	return false
+	return isRejected(err) || errors.Is(err, growthgenius.ErrUnauthorized) || errors.Is(err, growthgenius.ErrForbidden) || errors.Is(err, growthgenius.ErrNotFound)
 }

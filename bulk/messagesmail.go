@@ -61,17 +61,17 @@ func (c *correspondents) isOwn(a *mail.Address) (growthgenius.ID, bool) {
 
 // Reasons for which a mail is not logged.
 var (
-	errDraft    = errors.New("it is a draft")
-	errTrash    = errors.New("it is in the trash")
-	errNoDate   = errors.New("the mail has no date, or none that can be read")
-	errNoSender = errors.New("the mail has no sender")
-	errReceived = errors.New("a contact has sent it, and ReceivedType is not set")
-	errInternal = errors.New("it has no recipient outside the team")
-	errStranger = errors.New("the sender is neither a user nor a contact: see Own")
-	errNobody   = errors.New("no contact has the address")
+	errDraft     = errors.New("it is a draft")
+	errTrash     = errors.New("it is in the trash")
+	errNoDate    = errors.New("the mail has no date, or none that can be read")
+	errNoSender  = errors.New("the mail has no sender")
+	errReceived  = errors.New("a contact has sent it, and ReceivedType is not set")
+	errInternal  = errors.New("it has no recipient outside the team")
+	errStranger  = errors.New("the sender is neither a user nor a contact: see Own")
+	errNoContact = errors.New("no contact has the address")
 )
 
-// leftOut returns why a mail is not logged, whoever sent it to whom.
+// leftOut returns why a mail is not logged for any contact, by its flags and its header.
 func leftOut(m *mailbox.Mail) (Outcome, error) {
 	switch {
 	case strings.Contains(m.Flags, "D"):
@@ -151,7 +151,7 @@ func (c *correspondents) letter(ctx context.Context, m *mailbox.Mail, a *mail.Ad
 	l := &letter{result: MessageResult{Where: m.Where, MessageID: m.MessageID, Address: a.Address}}
 	switch len(ids) {
 	case 0:
-		l.result.Outcome, l.result.Err = NoContact, errNobody
+		l.result.Outcome, l.result.Err = NoContact, errNoContact
 		return l, nil
 	case 1:
 	default:

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"slices"
 	"sync"
 
 	growthgenius "github.com/growthgenius/growthgenius-go"
@@ -25,8 +24,6 @@ const (
 	maxLate = 10_000
 	// keyTries is how often other processes may begin to log a letter while it is looked up.
 	keyTries = 3
-	// maxMessagesFailing is how many results in a row may have failed.
-	maxMessagesFailing = 50
 )
 
 // messages is a job that logs mails.
@@ -212,7 +209,7 @@ func (m *messages) emit(l *letter) {
 	if r.Outcome != Failed {
 		m.failing = 0
 	}
-	if m.failing == maxMessagesFailing {
+	if m.failing == mostFailing {
 		m.stop(fmt.Errorf("%d results in a row have failed, the last one because of this: %w", m.failing, r.Err))
 	}
 	m.mu.Unlock()
@@ -276,21 +273,15 @@ func (m *messages) outcome(ctx context.Context, err error) (Outcome, *growthgeni
 	if unknown, ok := errors.AsType[*growthgenius.OutcomeUnknownError](err); ok {
 		return Unknown, &unknown.Token
 	}
-	is := func(target error) bool { return errors.Is(err, target) }
 	switch {
 	case ctx.Err() != nil:
 		return Pending, nil
-	case slices.ContainsFunc(refusals, is):
+	case isRejected(err), errors.Is(err, growthgenius.ErrNotFound):
 		return Rejected, nil
-	case is(growthgenius.ErrUnauthorized):
+	case errors.Is(err, growthgenius.ErrUnauthorized):
 		m.stop(err)
 	}
 	return Failed, nil
-}
-
-// refusals are the errors of a message that the API does not take.
-var refusals = []error{
-	growthgenius.ErrInvalidInput, growthgenius.ErrBadRequest, growthgenius.ErrValidation, growthgenius.ErrNotFound, growthgenius.ErrConflict,
 }
 
 // contentOf returns the acting user and the content of the create that was begun under a key, if

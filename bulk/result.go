@@ -2,6 +2,7 @@ package bulk
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -20,6 +21,16 @@ const (
 	Unknown   Outcome = "unknown"   // the contact may have been created: run the import again
 	Pending   Outcome = "pending"   // the import ended before this row: run it again
 )
+
+// mostFailing is how many results in a row are Failed or, in an import, Unknown before a job
+// ends.
+const mostFailing = 50
+
+// isRejected reports whether the API does not take what was sent as it is.
+func isRejected(err error) bool {
+	return errors.Is(err, growthgenius.ErrInvalidInput) || errors.Is(err, growthgenius.ErrBadRequest) ||
+		errors.Is(err, growthgenius.ErrValidation) || errors.Is(err, growthgenius.ErrConflict)
+}
 
 // Result is what became of a row of an import or, in a dry run, what would.
 type Result struct {

@@ -240,6 +240,8 @@ type OutcomeUnknownError struct {
 	next   string // which method to call
 	lists  error  // why the lists did not settle a create; nil if Last says it
 	ctxErr error
+
+	repeatable bool
 }
 
 // Error returns the call, what to do next, and why the outcome is not known.

@@ -32,6 +32,7 @@ func createOnce[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoin
 	v, err := k.create(ctx)
 	if unknown, ok := errors.AsType[*OutcomeUnknownError](err); ok {
 		unknown.next = serviceOf(k.scope()) + ".Create again with the same key"
+		unknown.repeatable = true
 	}
 	return v, err
 }

@@ -474,3 +474,51 @@ func TestOnceNote(t *testing.T) {
 		}
 	})
 }
+
+// TestRepeatable: of a create whose outcome is not known, only a call that resolves it first
+// may be made again.
+func TestRepeatable(t *testing.T) {
+	t.Parallel()
+	l := ledger.NewMemory()
+	in := growthgenius.ContactInput{Email: growthgenius.Set("ana@example.com")}
+	create := func(opts ...growthgenius.RequestOption) func(context.Context, *growthgenius.Client) error {
+		return func(ctx context.Context, c *growthgenius.Client) error {
+			return testkit.Err(c.Contacts.Create(ctx, in, opts...))
+		}
+	}
+	upsert := func(ctx context.Context, c *growthgenius.Client) error {
+		return testkit.Err(c.Contacts.Upsert(ctx, in))
+	}
+	for name, test := range map[string]struct {
+		call func(context.Context, *growthgenius.Client) error
+		opts []growthgenius.Option
+		want bool
+	}{
+		"create":               {create(), nil, false},
+		"create with a ledger": {create(), []growthgenius.Option{growthgenius.WithLedger(l)}, false},
+		"create under a key":   {create(growthgenius.Once("key")), []growthgenius.Option{growthgenius.WithLedger(l)}, true},
+		"upsert":               {upsert, nil, false},
+		"upsert with a ledger": {upsert, []growthgenius.Option{growthgenius.WithLedger(ledger.NewMemory())}, true},
+		"second upsert": {func(ctx context.Context, c *growthgenius.Client) error {
+			_ = upsert(ctx, c)
+			return upsert(ctx, c)
+		}, nil, false},
+		"raw call": {func(ctx context.Context, c *growthgenius.Client) error {
+			return c.Do(ctx, "POST", "/contacts", nil, in, nil)
+		}, nil, false},
+		"resolve": {func(ctx context.Context, c *growthgenius.Client) error {
+			return testkit.Err(c.Contacts.Resolve(ctx, testkit.Unknown(t, create()(ctx, c)).Token))
+		}, nil, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+				srv.Inject(growthgeniustest.Fault{Method: "POST", Route: "/contacts", Effect: growthgeniustest.Reset}, growthgeniustest.Fault{Method: "GET", Route: "/contacts", Status: 502})
+				unknown := testkit.Unknown(t, test.call(t.Context(), srv.NewClient(test.opts...)))
+				if unknown.Repeatable() != test.want {
+					t.Errorf("Repeatable() = %t of %v", unknown.Repeatable(), unknown)
+				}
+			})
+		})
+	}
+}

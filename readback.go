@@ -120,16 +120,16 @@ func resolveOne[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoin
 			method: http.MethodGet, route: e.route + "/{id}", id: (*ID)(&id), envelope: e.envelope,
 		}, []RequestOption{withHeaders(headersText(o.header))})
 		if err != nil { // including a 404: it does not mean that the record may be created again
-			return nil, e.unknown(ctx, token.t, fmt.Errorf("it was created with a known id, which cannot be read now: %w", err), nil)
+			return nil, e.unresolved(ctx, token.t, fmt.Errorf("it was created with a known id, which cannot be read now: %w", err))
 		}
 		return v, nil
 	}
 	row, err := c.core.readBack.Resolve(ctx, token.t, e.listed(o.header))
 	switch unknown, ok := errors.AsType[*readback.UnknownError](err); {
 	case ok:
-		return nil, e.unknown(ctx, unknown.Token, c.core.named(unknown.Last), nil)
+		return nil, e.unresolved(ctx, unknown.Token, c.core.named(unknown.Last))
 	case errors.Is(err, readback.ErrUnderWay):
-		return nil, e.unknown(ctx, token.t, err, nil)
+		return nil, e.unresolved(ctx, token.t, err)
 	case errors.Is(err, readback.ErrAbsent):
 		return nil, refuse(fmt.Errorf("%w: %w", ErrNotFound, err))
 	case err != nil:
@@ -181,11 +181,24 @@ func (e endpoint) checkToken(token CreateToken, o *callOptions) error {
 
 // unknown is the error of a create whose outcome is not known. e lists its records, or
 // creates one. lists is why the lists did not settle it, unless last is that.
-func (e endpoint) unknown(ctx context.Context, token readback.Token, last, lists error) error {
+func (e endpoint) unknown(ctx context.Context, token readback.Token, last, lists error) *OutcomeUnknownError {
 	return &OutcomeUnknownError{
 		Token: CreateToken{token}, Last: last, lists: lists, next: resolverOf(token.Resource) + " with the Token of this error",
 		call: about{method: http.MethodPost, route: e.route}, ctxErr: ctx.Err(),
 	}
+}
+
+// Repeatable reports whether the same call may be made again: it finds out what became of
+// the create before it sends anything. That is so for a create with [Once], for a Resolve,
+// and for an Upsert of a client with a ledger ([WithLedger]). Any other create could be
+// carried out twice.
+func (e *OutcomeUnknownError) Repeatable() bool { return e.repeatable }
+
+// unresolved is the error of a Resolve that did not settle a create.
+func (e endpoint) unresolved(ctx context.Context, token readback.Token, last error) error {
+	unknown := e.unknown(ctx, token, last, nil)
+	unknown.repeatable = true
+	return unknown
 }
 
 // fromRow decodes a record that a list showed.

@@ -84,6 +84,9 @@ func (s *ContactsService) Upsert(ctx context.Context, in ContactInput, opts ...R
 	}
 	result, err := u.run(ctx)
 	if err != nil {
+		if unknown, ok := errors.AsType[*OutcomeUnknownError](err); ok {
+			unknown.repeatable = s.caller.core.ledger != nil
+		}
 		var known *callError
 		if errors.As(err, &known) || namesCall(err) {
 			return nil, err

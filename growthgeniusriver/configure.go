@@ -1,0 +1,157 @@
+package growthgeniusriver
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
+
+	"github.com/growthgenius/growthgenius-go"
+)
+
+// MaxRetryAfter is the longest Retry-After that a call of a worker should wait out itself. Give
+// it to the client of the SDK:
+//
+//	growthgenius.WithRetry(growthgenius.RetryPolicy{MaxRetryAfter: growthgeniusriver.MaxRetryAfter})
+//
+// With the default of the SDK, which is a minute, jobs that wait keep their workers busy. If the
+// API asks to wait longer than MaxRetryAfter, the queue is paused: see [Configure].
+const MaxRetryAfter = 5 * time.Second
+
+// What Configure sets.
+const (
+	jobTimeout      = 5 * time.Minute
+	rescueMargin    = time.Minute
+	softStopTimeout = 20 * time.Second
+	keepCanceled    = 7 * 24 * time.Hour
+)
+
+// Options are those of [Configure]. The zero value is fine.
+type Options struct {
+	// Queues are the queues whose jobs call the API, also those of other clients of River. They
+	// are paused together. By default only the queue of the job that was asked to wait is.
+	Queues []string
+}
+
+// Configure sets up the configuration of a client of River whose jobs call the API. TTx is the
+// type of the transactions of the driver: pgx.Tx or *sql.Tx. Call it once per client, before
+// river.NewClient.
+//
+//   - It adds a middleware that applies [Result] to the error of each job.
+//   - If a response with status 429, 503 or 403 asks to wait for over [MaxRetryAfter], the
+//     middleware pauses the queue until then, as [Pause] does. Each worker that is about a job
+//     snoozes this job, and no other begins. A wait of over 24 hours is cut to that.
+//   - It adds the [ResumeQueue], with one worker.
+//   - It sets what is not set: JobTimeout to 5 minutes, and RescueStuckJobsAfter to a minute
+//     longer than JobTimeout; SoftStopTimeout to 20 seconds, and CancelledJobRetentionPeriod to
+//     7 days. The guide explains why.
+//
+// A configuration without Queues, which works no jobs, gets no middleware and no queue.
+func Configure[TTx any](config *river.Config, o Options) {
+	config.JobTimeout = cmp.Or(config.JobTimeout, jobTimeout)
+	if config.JobTimeout > 0 {
+		config.RescueStuckJobsAfter = cmp.Or(config.RescueStuckJobsAfter, config.JobTimeout+rescueMargin)
+	}
+	config.SoftStopTimeout = cmp.Or(config.SoftStopTimeout, softStopTimeout)
+	config.CancelledJobRetentionPeriod = cmp.Or(config.CancelledJobRetentionPeriod, keepCanceled)
+	if config.Workers != nil {
+		river.AddWorker(config.Workers, &resumer[TTx]{})
+	}
+	if len(config.Queues) == 0 {
+		return
+	}
+	config.Queues = maps.Clone(config.Queues)
+	config.Queues[ResumeQueue] = river.QueueConfig{MaxWorkers: 1}
+	config.Middleware = append(slices.Clone(config.Middleware), &middleware[TTx]{
+		queues: o.Queues, pollOnly: config.PollOnly, logger: cmp.Or(config.Logger, slog.Default()),
+	})
+}
+
+// middleware applies Result to each job, and pauses queues.
+type middleware[TTx any] struct {
+	river.MiddlewareDefaults
+	queues   []string // "" for that of the job
+	pollOnly bool
+	logger   *slog.Logger
+}
+
+const (
+	// noticed is how long the clients of River take to learn of a pause, and noticedByPolling if
+	// they are not notified of it.
+	noticed          = 250 * time.Millisecond
+	noticedByPolling = 2250 * time.Millisecond
+	pauseTimeout     = 10 * time.Second
+)
+
+// Work works a job. It returns after the clients of River have learned of a pause, so that the
+// worker does not begin another job.
+func (m *middleware[TTx]) Work(ctx context.Context, job *rivertype.JobRow, doInner func(context.Context) error) error {
+	err := Result(job, doInner(ctx))
+	wait := pauseFor(err)
+	if wait == 0 {
+		return err
+	}
+	client, missing := river.ClientFromContextSafely[TTx](ctx)
+	if missing != nil {
+		m.logger.LogAttrs(ctx, slog.LevelError, "growthgeniusriver: queue not paused: Configure was called for another driver")
+		return err
+	}
+	if pauseErr := m.pause(ctx, client, job.Queue, wait); pauseErr != nil {
+		m.logger.LogAttrs(ctx, slog.LevelWarn, "growthgeniusriver: queue not paused",
+			slog.String("queue", job.Queue), slog.Duration("wait", wait), slog.String("error", pauseErr.Error()))
+		return err
+	}
+	m.logger.LogAttrs(ctx, slog.LevelInfo, "growthgeniusriver: queue paused", slog.String("queue", job.Queue), slog.Duration("wait", wait))
+	known := noticed
+	if m.pollOnly || !client.Driver().SupportsListener() {
+		known = noticedByPolling
+	}
+	select {
+	case <-ctx.Done():
+	case <-time.After(known):
+	}
+	return err
+}
+
+// pause pauses the queues in one transaction, also if the job has timed out.
+func (m *middleware[TTx]) pause(ctx context.Context, client *river.Client[TTx], queue string, wait time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), pauseTimeout)
+	defer cancel()
+	until := time.Now().Add(wait)
+	queues := append([]string{queue}, m.queues...)
+	slices.Sort(queues) // all processes in the same order, so that none waits for another
+	return inTx(ctx, client, func(tx TTx) error {
+		for _, queue := range slices.Compact(queues) {
+			if err := PauseTx(ctx, client, tx, queue, until); err != nil && !errors.Is(err, river.ErrNotFound) {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// pauseFor returns for how long an error asks the whole account to wait, or 0 if it does not
+// or if that is so short that a pause is not worth it.
+func pauseFor(err error) time.Duration {
+	if _, ok := errors.AsType[*rivertype.JobSnoozeError](err); !ok {
+		return 0
+	}
+	var longest time.Duration
+	for api := range all[*growthgenius.APIError](err) {
+		switch api.StatusCode {
+		case http.StatusTooManyRequests, http.StatusServiceUnavailable, http.StatusForbidden:
+			longest = max(longest, api.RetryAfter)
+		}
+	}
+	if longest <= MaxRetryAfter {
+		return 0
+	}
+	return min(longest, longestWait)
+}

@@ -26,7 +26,7 @@ type callOptions struct {
 	beforeCreate func(CreateToken) error
 	once         *string
 	onceNote     any                     // func(*T) json.RawMessage for the T of the create
-	storeToken   func(CreateToken) error // is called after beforeCreate
+	storeToken   func(CreateToken) error // is called before beforeCreate
 	leaving      func() error            // is called before each request of a create or an update
 	matchOldest  bool
 	matchCompany bool
@@ -94,8 +94,9 @@ func OnlyIfCached() RequestOption {
 }
 
 // BeforeCreate calls fn right before a create is sent, after the waits for the limiter, with
-// a token to store in a journal that outlives the process. If fn returns an error, nothing is sent and the call returns it. fn
-// is called once per call, by Create and Upsert only: a POST of [Client.Do] has no token.
+// a token to store in a journal that outlives the process. With [Once], the ledger has the
+// token by then. If fn returns an error, nothing is sent and the call returns it. fn is called
+// once per call, by Create and Upsert only: a POST of [Client.Do] has no token.
 func BeforeCreate(fn func(CreateToken) error) RequestOption {
 	return func(o *callOptions) { o.beforeCreate = fn }
 }
@@ -134,13 +135,15 @@ func OnceNote[T any](note func(*T) json.RawMessage) RequestOption {
 
 // handOver passes the token of a create to all that are to have it before it is sent.
 func (o *callOptions) handOver(token CreateToken) error {
+	if o.storeToken != nil {
+		if err := o.storeToken(token); err != nil {
+			return err
+		}
+	}
 	if o.beforeCreate != nil {
 		if err := o.beforeCreate(token); err != nil {
 			return fmt.Errorf("BeforeCreate refused: %w", err)
 		}
-	}
-	if o.storeToken != nil {
-		return o.storeToken(token)
 	}
 	return nil
 }

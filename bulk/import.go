@@ -43,7 +43,8 @@ type ImportOptions struct {
 	Oldest bool
 
 	// Concurrency is how many requests are under way at the same time, besides those for rows
-	// whose outcome is unknown. 0 means 16.
+	// whose outcome is unknown. 0 means 16. With 1, the rows are imported one after the other
+	// in their order; otherwise in about that order.
 	Concurrency int
 	// MaxRows bounds the rows, all of which are kept in memory. 0 means 1,000,000.
 	MaxRows int

@@ -92,7 +92,11 @@ func (im *importer) resultOf(c *chained, s *step) *Result {
 // carryOut imports the rows.
 func (im *importer) carryOut(ctx context.Context) error {
 	var rows sync.WaitGroup
-	under := make(chan struct{}, 2*im.Concurrency) // while some rows are stored, others are sent
+	most := 2 * im.Concurrency // while some rows are stored, others are sent
+	if im.Concurrency == 1 {
+		most = 1 // one row after the other
+	}
+	under := make(chan struct{}, most)
 	im.slots = make(chan struct{}, im.Concurrency)
 	im.late = make(chan struct{}, lateSlots)
 	refreshed := time.Now()
@@ -106,9 +110,8 @@ func (im *importer) carryOut(ctx context.Context) error {
 			rows.Go(func() { im.refresh(ctx) })
 		}
 		under <- struct{}{}
-		free := im.slot() // here, so that rows begin in their order
 		rows.Go(func() {
-			im.advance(ctx, i, free)
+			im.advance(ctx, i)
 			<-under
 		})
 	}
@@ -122,11 +125,34 @@ func (im *importer) carryOut(ctx context.Context) error {
 	return im.flushUnchanged(ctx)
 }
 
-// slot waits until another request may be sent. It returns what to call when it was responded
-// to: only the first call counts.
-func (im *importer) slot() func() {
-	im.slots <- struct{}{}
-	return sync.OnceFunc(func() { <-im.slots })
+// slot is one of the requests that may be under way. A row has it only from when all is stored
+// that must be before its request is sent, until the response is there: so the ledger keeps no
+// request waiting. A nil one does nothing.
+type slot struct {
+	of   chan struct{}
+	held bool
+}
+
+// take waits until the request may be sent.
+func (s *slot) take(ctx context.Context) error {
+	if s == nil || s.held {
+		return nil
+	}
+	select {
+	case s.of <- struct{}{}:
+		s.held = true
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// free lets another request be sent.
+func (s *slot) free() {
+	if s != nil && s.held {
+		s.held = false
+		<-s.of
+	}
 }
 
 // take reports whether the import of a row can begin now. If another one with its address is
@@ -169,19 +195,19 @@ func (im *importer) after(i int) int {
 	return -1
 }
 
-// advance imports a row, which has a slot, and those that were waiting for it.
-func (im *importer) advance(ctx context.Context, i int, free func()) {
+// advance imports a row, and those that were waiting for it.
+func (im *importer) advance(ctx context.Context, i int) {
 	for {
 		im.mu.Lock()
 		c := im.chain(i)
 		im.mu.Unlock()
 		s := im.next(c, i)
-		result, contact := im.perform(ctx, c, i, &s, free)
+		result, contact := im.perform(ctx, c, i, &s, &slot{of: im.slots})
 		if result.Outcome == Unknown && ctx.Err() == nil {
 			im.lates.Go(func() {
 				im.ask(ctx, c, i, &s)
 				if next := im.after(i); next >= 0 {
-					im.advance(ctx, next, im.slot())
+					im.advance(ctx, next)
 				}
 			})
 			return
@@ -190,7 +216,6 @@ func (im *importer) advance(ctx context.Context, i int, free func()) {
 		if i = im.after(i); i < 0 {
 			return
 		}
-		free = im.slot()
 	}
 }
 
@@ -200,7 +225,7 @@ func (im *importer) ask(ctx context.Context, c *chained, i int, s *step) {
 	im.late <- struct{}{}
 	defer func() { <-im.late }()
 	for try := 1; ; try++ {
-		result, contact := im.perform(ctx, c, i, s, func() {})
+		result, contact := im.perform(ctx, c, i, s, nil)
 		if result.Outcome != Unknown || ctx.Err() != nil || try == lateTries {
 			im.finish(c, i, result, contact)
 			return
@@ -214,10 +239,9 @@ func (im *importer) finish(c *chained, i int, result *Result, contact match.Row)
 	im.settle(i, result)
 }
 
-// perform carries out a step, and returns the values of the contact afterwards. It calls free
-// when it has the response to its request.
-func (im *importer) perform(ctx context.Context, c *chained, i int, s *step, free func()) (*Result, match.Row) {
-	defer free()
+// perform carries out a step, and returns the values of the contact afterwards.
+func (im *importer) perform(ctx context.Context, c *chained, i int, s *step, in *slot) (*Result, match.Row) {
+	defer in.free()
 	r := &im.table.rows[i]
 	if ctx.Err() != nil {
 		return &Result{Outcome: Pending, Err: context.Cause(ctx)}, nil
@@ -230,7 +254,7 @@ func (im *importer) perform(ctx context.Context, c *chained, i int, s *step, fre
 		return &Result{Outcome: Skipped, ID: s.id, Err: errors.New(
 			"what is to be done has changed since the dry run: run it again to see what that is")}, nil
 	}
-	contact, err := im.send(ctx, r, s, free)
+	contact, err := im.send(ctx, r, s, in)
 	switch {
 	case err != nil:
 		return im.failure(ctx, s, err), nil

@@ -10,14 +10,14 @@ import (
 )
 
 // send sends what a step needs. The contact is nil if nothing was to be sent.
-func (im *importer) send(ctx context.Context, r *row, s *step, free func()) (*growthgenius.Contact, error) {
+func (im *importer) send(ctx context.Context, r *row, s *step, in *slot) (*growthgenius.Contact, error) {
 	switch s.outcome {
 	case Created:
 		im.sent.Add(1)
-		return im.create(ctx, r, s, free)
+		return im.create(ctx, r, s, in)
 	case Updated:
 		im.sent.Add(1)
-		return im.update(ctx, r, s, free)
+		return im.update(ctx, r, s, in)
 	case Unchanged:
 		return nil, im.confirm(ctx, r, s)
 	}
@@ -41,23 +41,24 @@ func (im *importer) confirm(ctx context.Context, r *row, s *step) error {
 }
 
 // create creates the contact of a row, or finds the one that an earlier run has created.
-func (im *importer) create(ctx context.Context, r *row, s *step, free func()) (*growthgenius.Contact, error) {
+func (im *importer) create(ctx context.Context, r *row, s *step, in *slot) (*growthgenius.Contact, error) {
 	if r.open && r.found.id != "" {
 		if err := im.resolve(ctx, r); err != nil {
 			return nil, err
 		}
 		if !r.open { // it was not created, and another one has the address
 			*s = im.compare(r, r.found.id, decode(r.found.was))
-			return im.send(ctx, r, s, free)
+			return im.send(ctx, r, s, in)
 		}
 	}
-	var in growthgenius.ContactInput
-	if err := json.Unmarshal(r.content, &in); err != nil {
+	var input growthgenius.ContactInput
+	if err := json.Unmarshal(r.content, &input); err != nil {
 		return nil, err
 	}
-	contact, err := im.client.Contacts.Create(ctx, in, growthgenius.Once(im.book.row(r)),
+	contact, err := im.client.Contacts.Create(ctx, input, growthgenius.Once(im.book.row(r)),
+		growthgenius.BeforeCreate(func(growthgenius.CreateToken) error { return in.take(ctx) }),
 		growthgenius.OnceNote(func(c *growthgenius.Contact) json.RawMessage {
-			free()
+			in.free()
 			return encode(rowNote{Did: Created, Sum: sumOf(valuesOf(c))})
 		}))
 	if err == nil {
@@ -86,9 +87,9 @@ func (im *importer) resolve(ctx context.Context, r *row) error {
 
 // update updates the contact of a row. The ledger has what it had before, so that the update
 // can be undone, also if this process ends meanwhile.
-func (im *importer) update(ctx context.Context, r *row, s *step, free func()) (contact *growthgenius.Contact, err error) {
-	var in growthgenius.ContactInput
-	if err := json.Unmarshal(encode(s.set), &in); err != nil {
+func (im *importer) update(ctx context.Context, r *row, s *step, in *slot) (contact *growthgenius.Contact, err error) {
+	var input growthgenius.ContactInput
+	if err := json.Unmarshal(encode(s.set), &input); err != nil {
 		return nil, err
 	}
 	n := &rowNote{Did: updating, Was: maps.Clone(s.was)}
@@ -104,13 +105,17 @@ func (im *importer) update(ctx context.Context, r *row, s *step, free func()) (c
 		if err := store(ctx, lease, growthgenius.Entry{ID: s.id, Note: encode(n)}); err != nil {
 			return err
 		}
-		if contact, err = im.client.Contacts.Update(ctx, s.id, in); err != nil {
+		if err := in.take(ctx); err != nil {
+			_ = store(ctx, lease, before)
+			return err
+		}
+		if contact, err = im.client.Contacts.Update(ctx, s.id, input); err != nil {
 			if isRefused(err) {
 				_ = store(ctx, lease, before) // a later run finds that out again
 			}
 			return err
 		}
-		free()
+		in.free()
 		n.Did, n.Set = Updated, pick(valuesOf(contact), n.Was)
 		return store(ctx, lease, growthgenius.Entry{ID: s.id, Note: encode(n)})
 	})

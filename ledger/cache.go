@@ -24,7 +24,8 @@ type Cache struct{ file *File }
 // Unlike a ledger, a cache whose file is damaged can be opened: what cannot be read is dropped,
 // and its lookups are made again. Dropped returns how much that is.
 func OpenCache(path string) (*Cache, error) {
-	c := &Cache{&File{path: path, header: header{cacheFile, version, ""}, index: map[string]place{}, ids: ids{}, salvage: true}}
+	c := &Cache{newFile(path, header{cacheFile, version, ""})}
+	c.file.salvage = true
 	if err := c.file.open(); err != nil {
 		return nil, err
 	}
@@ -41,7 +42,7 @@ func OpenCache(path string) (*Cache, error) {
 func (c *Cache) expired() bool {
 	now := time.Now()
 	for _, at := range c.file.index {
-		if !now.Before(at.at) {
+		if !now.Before(at.time()) {
 			return true
 		}
 	}
@@ -53,14 +54,14 @@ func (c *Cache) Get(_ context.Context, key string) (value []byte, ok bool, err e
 	f := c.file
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	at, ok := f.index[key]
+	at, ok := f.index[digestOf(key)]
 	switch {
 	case f.broken != nil:
 		return nil, false, f.broken
-	case !ok || !time.Now().Before(at.at):
+	case !ok || !time.Now().Before(at.time()):
 		return nil, false, nil
 	}
-	l, err := f.read(key)
+	l, err := f.read(digestOf(key))
 	if err == nil {
 		err = json.Unmarshal(l.Entry.Note, &value)
 	}
@@ -96,7 +97,7 @@ func (c *Cache) Dropped() int { return c.file.dropped }
 // Purge removes the values that have expired from the file, and returns how many.
 func (c *Cache) Purge() (int, error) {
 	now := time.Now()
-	return c.file.purge(func(_ string, at place) (bool, error) { return !now.Before(at.at), nil })
+	return c.file.purge(func(_ digest, at place) (bool, error) { return !now.Before(at.time()), nil })
 }
 
 // Compact writes the file anew, without former values.

@@ -56,7 +56,7 @@ func (f *File) rewrite() error {
 }
 
 // copyTo writes the header and the newest line of each key, in their order.
-func (f *File) copyTo(to io.Writer) (index map[string]place, end int64, err error) {
+func (f *File) copyTo(to io.Writer) (index map[digest]place, end int64, err error) {
 	buffered := bufio.NewWriterSize(to, 1<<20)
 	members, err := encode(f.header)
 	if err != nil {
@@ -65,8 +65,8 @@ func (f *File) copyTo(to io.Writer) (index map[string]place, end int64, err erro
 	head := seal(nil, members, 0)
 	_, _ = buffered.Write(head) // Flush returns its error
 	end = int64(len(head))
-	index = make(map[string]place, len(f.index))
-	keys := slices.SortedFunc(maps.Keys(f.index), func(a, b string) int {
+	index = make(map[digest]place, len(f.index))
+	keys := slices.SortedFunc(maps.Keys(f.index), func(a, b digest) int {
 		return cmp.Compare(f.index[a].offset, f.index[b].offset)
 	})
 	for _, key := range keys {
@@ -82,7 +82,7 @@ func (f *File) copyTo(to io.Writer) (index map[string]place, end int64, err erro
 }
 
 // purge removes what is to go, and returns how much that was.
-func (f *File) purge(goes func(key string, at place) (bool, error)) (removed int, err error) {
+func (f *File) purge(goes func(key digest, at place) (bool, error)) (removed int, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err := f.pause(); err != nil {

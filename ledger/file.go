@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -48,8 +49,8 @@ type File struct {
 	mu      sync.Mutex // guards the fields below
 	idle    sync.Cond  // no write is under way
 	file    *os.File
-	index   map[string]place
-	ids     ids
+	index   map[digest]place
+	ids     ids[digest, digest]
 	end     int64   // of what is written
 	live    int64   // bytes of the lines in index
 	pending []*item // to be written next
@@ -70,16 +71,38 @@ type lastWrite struct {
 // place is where the newest line of a key is.
 type place struct {
 	offset int64
-	length int
-	at     time.Time
-	id     scopedID
+	at     int64 // microseconds since 1970: see stamp
+	length int32
+	id     digest
 }
+
+// digest identifies a key, or an id within its scope. A ledger of many entries has these in
+// memory: they take less than the texts do.
+type digest [16]byte
+
+func digestOf(key string) digest {
+	sum := sha256.Sum256([]byte(key))
+	return digest(sum[:])
+}
+
+// digest returns the zero digest for no id.
+func (id scopedID) digest() digest {
+	if id == (scopedID{}) {
+		return digest{}
+	}
+	return digestOf(id.scope + "\x00" + string(id.id))
+}
+
+func stamp(t time.Time) int64 { return t.UnixMicro() }
+
+// time returns when the line was stored, or, in a cache, when it expires.
+func (p place) time() time.Time { return time.UnixMicro(p.at) }
 
 // item is a line that waits to be written.
 type item struct {
-	key     string
+	key     digest
 	at      time.Time
-	id      scopedID
+	id      digest
 	members []byte
 	removed bool // the entry is the zero one
 	done    chan struct{}
@@ -93,11 +116,15 @@ type item struct {
 // one on. They were not acknowledged. Damage anywhere else is an error that names the line:
 // without that line, a create could be repeated.
 func OpenFile(path string, o FileOptions) (*File, error) {
-	f := &File{path: path, header: header{ledgerFile, version, o.For}, index: map[string]place{}, ids: ids{}}
+	f := newFile(path, header{ledgerFile, version, o.For})
 	if err := f.open(); err != nil {
 		return nil, err
 	}
 	return f, nil
+}
+
+func newFile(path string, h header) *File {
+	return &File{path: path, header: h, index: map[digest]place{}, ids: ids[digest, digest]{}}
 }
 
 // open locks the file, and opens it.
@@ -158,12 +185,12 @@ func (f *File) entry(key string) (growthgenius.Entry, error) {
 	if f.broken != nil {
 		return growthgenius.Entry{}, f.broken
 	}
-	l, err := f.read(key)
+	l, err := f.read(digestOf(key))
 	return l.Entry, err
 }
 
 // read reads the line of a key. It needs mu.
-func (f *File) read(key string) (line, error) {
+func (f *File) read(key digest) (line, error) {
 	var l line
 	at, ok := f.index[key]
 	if !ok {
@@ -186,12 +213,12 @@ func (f *File) put(key string, from, to growthgenius.Entry) error {
 }
 
 func (f *File) putAt(key string, at time.Time, from, to growthgenius.Entry) error {
-	it := &item{key: key, at: at.UTC(), id: idOf(to), removed: to.IsZero(), done: make(chan struct{})}
+	it := &item{key: digestOf(key), at: at.UTC(), id: idOf(to).digest(), removed: to.IsZero(), done: make(chan struct{})}
 	var err error
 	if it.members, err = encode(line{key, it.at, to}); err != nil {
 		return err
 	}
-	if err := f.enqueue(it, from, to); err != nil {
+	if err := f.enqueue(it, idOf(from).digest()); err != nil {
 		return err
 	}
 	<-it.done
@@ -201,16 +228,17 @@ func (f *File) putAt(key string, at time.Time, from, to growthgenius.Entry) erro
 func (f *File) taken(key string, id scopedID) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.ids.taken(key, id)
+	return f.ids.taken(digestOf(key), id.digest())
 }
 
-func (f *File) enqueue(it *item, from, to growthgenius.Entry) error {
+// enqueue has an item written. from is the digest of the id that the key has so far.
+func (f *File) enqueue(it *item, from digest) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.broken != nil {
 		return f.broken
 	}
-	if err := f.ids.move(it.key, idOf(from), idOf(to)); err != nil {
+	if err := f.ids.move(it.key, from, it.id); err != nil {
 		return err
 	}
 	f.pending = append(f.pending, it)
@@ -238,7 +266,7 @@ func (f *File) write() {
 		for i, it := range items {
 			from := len(data)
 			data = seal(data, it.members, begin)
-			places[i] = place{begin + int64(from), len(data) - from, it.at, it.id}
+			places[i] = place{begin + int64(from), stamp(it.at), int32(len(data) - from), it.id} //nolint:gosec // a line is far shorter
 		}
 		if err == nil {
 			err = appendAt(file, data, begin)
@@ -292,7 +320,7 @@ func (f *File) written(items []*item, places []place, size int64, err error) {
 }
 
 // set makes a line the newest one of its key.
-func (f *File) set(key string, at place, removed bool) {
+func (f *File) set(key digest, at place, removed bool) {
 	former := f.index[key]
 	f.live -= int64(former.length)
 	if f.ids[former.id] == key && former.id != at.id {
@@ -302,7 +330,7 @@ func (f *File) set(key string, at place, removed bool) {
 		delete(f.index, key)
 		return
 	}
-	if at.id != (scopedID{}) {
+	if at.id != (digest{}) {
 		f.ids[at.id] = key
 	}
 	f.index[key] = at
@@ -338,12 +366,13 @@ func (f *File) Close() error {
 // returns how many. A create under such a key creates again. Entries without an ID, whose
 // outcome is open, and those of keys that are in use stay.
 func (f *File) Purge(before time.Time) (int, error) {
-	return f.purge(func(key string, at place) (bool, error) {
-		if _, held := f.turns.Waiting(key); held || !at.at.Before(before) {
+	return f.purge(func(key digest, at place) (bool, error) {
+		if !at.time().Before(before) {
 			return false, nil
 		}
 		l, err := f.read(key)
-		return l.Entry.ID != "" || l.Entry.Token == nil, err
+		_, held := f.turns.Waiting(l.Key)
+		return !held && (l.Entry.ID != "" || l.Entry.Token == nil), err
 	})
 }
 

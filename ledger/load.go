@@ -141,5 +141,5 @@ func (f *File) add(s stored, length int) {
 	if s.Entry != nil && s.Entry.Scope != "" && s.Entry.ID != "" {
 		id = scopedID{s.Entry.Scope, s.Entry.ID}
 	}
-	f.set(s.Key, place{f.end, length, s.At, id}, s.Entry == nil)
+	f.set(digestOf(s.Key), place{f.end, stamp(s.At), int32(length), id.digest()}, s.Entry == nil) //nolint:gosec // a line is far shorter
 }

@@ -16,12 +16,12 @@ type Memory struct {
 
 	mu      sync.Mutex // guards the fields below
 	entries map[string]growthgenius.Entry
-	ids     ids
+	ids     ids[scopedID, string]
 }
 
 // NewMemory returns an empty ledger.
 func NewMemory() *Memory {
-	return &Memory{entries: map[string]growthgenius.Entry{}, ids: ids{}}
+	return &Memory{entries: map[string]growthgenius.Entry{}, ids: ids[scopedID, string]{}}
 }
 
 // Acquire implements [growthgenius.Ledger].
@@ -55,7 +55,7 @@ func (m *Memory) taken(key string, id scopedID) bool {
 }
 
 // ids knows the key of each id of each scope.
-type ids map[scopedID]string
+type ids[ID, Key comparable] map[ID]Key
 
 type scopedID struct {
 	scope string
@@ -72,21 +72,22 @@ func idOf(e growthgenius.Entry) scopedID {
 
 // move replaces an id of a key by another one. The error matches [growthgenius.ErrIDTaken]
 // if another key has that.
-func (s ids) move(key string, from, to scopedID) error {
+func (s ids[ID, Key]) move(key Key, from, to ID) error {
 	if s.taken(key, to) {
 		return fmt.Errorf("ledger: %w", growthgenius.ErrIDTaken)
 	}
 	if s[from] == key {
 		delete(s, from)
 	}
-	if to != (scopedID{}) {
+	var none ID
+	if to != none {
 		s[to] = key
 	}
 	return nil
 }
 
 // taken reports whether another key has an id.
-func (s ids) taken(key string, id scopedID) bool {
+func (s ids[ID, Key]) taken(key Key, id ID) bool {
 	other, ok := s[id]
 	return ok && other != key
 }

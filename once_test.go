@@ -522,3 +522,42 @@ func TestRepeatable(t *testing.T) {
 		})
 	}
 }
+
+// TestOnceStoresBeforeBeforeCreate: BeforeCreate is called when the ledger has the token. If it
+// refuses, the key stays free; if it takes longer than the lease lasts, nothing is sent.
+func TestOnceStoresBeforeBeforeCreate(t *testing.T) {
+	t.Parallel()
+	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+		var until time.Time
+		var stored growthgenius.Entry
+		l := spoilt{ledger.NewMemory(), func() time.Time { return until }, func(e growthgenius.Entry) error {
+			stored = e
+			return nil
+		}}
+		c := srv.NewClient(growthgenius.WithLedger(l), growthgenius.WithAttemptTimeout(10*time.Second))
+		create := func(before func(growthgenius.CreateToken) error) error {
+			_, err := c.Contacts.Create(t.Context(), testkit.Steve, growthgenius.Once("key"), growthgenius.BeforeCreate(before))
+			return err
+		}
+		refused := errors.New("refused")
+		err := create(func(token growthgenius.CreateToken) error {
+			if stored.Token == nil || testkit.JSON(t, stored.Token) != testkit.JSON(t, token) {
+				t.Errorf("the ledger has %v when BeforeCreate is called with %v", stored.Token, token)
+			}
+			return refused
+		})
+		testkit.OnlyIs(t, err, refused)
+		if !stored.IsZero() {
+			t.Errorf("the ledger has %+v of a create that was refused", stored)
+		}
+		until = time.Now().Add(15 * time.Second)
+		err = create(func(growthgenius.CreateToken) error {
+			time.Sleep(6 * time.Second)
+			return nil
+		})
+		testkit.OnlyIs(t, err, growthgenius.ErrLeaseLost)
+		if n := testkit.Count(srv.Server, "POST", "/contacts"); n != 0 {
+			t.Errorf("%d requests were sent", n)
+		}
+	})
+}

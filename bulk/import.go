@@ -316,7 +316,7 @@ func (im *importer) emit(yield func(*Result, error) bool) error {
 			im.cond.Wait()
 		}
 		result := r.result
-		if r.first < 0 || im.table.rows[r.first].next < 0 { // else the rows after it may need it
+		if im.table.alone(r) { // else the rows after it may need it
 			r.result = nil
 		}
 		im.mu.Unlock()

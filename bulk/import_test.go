@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -807,4 +808,140 @@ type countedLedger struct {
 func (l *countedLedger) Acquire(ctx context.Context, key string) (growthgenius.Lease, error) {
 	l.acquired.Add(1)
 	return l.Ledger.Acquire(ctx, key)
+}
+
+// TestImportWithASlowLedger: rows that wait for the ledger keep no other row's request waiting,
+// and no more requests are under way than allowed.
+func TestImportWithASlowLedger(t *testing.T) {
+	t.Parallel()
+	const (
+		rows    = 200
+		allowed = 4
+		latency = 20 * time.Millisecond
+	)
+	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+		var inputs []growthgenius.ContactInput
+		for i := range rows {
+			email := fmt.Sprintf("person%d@example.com", i)
+			inputs = append(inputs, person(t, "email="+email, "title=CEO"))
+			if i%4 == 0 {
+				srv.AddContacts(growthgenius.Contact{Email: email, Title: "CTO"})
+			}
+		}
+		srv.Inject(growthgeniustest.Fault{Delay: latency - 2*testkit.Latency})
+		w := &watched{next: srv}
+		c := srv.NewClient(growthgenius.WithLedger(slowLedger{ledger.NewMemory()}), growthgenius.WithHTTPClient(&http.Client{Transport: w}))
+		for result := range bulk.Import(t.Context(), c, rowsOf(inputs...), bulk.ImportOptions{Concurrency: allowed}).Results() {
+			if result.Outcome != bulk.Created && result.Outcome != bulk.Updated {
+				t.Errorf("got %v", result)
+			}
+		}
+		took := w.last.Sub(w.first)
+		if share := float64(rows*latency) / float64(took*allowed); share < 0.95 || w.most != allowed {
+			t.Errorf("%.1f%% of the places for requests had one under way, at most %d of %d", 100*share, w.most, allowed)
+		}
+	})
+}
+
+// slowLedger takes half as long as a request to store an entry.
+type slowLedger struct{ growthgenius.Ledger }
+
+func (l slowLedger) Acquire(ctx context.Context, key string) (growthgenius.Lease, error) {
+	lease, err := l.Ledger.Acquire(ctx, key)
+	return slowLease{lease}, err
+}
+
+type slowLease struct{ growthgenius.Lease }
+
+func (l slowLease) Record(ctx context.Context, e growthgenius.Entry) error {
+	time.Sleep(10 * time.Millisecond)
+	return l.Lease.Record(ctx, e)
+}
+
+// watched is a transport that knows how many requests that write are under way.
+type watched struct {
+	next http.RoundTripper
+
+	mu          sync.Mutex
+	now, most   int
+	first, last time.Time
+}
+
+func (w *watched) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Method == http.MethodGet {
+		return w.next.RoundTrip(r)
+	}
+	w.mu.Lock()
+	if w.first.IsZero() {
+		w.first = time.Now()
+	}
+	w.now++
+	w.most = max(w.most, w.now)
+	w.mu.Unlock()
+	res, err := w.next.RoundTrip(r)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.now--
+	w.last = time.Now()
+	return res, err
+}
+
+// TestImportEndsWhileRowsWait: if an import ends while rows wait to send their requests, nothing
+// is sent for these, and the ledger does not say that something was.
+func TestImportEndsWhileRowsWait(t *testing.T) {
+	t.Parallel()
+	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+		var inputs []growthgenius.ContactInput
+		for i := range 4 {
+			email := fmt.Sprintf("person%d@example.com", i)
+			inputs = append(inputs, person(t, "email="+email, "title=CEO"), person(t, fmt.Sprintf("email=new%d@example.com", i)))
+			srv.AddContacts(growthgenius.Contact{Email: email, Title: "CTO"})
+		}
+		srv.Inject(growthgeniustest.Fault{Method: "PATCH", Delay: time.Hour}, growthgeniustest.Fault{Method: "POST", Delay: time.Hour})
+		l := &openKeys{Ledger: ledger.NewMemory(), open: map[string]bool{}}
+		c := srv.NewClient(growthgenius.WithLedger(l), growthgenius.WithAttemptTimeout(2*time.Hour))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		outcomes := map[bulk.Outcome]int{}
+		for result := range bulk.Import(ctx, c, rowsOf(inputs...), bulk.ImportOptions{Concurrency: 2}).Results() {
+			if result != nil {
+				outcomes[result.Outcome]++
+			}
+		}
+		if sent := testkit.Count(srv.Server, "PATCH", "/contacts/{id}") + testkit.Count(srv.Server, "POST", "/contacts"); sent != 2 || len(l.open) != 2 {
+			t.Errorf("%d requests were sent, and the ledger has %d rows begun; want 2", sent, len(l.open))
+		}
+		if got, want := fmt.Sprint(outcomes), "map[pending:7 unknown:1]"; got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	})
+}
+
+// openKeys knows the rows whose last entry does not have the outcome.
+type openKeys struct {
+	growthgenius.Ledger
+
+	mu   sync.Mutex
+	open map[string]bool
+}
+
+func (l *openKeys) Acquire(ctx context.Context, key string) (growthgenius.Lease, error) {
+	lease, err := l.Ledger.Acquire(ctx, key)
+	return openLease{lease, l, key}, err
+}
+
+type openLease struct {
+	growthgenius.Lease
+	of  *openKeys
+	key string
+}
+
+func (l openLease) Record(ctx context.Context, e growthgenius.Entry) error {
+	l.of.mu.Lock()
+	defer l.of.mu.Unlock()
+	delete(l.of.open, l.key)
+	if e.Token != nil || strings.Contains(string(e.Note), "updating") {
+		l.of.open[l.key] = true
+	}
+	return l.Lease.Record(ctx, e)
 }

@@ -24,7 +24,7 @@ const (
 // chain returns what the rows of an address have come to. It is kept if there are several.
 func (im *importer) chain(i int) *chained {
 	r := &im.table.rows[i]
-	if r.first < 0 || im.table.rows[r.first].next < 0 {
+	if im.table.alone(r) {
 		return &chained{of: -1}
 	}
 	c := im.chains[r.first]
@@ -133,18 +133,14 @@ type slot struct {
 	held bool
 }
 
-// take waits until the request may be sent.
+// take waits until the request may be sent. It returns an error if ctx has ended.
 func (s *slot) take(ctx context.Context) error {
 	if s == nil || s.held {
 		return nil
 	}
-	select {
-	case s.of <- struct{}{}:
-		s.held = true
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	s.of <- struct{}{}
+	s.held = true
+	return context.Cause(ctx)
 }
 
 // free lets another request be sent.
@@ -237,6 +233,9 @@ func (im *importer) ask(ctx context.Context, c *chained, i int, s *step) {
 func (im *importer) finish(c *chained, i int, result *Result, contact match.Row) {
 	c.done(i, result.ID, result.Outcome, contact)
 	im.settle(i, result)
+	if r := &im.table.rows[i]; im.table.alone(r) { // nothing needs this any more
+		r.content, r.found, r.begun = nil, matched{}, nil
+	}
 }
 
 // perform carries out a step, and returns the values of the contact afterwards.

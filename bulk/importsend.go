@@ -32,7 +32,7 @@ func (im *importer) confirm(ctx context.Context, r *row, s *step) error {
 	case r.begun != nil && r.begun.id == s.id: // an earlier run has updated it, and did not learn that
 		s.outcome, s.was, s.set = Updated, r.begun.Was, pick(r.values(), r.begun.Was)
 		n = rowNote{Did: Updated, Was: s.was, Set: s.set}
-	case im.table.rows[r.first].next < 0:
+	case im.table.alone(r):
 		return im.noteUnchanged(ctx, r)
 	}
 	return im.book.with(ctx, onceScope+im.book.row(r), func(lease growthgenius.Lease) error {

@@ -174,6 +174,9 @@ func (t *table) chain(i int) {
 	}
 }
 
+// alone reports whether no other row has the e-mail address of a row.
+func (t *table) alone(r *row) bool { return r.first < 0 || t.rows[r.first].next < 0 }
+
 // near returns the numbers of the rows whose address may be like the given one: of those with
 // the same address, the first.
 func (t *table) near(address string) []int {

@@ -27,7 +27,7 @@ type importRow struct {
 	Latency  time.Duration `json:"latency"`
 	Seconds  float64       `json:"seconds"`   // from the first write to the last result
 	InFlight float64       `json:"in_flight"` // the share of all places for writes that had one under way
-	InLedger float64       `json:"in_ledger"` // the share of that time in which a place waited for the ledger
+	InMemory float64       `json:"in_memory"` // seconds with a ledger in memory
 	Requests float64       `json:"requests"`  // writes, for each row that needed one
 	Lists    int           `json:"lists"`     // all other requests
 	Tables   float64       `json:"tables"`    // bytes of the heap when all is read and nothing is written yet
@@ -91,7 +91,6 @@ type watch struct {
 	writes atomic.Int64
 	reads  atomic.Int64
 	flying atomic.Int64 // nanoseconds that writes were under way
-	kept   atomic.Int64 // nanoseconds that calls of the ledger took since the first write
 	first  sync.Once
 	begun  time.Time
 	heap   float64
@@ -104,7 +103,6 @@ func (w *watch) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	w.first.Do(func() {
 		w.heap = heapInUse()
-		w.kept.Store(0)
 		w.begun = time.Now()
 	})
 	w.writes.Add(1)
@@ -114,40 +112,6 @@ func (w *watch) RoundTrip(r *http.Request) (*http.Response, error) {
 	return res, err
 }
 
-// in returns the ledger, measured.
-func (w *watch) in(l growthgenius.Ledger) growthgenius.Ledger { return watched{l, w} }
-
-type watched struct {
-	growthgenius.Ledger
-	w *watch
-}
-
-func (l watched) Acquire(ctx context.Context, key string) (growthgenius.Lease, error) {
-	defer l.w.spent(time.Now())
-	lease, err := l.Ledger.Acquire(ctx, key)
-	if err != nil {
-		return nil, err
-	}
-	return watchedLease{lease, l.w}, nil
-}
-
-type watchedLease struct {
-	growthgenius.Lease
-	w *watch
-}
-
-func (l watchedLease) Record(ctx context.Context, e growthgenius.Entry) error {
-	defer l.w.spent(time.Now())
-	return l.Lease.Record(ctx, e)
-}
-
-func (l watchedLease) Release(ctx context.Context) error {
-	defer l.w.spent(time.Now())
-	return l.Lease.Release(ctx)
-}
-
-func (w *watch) spent(since time.Time) { w.kept.Add(int64(time.Since(since))) }
-
 func heapInUse() float64 {
 	var m runtime.MemStats
 	runtime.GC()
@@ -155,32 +119,43 @@ func heapInUse() float64 {
 	return float64(m.HeapAlloc)
 }
 
-func measureImport(ctx context.Context, s settings) ([]importRow, error) {
-	url, stop, err := startServer(ctx, fmt.Sprintf("%s=%d %s", crmEnv, s.Rows, s.RowLatency))
-	if err != nil {
-		return nil, err
-	}
-	defer stop()
-	row, err := importInto(ctx, url, s.Rows)
-	row.Latency = s.RowLatency
-	return []importRow{row}, err
-}
-
-// importInto imports rows into a server.
-func importInto(ctx context.Context, url string, rows int) (row importRow, err error) {
+func measureImport(ctx context.Context, s settings) (rows []importRow, err error) {
 	dir, err := os.MkdirTemp("", "import")
 	if err != nil {
-		return row, err
+		return nil, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	file, err := ledger.OpenFile(filepath.Join(dir, "ledger"), ledger.FileOptions{For: "a measurement"})
 	if err != nil {
-		return row, err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
+	row, err := importWith(ctx, s, file)
+	if err != nil {
+		return nil, err
+	}
+	other, err := importWith(ctx, s, ledger.NewMemory())
+	row.InMemory = other.Seconds
+	return []importRow{row}, err
+}
+
+// importWith imports rows into a server of its own process.
+func importWith(ctx context.Context, s settings, l growthgenius.Ledger) (importRow, error) {
+	url, stop, err := startServer(ctx, fmt.Sprintf("%s=%d %s", crmEnv, s.Rows, s.RowLatency))
+	if err != nil {
+		return importRow{}, err
+	}
+	defer stop()
+	row, err := importInto(ctx, url, s.Rows, l)
+	row.Latency = s.RowLatency
+	return row, err
+}
+
+// importInto imports rows into a server.
+func importInto(ctx context.Context, url string, rows int, l growthgenius.Ledger) (row importRow, err error) {
 	w := &watch{next: growthgenius.DefaultTransport()}
 	client, err := growthgenius.NewClient(crmKey, growthgenius.WithBaseURL(url), growthgenius.WithUserID("1"),
-		growthgenius.WithHTTPClient(&http.Client{Transport: w}), growthgenius.WithLedger(w.in(file)))
+		growthgenius.WithHTTPClient(&http.Client{Transport: w}), growthgenius.WithLedger(l))
 	if err != nil {
 		return row, err
 	}
@@ -205,7 +180,6 @@ func importInto(ctx context.Context, url string, rows int) (row importRow, err e
 	took := time.Since(w.begun)
 	row.Rows, row.Seconds = done, took.Seconds()
 	row.InFlight = float64(w.flying.Load()) / float64(took) / writers
-	row.InLedger = float64(w.kept.Load()) / float64(took) / writers
 	row.Requests, row.Lists = float64(w.writes.Load())/float64(row.Changed), int(w.reads.Load())
 	row.Tables, row.Above = w.heap, max(0, most-w.heap)
 	if want := rows * (10 - equal) / 10; math.Abs(float64(row.Changed-want)) > 1 {
@@ -228,7 +202,8 @@ func importTables(rep report) []table {
 			{"reads of lists", fmt.Sprint(r.Lists)},
 			{"time", wall(r.Seconds)},
 			{"places with a request under way", percent(r.InFlight)},
-			{"places that waited for the ledger", percent(r.InLedger)},
+			{"time with a ledger in memory", wall(r.InMemory)},
+			{"what the ledger in a file adds to that", percent(max(0, r.Seconds/r.InMemory-1))},
 			{"heap when all was read", mebibytes(r.Tables)},
 			{"heap above that, at most", mebibytes(r.Above)},
 		},
@@ -239,16 +214,15 @@ func percent(share float64) string { return fmt.Sprintf("%.1f%%", 100*share) }
 
 func importChart(rep report) chart {
 	c := chart{
-		title: "Where the time of an import goes",
+		title: "What the places for requests have under way",
 		note:  fmt.Sprintf("shares of the time of %d places for requests", writers),
 		kinds: []kind{{"share", blue}},
 	}
 	for _, r := range rep.Import {
-		rest := max(0, 1-r.InFlight-r.InLedger)
 		for _, part := range []struct {
 			label string
 			share float64
-		}{{"requests", r.InFlight}, {"ledger", r.InLedger}, {"all else", rest}} {
+		}{{"a request", r.InFlight}, {"none", max(0, 1-r.InFlight)}} {
 			c.groups = append(c.groups, group{part.label, []bar{{part.share, percent(part.share)}}})
 		}
 	}

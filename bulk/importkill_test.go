@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -52,8 +53,8 @@ func sampleRows(n int) iter.Seq2[bulk.Row, error] {
 func TestImportKilled(t *testing.T) {
 	t.Parallel()
 	if api := os.Getenv("IMPORT_TEST_URL"); api != "" {
-		killedImport(t, api)
-		return
+		killedRun(bulk.Import(t.Context(), killedClient(t, api), sampleRows(*killRows), bulk.ImportOptions{}),
+			bulk.Created, bulk.Updated, bulk.Unchanged)
 	}
 	api := growthgeniustest.NewServer(t, growthgeniustest.WithoutRecording())
 	seeds := len(api.Contacts())
@@ -73,7 +74,7 @@ func TestImportKilled(t *testing.T) {
 		if killed < *killTimes {
 			at = (killed + 1) * *killRows / (*killTimes + 1) // creates so far
 		}
-		code := runImport(t, api, at, "IMPORT_TEST_URL="+api.URL(), "IMPORT_TEST_KEY="+api.APIKey(), "IMPORT_TEST_LEDGER="+path)
+		code := runKilled(t, api, path, func() bool { return at > 0 && len(api.Ledger()) >= at })
 		if code < 0 {
 			killed++
 		}
@@ -102,27 +103,25 @@ func TestImportKilled(t *testing.T) {
 	t.Logf("%d rows, %d runs, %d kills: %d contacts", *killRows, runs+1, killed, len(api.Contacts())-seeds)
 }
 
-// runImport runs the process, and kills it when the server has carried out a number of
-// creates, unless that is 0. It returns the exit code, which is negative if it was killed.
-func runImport(t *testing.T, api *growthgeniustest.Server, creates int, env ...string) int {
+// runKilled runs this test in a process of its own, and kills it as soon as it is time. It
+// returns the exit code, which is negative if it was killed.
+func runKilled(t *testing.T, api *growthgeniustest.Server, path string, due func() bool) int {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	child := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestImportKilled$", "-import.rows="+strconv.Itoa(*killRows), "-import.late="+killLate.String())
-	child.Env = append(os.Environ(), env...)
+	child := exec.CommandContext(ctx, os.Args[0], "-test.run=^"+t.Name()+"$", "-import.rows="+strconv.Itoa(*killRows), "-import.late="+killLate.String())
+	child.Env = append(os.Environ(), "IMPORT_TEST_URL="+api.URL(), "IMPORT_TEST_KEY="+api.APIKey(), "IMPORT_TEST_LEDGER="+path)
 	ended := make(chan struct{})
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
-		for creates > 0 && len(api.Ledger()) < creates {
+		for !due() {
 			select {
 			case <-ended:
 				return
 			case <-time.After(time.Millisecond):
 			}
 		}
-		if creates > 0 {
-			cancel()
-		}
+		cancel()
 	}()
 	out, err := child.CombinedOutput()
 	close(ended)
@@ -135,27 +134,85 @@ func runImport(t *testing.T, api *growthgeniustest.Server, creates int, env ...s
 	return code
 }
 
-// killedImport is the process that is killed.
-func killedImport(t *testing.T, api string) {
+// killedClient returns the client of a process that is killed.
+func killedClient(t *testing.T, api string) *growthgenius.Client {
 	l, err := ledger.OpenFile(os.Getenv("IMPORT_TEST_LEDGER"), ledger.FileOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	transport := growthgenius.DefaultTransport()
-	c := testkit.NewClient(t, os.Getenv("IMPORT_TEST_KEY"), growthgenius.WithHTTPClient(&http.Client{Transport: transport}),
+	return testkit.NewClient(t, os.Getenv("IMPORT_TEST_KEY"), growthgenius.WithHTTPClient(&http.Client{Transport: growthgenius.DefaultTransport()}),
 		growthgenius.WithBaseURL(api), growthgenius.WithUserID("1"), growthgenius.WithLedger(l), growthgenius.WithAttemptTimeout(time.Second),
 		growthgenius.WithReadBack(growthgenius.ReadBackPolicy{Settle: time.Second + *killLate}),
 		growthgenius.WithLimiter(rate.NewLimiter(rate.Inf, 0))) // the 429s come at random
-	counts := map[bulk.Outcome]int{}
-	for r, err := range bulk.Import(t.Context(), c, sampleRows(*killRows), bulk.ImportOptions{}).Results() {
+}
+
+// killedRun is the process that is killed. It ends without an error if all rows have one of the
+// given outcomes.
+func killedRun(run *bulk.Run, good ...bulk.Outcome) {
+	code := 0
+	for r, err := range run.Results() {
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(3)
 		}
-		counts[r.Outcome]++
+		if !slices.Contains(good, r.Outcome) {
+			code = 4 // it is unknown or has failed
+		}
 	}
-	if counts[bulk.Created]+counts[bulk.Unchanged]+counts[bulk.Updated] != *killRows {
-		os.Exit(4) // some are unknown or have failed
+	os.Exit(code)
+}
+
+// TestUndoKilled: an undo that is killed at any moment, and run again each time, has put back
+// all in the end, although 30% of all requests meet a fault.
+func TestUndoKilled(t *testing.T) {
+	t.Parallel()
+	if api := os.Getenv("IMPORT_TEST_URL"); api != "" {
+		killedRun(bulk.Undo(t.Context(), killedClient(t, api), sampleRows(*killRows), bulk.UndoOptions{Apply: true}),
+			bulk.Deleted, bulk.Restored, bulk.Unchanged)
 	}
-	os.Exit(0)
+	api := &testkit.Server{Server: growthgeniustest.NewServer(t, growthgeniustest.WithoutRecording())}
+	for row := range sampleRows(*killRows) { //nolint:errcheck // it has no errors
+		if email, _ := row.Input.Email.Get(); row.Line%2 == 0 && email != "" {
+			api.AddContacts(growthgenius.Contact{Email: email, Title: "CFO"})
+		}
+	}
+	before := snapshot(t, api)
+	path := filepath.Join(t.TempDir(), "ledger")
+	l, err := ledger.OpenFile(path, ledger.FileOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	results(t, bulk.Import(t.Context(), api.Client(growthgenius.WithLedger(l)), sampleRows(*killRows), bulk.ImportOptions{}))
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	imported := snapshot(t, api)
+	for _, f := range growthgeniustest.FaultMix(0.3, 0) {
+		api.Inject(f)
+	}
+	left := func() int { // how many contacts are as the import has left them
+		n := 0
+		now := snapshot(t, api)
+		for _, c := range imported {
+			if _, found := slices.BinarySearch(now, c); found {
+				n++
+			}
+		}
+		return n
+	}
+	runs, killed, all := 0, 0, left()
+	for code := -1; code != 0; runs++ {
+		if runs > 3**killTimes+10 {
+			t.Fatalf("not done after %d runs", runs)
+		}
+		at := all * (*killTimes - killed) / (*killTimes + 1)
+		if code = runKilled(t, api.Server, path, func() bool { return killed < *killTimes && left() <= at }); code < 0 {
+			killed++
+		}
+	}
+	expect(t, snapshot(t, api), before...)
+	if killed < *killTimes {
+		t.Errorf("%d kills", killed)
+	}
+	t.Logf("%d rows, %d runs, %d kills", *killRows, runs, killed)
 }

@@ -146,8 +146,8 @@ func killedClient(t *testing.T, api string) *growthgenius.Client {
 		growthgenius.WithLimiter(rate.NewLimiter(rate.Inf, 0))) // the 429s come at random
 }
 
-// killedRun is the process that is killed. It ends without an error if all rows have one of the
-// given outcomes.
+// killedRun is the process that is killed. It ends with the status 0 if all rows have one of the
+// given outcomes, and with 4 if some are unknown or have failed.
 func killedRun(run *bulk.Run, good ...bulk.Outcome) {
 	code := 0
 	for r, err := range run.Results() {
@@ -155,8 +155,12 @@ func killedRun(run *bulk.Run, good ...bulk.Outcome) {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(3)
 		}
-		if !slices.Contains(good, r.Outcome) {
-			code = 4 // it is unknown or has failed
+		switch {
+		case r.Outcome == bulk.Unknown || r.Outcome == bulk.Failed:
+			code = 4
+		case !slices.Contains(good, r.Outcome):
+			fmt.Fprintln(os.Stderr, r)
+			os.Exit(1)
 		}
 	}
 	os.Exit(code)
@@ -171,7 +175,7 @@ func TestUndoKilled(t *testing.T) {
 			bulk.Deleted, bulk.Restored, bulk.Unchanged)
 	}
 	api := &testkit.Server{Server: growthgeniustest.NewServer(t, growthgeniustest.WithoutRecording())}
-	for row := range sampleRows(*killRows) { //nolint:errcheck // it has no errors
+	for row := range sampleRows(*killRows) {
 		if email, _ := row.Input.Email.Get(); row.Line%2 == 0 && email != "" {
 			api.AddContacts(growthgenius.Contact{Email: email, Title: "CFO"})
 		}

@@ -66,6 +66,7 @@ func NewClient(apiKey string, opts ...Option) (*Client, error) {
 		strict:      cfg.strict,
 		personPath:  cfg.personPath,
 		ledger:      cfg.ledger,
+		observer:    cfg.observer,
 	}
 	c.lookups = newLookups(c, cfg.cache, apiKey)
 	c.begin(&cfg, apiKey)
@@ -87,6 +88,7 @@ func (c *core) begin(cfg *config, apiKey string) {
 	c.gate = pace.NewGate(cfg.limiter, retry.MaxRetryAfter)
 	c.readBack = readback.New(readback.Config{
 		Policy: readback.Policy(cfg.readBack), AttemptTimeout: timeout, Lists: lists{c}, Logger: c.logger, Describe: loggable,
+		Observe: c.observeReadBack(),
 	})
 	c.engine = engine.New(engine.Config{
 		Transport:     transport,
@@ -240,7 +242,9 @@ func isLoopback(host string) bool {
 }
 
 // callInto makes a call whose response is decoded into a value of the caller's.
-func callInto(ctx context.Context, c caller, e endpoint, out any, opts []RequestOption) error {
+func callInto(ctx context.Context, c caller, e endpoint, out any, opts []RequestOption) (err error) {
+	ctx = c.observe(ctx, &e)
+	defer e.seen.done(&err)
 	if err := checkPath(e.route); err != nil {
 		return e.refuse(err)
 	}

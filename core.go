@@ -37,7 +37,8 @@ type core struct {
 	strict      bool
 	markerField string
 	personPath  string
-	ledger      Ledger // nil for none
+	ledger      Ledger    // nil for none
+	observer    *Observer // nil for none
 
 	attemptTimeout time.Duration
 }
@@ -84,24 +85,48 @@ func (c caller) send(ctx context.Context, e endpoint, opts []RequestOption) (*en
 	return ex.res, ex.err
 }
 
+// observe begins the observation of a call, which seen.done ends. It returns the context of
+// the call.
+func (c caller) observe(ctx context.Context, e *endpoint) context.Context {
+	if c.core.observer == nil {
+		return ctx
+	}
+	start, target := CallStart{Method: e.method, Route: e.route, ReadBack: e.finds}, c.core.base.String()
+	if e.raw && !e.lookup {
+		start.Route = otherRoute
+	} else {
+		target += e.route
+	}
+	ctx, e.seen = c.core.observer.begin(ctx, start, target)
+	return ctx
+}
+
 // exchange builds the request and sends it. before is how many requests of the call were
 // sent earlier.
-func (c caller) exchange(ctx context.Context, e endpoint, o *callOptions, before int) exchanged {
+func (c caller) exchange(ctx context.Context, e endpoint, o *callOptions, before int) (ex exchanged) {
+	if e.seen == nil {
+		ctx = c.observe(ctx, &e)
+		defer e.seen.done(&ex.err)
+	}
 	out, err := e.build(c.core.base, c.userID, o)
 	if err != nil {
 		return exchanged{err: e.refuse(err)}
 	}
-	outcome := c.core.engine.Do(ctx, engine.Call{
+	spec := engine.Call{
 		Method: e.method, Route: e.route, URL: out.url, Header: o.header, Body: out.body,
 		Class: e.class, Once: o.noRetry, Sent: before,
 		Free:     e.method == http.MethodGet && !e.lookup, // a lookup costs money
 		MaxBytes: e.maxBytes, Split: e.splits, Stream: e.open, Recheck: e.recheck,
 		Content: !e.empty && (e.method == http.MethodGet || e.class == engine.Safe || e.recheck != nil),
 		Queued:  e.lookup, Leave: e.leave,
-	})
+	}
+	if e.seen != nil {
+		spec.Watch = e.seen
+	}
+	outcome := c.core.engine.Do(ctx, spec)
 	call := e.about()
 	call.id, call.attempts, call.took = c.core.redact.Text(call.id), outcome.Sent, time.Since(o.began)
-	ex := exchanged{attempts: outcome.Sent, ambiguous: outcome.Ambiguous}
+	ex = exchanged{attempts: outcome.Sent, ambiguous: outcome.Ambiguous}
 	res := outcome.Response
 	if res == nil {
 		ex.err = &callError{call, gaveUp(outcome.Err, outcome.GaveUp)}
@@ -155,6 +180,7 @@ func (c caller) unknownForGood(ctx context.Context, e endpoint, last, ctxErr err
 		c.core.logger.LogAttrs(ctx, slog.LevelWarn, "growthgenius: outcome unknown",
 			slog.String("method", e.method), slog.String("route", e.route), slog.String("reason", loggable(last)))
 	}
+	e.seen.event(ctx, EventReadBack, "unknown", 0)
 	return &OutcomeUnknownError{Last: last, call: e.about(), ctxErr: ctxErr}
 }
 

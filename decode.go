@@ -31,7 +31,9 @@ type resourceOf[T any] interface {
 }
 
 // callOne makes a call whose response is one record.
-func callOne[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint, opts []RequestOption) (*T, error) {
+func callOne[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint, opts []RequestOption) (v *T, err error) {
+	ctx = c.observe(ctx, &e)
+	defer e.seen.done(&err)
 	res, err := c.send(ctx, e, opts)
 	if err != nil {
 		return nil, err
@@ -41,7 +43,9 @@ func callOne[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint, 
 }
 
 // callNone makes a call whose response carries no record.
-func callNone(ctx context.Context, c caller, e endpoint, opts []RequestOption) error {
+func callNone(ctx context.Context, c caller, e endpoint, opts []RequestOption) (err error) {
+	ctx = c.observe(ctx, &e)
+	defer e.seen.done(&err)
 	res, err := c.send(ctx, e, opts)
 	if err != nil {
 		return err
@@ -72,7 +76,9 @@ func refusal(e endpoint, res *engine.Response) error {
 }
 
 // callWhole makes a call and decodes the whole response into v, which must pass the check.
-func (c caller) callWhole(ctx context.Context, e endpoint, v json.Unmarshaler, opts []RequestOption, check func() error) error {
+func (c caller) callWhole(ctx context.Context, e endpoint, v json.Unmarshaler, opts []RequestOption, check func() error) (err error) {
+	ctx = c.observe(ctx, &e)
+	defer e.seen.done(&err)
 	res, err := c.send(ctx, e, opts)
 	if err != nil {
 		return err

@@ -136,8 +136,11 @@ type bareRecord[T any] interface {
 // lookUp makes a lookup, unless its result is in the cache or another call is making it.
 // key returns the end of its key in the cache, which is the same for all ways to write the
 // same request. The acting user is not part of the key: the result does not depend on it.
-func lookUp[T any, P bareRecord[T]](ctx context.Context, c caller, e endpoint, opts []RequestOption, key func(*lookups) string) (*T, error) {
+func lookUp[T any, P bareRecord[T]](ctx context.Context, c caller, e endpoint, opts []RequestOption, key func(*lookups) string) (v *T, err error) {
+	ctx = c.observe(ctx, &e)
+	defer e.seen.done(&err)
 	if c.core.lookups == nil && !applyOptions(opts).cached {
+		e.seen.event(ctx, EventLookup, lookup.Sent, 0)
 		res, err := c.send(ctx, e, opts)
 		if err != nil {
 			return nil, err
@@ -222,6 +225,7 @@ func (c caller) find(ctx context.Context, e endpoint, opts []RequestOption, key 
 		Key:   key,
 		Fresh: o.refresh,
 		Name:  e.route,
+		Tell:  func(ctx context.Context, how string) { e.seen.event(ctx, EventLookup, how, 0) },
 		Ask: func(ctx context.Context) (l looked) {
 			l.res, l.err = c.send(ctx, e, append(slices.Clone(opts), CaptureResponse(&l.info)))
 			return l

@@ -86,9 +86,11 @@ func (l ListOptions) query(now time.Time) (listQuery, error) {
 
 // callMany makes a call and decodes the list in its response. If the response says that it
 // is not the whole list, the records that it has are returned beside ErrPartialResults.
-func callMany[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint, opts []RequestOption) ([]T, error) {
+func callMany[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint, opts []RequestOption) (list []T, err error) {
 	given := e
-	e, err := e.bounded(time.Now())
+	ctx = c.observe(ctx, &e)
+	defer e.seen.done(&err)
+	e, err = e.bounded(time.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -327,7 +329,9 @@ func (s *streamed) advance() {
 // each makes a call and decodes the list in its response, one element at a time. It
 // decodes each element into what next returns, and then calls use with how much of the body
 // was decoded, until use returns false.
-func (c caller) each(ctx context.Context, e endpoint, opts []RequestOption, next func() any, use func(res *engine.Response, read int64) bool, stray wire.Stray) (*engine.Response, error) {
+func (c caller) each(ctx context.Context, e endpoint, opts []RequestOption, next func() any, use func(res *engine.Response, read int64) bool, stray wire.Stray) (res *engine.Response, err error) {
+	ctx = c.observe(ctx, &e)
+	defer e.seen.done(&err)
 	s := streamed{next: next}
 	e.open = func(b *engine.Body) error {
 		s.body, s.items = b, wire.NewStream(b, e.envelope, stray, b.Begin)
@@ -338,7 +342,7 @@ func (c caller) each(ctx context.Context, e endpoint, opts []RequestOption, next
 		}
 		return nil
 	}
-	res, err := c.send(ctx, e, opts)
+	res, err = c.send(ctx, e, opts)
 	if err != nil {
 		return nil, err
 	}

@@ -30,6 +30,9 @@ func createOnce[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoin
 	k.lease, k.entry = lease, lease.Entry()
 	defer release(ctx, lease)
 	v, err := k.create(ctx)
+	if err == nil {
+		c.core.observer.event(ctx, Event{Kind: EventOnce, Method: e.method, Route: e.route, Result: k.by})
+	}
 	if unknown, ok := errors.AsType[*OutcomeUnknownError](err); ok {
 		unknown.next = serviceOf(k.scope()) + ".Create again with the same key"
 		unknown.repeatable = true
@@ -45,7 +48,8 @@ type keyed[T any, P resourceOf[T]] struct {
 	opts    []RequestOption
 	token   readback.Token // of this create, if it were sent now
 	lease   Lease
-	entry   Entry // what is stored under the key
+	entry   Entry  // what is stored under the key
+	by      string // the result of its event
 }
 
 // scope is that of the entry: each record belongs to one key only.
@@ -77,6 +81,7 @@ func (k *keyed[T, P]) create(ctx context.Context) (*T, error) {
 		return nil, k.refuse(fmt.Errorf("%w: use another key, or the input that was used first", ErrKeyReused))
 	}
 	if k.entry.ID != "" {
+		k.by = "stored"
 		return k.known(ctx)
 	}
 	for {
@@ -118,10 +123,12 @@ func (k *keyed[T, P]) known(ctx context.Context) (*T, error) {
 func (k *keyed[T, P]) settle(ctx context.Context) (*T, error) {
 	if k.entry.Token != nil {
 		v, err := k.resolve(ctx)
+		k.by = "resolved"
 		if !errors.Is(err, ErrNotFound) {
 			return v, k.kept(ctx, err)
 		}
 	}
+	k.by = "created"
 	guarded := k.options
 	guarded.leaving = func() error { return held(k.lease, k.core.attemptTimeout) }
 	guarded.storeToken = func(token CreateToken) error { return k.store(ctx, token) }

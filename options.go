@@ -33,6 +33,7 @@ type config struct {
 	personPath     string
 	cache          EnrichmentCache
 	ledger         Ledger
+	observer       *Observer
 }
 
 const (
@@ -280,6 +281,15 @@ func WithLedger(l Ledger) Option {
 			return errors.New("WithLedger: the ledger is nil")
 		}
 		c.ledger = l
+		return nil
+	}
+}
+
+// WithObserver sets what is told of each call of the client, and of those that its ForUser
+// returns. Without one, nothing is measured. Later changes to o are not seen.
+func WithObserver(o Observer) Option {
+	return func(c *config) error {
+		c.observer = &o
 		return nil
 	}
 }

@@ -2,6 +2,7 @@ package growthgenius_test
 
 import (
 	"context"
+	"expvar"
 	"fmt"
 	"log"
 	"log/slog"
@@ -36,6 +37,41 @@ func ExampleWithLogger() {
 	}
 	// Output:
 	// level=WARN msg="growthgenius: trying again" method=GET route=/users attempt=1 status=503
+}
+
+// The counters can be those of package expvar, or of Prometheus: each combination of a kind and a
+// result is one.
+func ExampleWithObserver() {
+	srv, err := growthgeniustest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer srv.Close()
+	srv.Inject(growthgeniustest.Fault{Status: http.StatusServiceUnavailable, Times: 1})
+
+	counters := new(expvar.Map)
+	client := srv.Client(growthgenius.WithObserver(growthgenius.Observer{
+		Call: func(ctx context.Context, c growthgenius.CallStart) (context.Context, func(growthgenius.CallEnd)) {
+			return ctx, func(e growthgenius.CallEnd) {
+				counters.Add("call "+c.Method+" "+c.Route+" "+e.ErrorType, 1)
+			}
+		},
+		Attempt: func(ctx context.Context, a growthgenius.AttemptStart) (context.Context, func(growthgenius.AttemptEnd)) {
+			return ctx, func(e growthgenius.AttemptEnd) { counters.Add(fmt.Sprintf("attempt %d", e.Status), 1) }
+		},
+		Event: func(_ context.Context, e growthgenius.Event) {
+			counters.Add(string(e.Kind)+" "+e.Result+" ms", e.Duration.Milliseconds())
+			counters.Add(string(e.Kind)+" "+e.Result, 1)
+		},
+	}))
+	if _, err := client.Users.List(context.Background()); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("calls:", counters.Get("call GET /users "))
+	fmt.Println("attempts:", counters.Get("attempt 503"), "failed,", counters.Get("attempt 200"), "succeeded")
+	// Output:
+	// calls: 1
+	// attempts: 1 failed, 1 succeeded
 }
 
 // counting counts the requests of each route.

@@ -17,7 +17,9 @@ import (
 )
 
 // createOne sends a create and determines its outcome.
-func createOne[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint, o *callOptions) (*T, error) {
+func createOne[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint, o *callOptions) (v *T, err error) {
+	ctx = c.observe(ctx, &e)
+	defer e.seen.done(&err)
 	token, err := c.newToken(&e, o)
 	if err == nil {
 		_, err = e.build(c.core.base, c.userID, o)
@@ -249,6 +251,23 @@ func (e endpoint) listed(h http.Header) readback.List {
 	return readback.List{Resource: e.envelope.Singular, Route: e.route, Headers: headersText(h)}
 }
 
+// observeReadBack returns what tells the observer of the search for creates, or nil.
+func (c *core) observeReadBack() func(context.Context, readback.List, string, time.Duration) {
+	if c.observer == nil {
+		return nil
+	}
+	return func(ctx context.Context, l readback.List, result string, d time.Duration) {
+		kind := EventReadBack
+		if result == readback.Settling {
+			kind = EventWait
+		}
+		if kind == EventWait && d < engine.LeastWait {
+			return
+		}
+		c.observer.event(ctx, Event{kind, http.MethodPost, l.Route, result, d})
+	}
+}
+
 // lists reads lists for the read-back of creates.
 type lists struct{ core *core }
 
@@ -258,6 +277,7 @@ func (l lists) Read(ctx context.Context, list readback.List, from, to time.Time,
 		method: http.MethodGet, route: list.Route,
 		envelope: wire.Envelope{Singular: list.Resource, Plural: list.Resource + "s"},
 		query:    listQuery{From: from.UTC().Format(listTime), To: to.UTC().Format(listTime)},
+		finds:    true,
 		doubt:    func() { use(match.Row{}) }, // there may be a record of which nothing is shown
 	}
 	var row *match.Row

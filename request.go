@@ -41,6 +41,9 @@ type endpoint struct {
 	doubt func()                   // called at the end of a list that may lack records
 	open  func(*engine.Body) error // reads a streamed response as far as its first element
 	leave func() error             // called right before each request
+
+	finds bool         // it is read to find creates
+	seen  *observation // nil as long as it is not observed
 }
 
 // about describes the call for errors.

@@ -31,7 +31,9 @@ type update[T any, P resourceOf[T]] struct {
 //
 // A blind retry could undo what another program has written since. So if an attempt may have
 // been carried out, the record is read before the update is sent again.
-func updateOne[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint, before match.Row, opts []RequestOption) (*T, error) {
+func updateOne[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint, before match.Row, opts []RequestOption) (v *T, err error) {
+	ctx = c.observe(ctx, &e)
+	defer e.seen.done(&err)
 	u := &update[T, P]{ctx: ctx, caller: c, endpoint: e, before: before, o: applyOptions(opts)}
 	raw, err := encodeInput(e.body)
 	if err == nil {

@@ -24,7 +24,7 @@ import (
 var fileOrder = []string{
 	"client", "enrichment", "upsert", "upsertfind", "pagination", "changes", "changefeed", "search", "company",
 	"messages", "contacts", "users", "update", "once", "readback", "list", "decode", "core", "options", "request",
-	"errors", "requestoptions", "upsertmemory", "ledger", "token", "cache", "person", "transport", "retry", "ratelimit",
+	"observer", "errors", "requestoptions", "upsertmemory", "ledger", "token", "cache", "person", "transport", "retry", "ratelimit",
 	"optional", "id", "doc",
 }
 

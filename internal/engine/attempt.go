@@ -42,12 +42,11 @@ func (c *call) attempt(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	c.attempts++
-	begun, outer := time.Now(), req.Context()
+	outer, begun := c.begins(req.Context()), time.Now()
 	c.begun = begun
 	ctx, wait := newPatience(outer, c.cfg.Timeout)
-	streaming := false
 	defer func() {
-		if !streaming {
+		if !c.streams {
 			wait.end()
 		}
 	}()
@@ -63,7 +62,7 @@ func (c *call) attempt(req *http.Request) (*http.Response, error) {
 	res, err := c.roundTrip(req)
 	arrived := err == nil
 	if arrived {
-		received := c.received(res, begun)
+		received := c.received(res, begun) //nolint:contextcheck // c.ctx is that of the call
 		streams := c.Stream != nil && c.last.res.Succeeded()
 		res.Body = plain(res, streams)
 		switch {
@@ -75,15 +74,15 @@ func (c *call) attempt(req *http.Request) (*http.Response, error) {
 			c.timedOut = c.timedOut || wait.over()
 		case streams:
 			err = c.stream(wait, res)
-			streaming = err == nil
+			c.streams = err == nil
 		default:
 			err = c.last.res.read(res, c.limit())
 		}
 	}
 	if err == nil {
-		if c.last.hollow = c.isHollow(c.last.res); c.last.hollow && streaming {
+		if c.last.hollow = c.isHollow(c.last.res); c.last.hollow && c.streams {
 			_ = res.Body.Close()
-			streaming = false
+			c.streams = false
 		}
 		res.Body = http.NoBody // it was read, or is read by the caller
 	} else {
@@ -113,7 +112,7 @@ func (c *call) leave() error {
 // all that learn from it. It returns the time.
 func (c *call) received(res *http.Response, sent time.Time) time.Time {
 	now := time.Now()
-	c.last = attempt{res: &Response{Status: res.StatusCode, Header: res.Header}}
+	c.last, c.status = attempt{res: &Response{Status: res.StatusCode, Header: res.Header}}, int32(res.StatusCode) //nolint:gosec // it has three digits
 	if c.last.res.Succeeded() {
 		c.cfg.Date(sent, now, c.last.res)
 	}
@@ -122,7 +121,7 @@ func (c *call) received(res *http.Response, sent time.Time) time.Time {
 	if c.Class.throttled(c.last.res) {
 		status = http.StatusTooManyRequests
 	}
-	c.cfg.Gate.Answered(c.Route, sent, status, asked)
+	c.answered(sent, status, asked)
 	return now
 }
 

@@ -80,4 +80,5 @@ func (b *Body) Err() error {
 func (b *Body) Close() {
 	b.end()
 	_ = b.from.Close()
+	b.call.ended(b.Err())
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/hashicorp/go-retryablehttp"
 
 	"github.com/growthgenius/growthgenius-go/internal/errs"
-	"github.com/growthgenius/growthgenius-go/internal/pace"
 )
 
 // call is the state of one call. It is used by one goroutine at a time.
@@ -22,16 +21,19 @@ type call struct {
 	request retryablehttp.Request
 
 	began     time.Time
-	attempts  int  // made by this Do
-	timedOut  bool // an attempt, so that others must not use its connection
+	attempts  int   // made by this Do
+	timedOut  bool  // an attempt, so that others must not use its connection
+	streams   bool  // the body of the last attempt is read by the caller
+	ambiguous bool  // an attempt may have been carried out
+	status    int32 // of the last attempt; 0 without a response
 	last      attempt
 	verdict   verdict
-	spent     int       // on retries, from the budget
-	ambiguous bool      // an attempt may have been carried out
-	tried     time.Time // when the first attempt began
-	begun     time.Time // when the last attempt began
-	since     time.Time // when the first attempt began that may have been carried out
-	rechecked error     // of Recheck
+	spent     int              // on retries, from the budget
+	tried     time.Time        // when the first attempt began
+	begun     time.Time        // when the last attempt began
+	since     time.Time        // when the first attempt began that may have been carried out
+	rechecked error            // of Recheck
+	finish    func(AttemptEnd) // of the last attempt, until it has ended
 }
 
 // callContext is the context of a call's requests: the caller's context, with the call in
@@ -96,6 +98,9 @@ func (c *call) checkRetry(ctx context.Context, err error) bool {
 		c.ambiguous, c.since = true, c.begun
 	}
 	c.verdict = c.judge(c.Sent + c.attempts)
+	if !c.streams {
+		c.ended(nil)
+	}
 	if c.verdict.again && c.cfg.Logger != nil {
 		c.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "growthgenius: trying again",
 			append(c.attrs(), slog.Duration("wait", c.verdict.wait))...)
@@ -112,7 +117,7 @@ func (c *call) judge(n int) verdict {
 	case c.Once || n >= policy.MaxAttempts, c.Split && c.last.isSlow():
 		return verdict{}
 	}
-	wait, throttled := policy.backoff(n), false
+	wait, throttled, asks := policy.backoff(n), false, false
 	if res := c.last.res; res != nil {
 		throttled = c.Class.throttled(res)
 		asked, _ := res.RetryAfter(time.Now())
@@ -120,6 +125,7 @@ func (c *call) judge(n int) verdict {
 			return verdict{why: fmt.Sprintf("not tried again: the API asks to wait %s, MaxRetryAfter is %s",
 				asked, policy.MaxRetryAfter)}
 		}
+		asks = asked > wait
 		wait = max(wait, asked) // a Retry-After of 0, or a date that has passed, must not make retries spin
 	}
 	deadline, limited := c.ctx.Deadline()
@@ -136,16 +142,16 @@ func (c *call) judge(n int) verdict {
 	if !throttled && !c.cfg.Budget.Take(&c.spent) { // 429s are free: the limiter slows them down
 		return verdict{why: "not tried again: too many calls of this client are failing (retry budget)"}
 	}
-	return verdict{again: true, wait: wait}
+	return verdict{again: true, wait: wait, asked: asks}
 }
 
 // wait blocks until the next attempt may begin. It calls Recheck last, so that what that has
 // seen is as new as possible when the request is sent.
 func (c *call) wait(ctx context.Context) error {
-	if err := pace.Sleep(ctx, c.verdict.wait); err != nil {
+	if err := c.backOff(ctx); err != nil {
 		return err
 	}
-	if err := c.cfg.Gate.Wait(ctx, c.Route); err != nil {
+	if err := c.gate(ctx); err != nil {
 		return err
 	}
 	if c.Recheck != nil && c.ambiguous {

@@ -40,27 +40,29 @@ type Config struct {
 
 // Call is what is particular to one call.
 type Call struct {
-	Method   string
-	Route    string      // the template of the path, for logs and for [Route]
-	URL      *url.URL    // not modified
-	Header   http.Header // in addition to what the engine sets; not modified
-	Body     []byte      // JSON; nil for none
-	Class    Class
-	Once     bool  // it is not retried
-	Free     bool  // net/http may send its requests twice on its own
-	Sent     int   // how many requests of the call were sent before
-	MaxBytes int64 // a tighter bound than the engine's; 0 for that one
-	Split    bool  // it is not retried if the server is slow: its caller asks for less instead
+	Method string
+	Route  string      // the template of the path, for logs and for [Route]
+	URL    *url.URL    // not modified
+	Header http.Header // in addition to what the engine sets; not modified
+	Body   []byte      // JSON; nil for none
+	Class  Class
+	Once   bool // it is not retried
+	Free   bool // net/http may send its requests twice on its own
+	Split  bool // it is not retried if the server is slow: its caller asks for less instead
 	// Content means that a success must have a body: an empty one is tried again, as a page
 	// is that a proxy has put in place of JSON.
-	Content bool
-	Queued  bool // status 202 means that the result comes later, and needs no body
+	Content  bool
+	Queued   bool  // status 202 means that the result comes later, and needs no body
+	Sent     int   // how many requests of the call were sent before
+	MaxBytes int64 // a tighter bound than the engine's; 0 for that one
 	// Recheck is called before the request is sent again if an earlier attempt may have been
 	// carried out. The first of those began at since. An error ends the call, and is its Err.
 	Recheck func(since time.Time) error
 	// Leave is called right before each request, after all waits; nil for none. If it returns
 	// an error, nothing is sent, and the call fails with that.
 	Leave func() error
+	// Watch is told how the call goes; nil for none.
+	Watch Watcher
 	// Stream makes the body of a success a streamed one. It reads the body as
 	// far as the first element, as a part of the attempt: if it fails, the attempt has
 	// failed. The body must be closed if Do returns the response.
@@ -124,8 +126,8 @@ func (e *Engine) Do(ctx context.Context, spec Call) Outcome {
 	c := &call{Call: spec, cfg: &e.cfg, began: time.Now()}
 	c.Class = c.Class.Of(c.Method)
 	c.ctx = callContext{ctx, c}
-	c.newRequest()                                           //nolint:contextcheck // c.ctx is ctx with the call in it
-	if err := e.cfg.Gate.Wait(&c.ctx, c.Route); err != nil { //nolint:contextcheck // the same
+	c.newRequest()                         //nolint:contextcheck // c.ctx is ctx with the call in it
+	if err := c.gate(&c.ctx); err != nil { //nolint:contextcheck // the same
 		return c.unsent(err)
 	}
 	res, err := e.loop.Do(&c.request)

@@ -124,6 +124,7 @@ func IsSlow(err error, status int) bool {
 // verdict is what is to be done after an attempt.
 type verdict struct {
 	again bool
+	asked bool          // the response asks for the wait
 	wait  time.Duration // before it
 	why   string        // why not again, if that does not follow from the attempt
 }

@@ -37,6 +37,8 @@ type Question[T any] struct {
 	Fresh bool
 	// Name is for the log, which must not show keys.
 	Name string
+	// Tell is called with one of the constants below; nil for none.
+	Tell func(ctx context.Context, how string)
 	// Ask makes the call. Its context is that of the first caller, but for its end: it ends
 	// when no caller waits any more. A call that fails has a result too.
 	Ask func(ctx context.Context) T
@@ -45,6 +47,20 @@ type Question[T any] struct {
 	// Recall returns the result that a stored value stands for, or an error if the value
 	// cannot be used. It must not trust the value.
 	Recall func(ctx context.Context, value Value) (T, error)
+}
+
+// How a result is found.
+const (
+	Sent   = "sent"   // in a call that the caller begins
+	Cached = "cached" // in the cache
+	Joined = "shared" // in a call that another caller has begun
+)
+
+// tell reports how the result is found.
+func (q Question[T]) tell(ctx context.Context, how string) {
+	if q.Tell != nil {
+		q.Tell(ctx, how)
+	}
 }
 
 // Shared makes calls that callers share. It is safe for concurrent use.
@@ -108,7 +124,10 @@ func (s *Shared[T]) Do(ctx context.Context, q Question[T]) (T, error) {
 	if err := ctx.Err(); err != nil {
 		return none, err
 	}
-	c := s.join(ctx, q)
+	c, shares := s.join(ctx, q)
+	if shares {
+		q.tell(ctx, Joined)
+	}
 	select {
 	case <-c.done:
 		if c.panicked != nil {
@@ -125,13 +144,14 @@ func (s *Shared[T]) Do(ctx context.Context, q Question[T]) (T, error) {
 	return c.result, nil
 }
 
-// join adds a caller to the call for the key of q, which it begins if there is none.
-func (s *Shared[T]) join(ctx context.Context, q Question[T]) *call[T] {
+// join adds a caller to the call for the key of q, which it begins if there is none. It reports
+// whether there was one.
+func (s *Shared[T]) join(ctx context.Context, q Question[T]) (joined *call[T], shares bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	key := callKey{q.Key, q.Fresh}
-	c := s.calls[key]
-	if c == nil {
+	c, shares := s.calls[key]
+	if !shares {
 		shared, cancel := context.WithCancel(context.WithoutCancel(ctx))
 		c = &call[T]{cancel: cancel, done: make(chan struct{})}
 		s.calls[key] = c
@@ -143,7 +163,7 @@ func (s *Shared[T]) join(ctx context.Context, q Question[T]) *call[T] {
 		}()
 	}
 	c.callers++
-	return c
+	return c, shares
 }
 
 // leave removes a caller whose context has ended. It reports whether the result is known
@@ -177,6 +197,7 @@ func (s *Shared[T]) run(ctx context.Context, c *call[T], q Question[T]) {
 			return
 		}
 	}
+	q.tell(ctx, Sent)
 	c.result = q.Ask(ctx)
 	c.ended = true
 	value, ok := q.Keep(ctx, c.result)
@@ -219,6 +240,7 @@ func (s *Shared[T]) Stored(ctx context.Context, q Question[T]) (result T, ok boo
 	}
 	if ok {
 		if result, err = q.Recall(ctx, value); err == nil {
+			q.tell(ctx, Cached)
 			return result, true, nil
 		}
 	}

@@ -119,13 +119,28 @@ func (g *Gate) Wait(ctx context.Context, route string) error {
 	}
 }
 
+// Measure is Wait, and returns how much of the wait was a pause that the server asked for, and
+// how much was for the limiter.
+func (g *Gate) Measure(ctx context.Context, route string) (paused, limited time.Duration, err error) {
+	begun, before, own := time.Now(), g.Pace().Paused, g.left(route)
+	err = g.Wait(ctx, route)
+	took := time.Since(begun)
+	paused = min(took, max(g.Pace().Paused-before, own))
+	return paused, took - paused, err
+}
+
 // Answered reports a response to a request of a route that was sent then: its status, and
-// the wait that it asked for, 0 for none.
-func (g *Gate) Answered(route string, sent time.Time, status int, asked time.Duration) {
+// the wait that it asked for, 0 for none. It returns by how much the response prolongs the
+// pause of the route, or of all.
+func (g *Gate) Answered(route string, sent time.Time, status int, asked time.Duration) time.Duration {
 	throttled, busy := status == tooManyRequests, status == unavailable
 	pause := asked
 	if pause > g.longest || !(throttled || busy) {
 		pause = 0
+	}
+	var before time.Duration // left of the pause
+	if pause > 0 {
+		before = max(0, g.left(route))
 	}
 	own, cleared := g.judge(route, sent, throttled, pause)
 	l, learns := g.limiter.(learner)
@@ -148,7 +163,13 @@ func (g *Gate) Answered(route string, sent time.Time, status int, asked time.Dur
 	_, until := g.state()
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.pauses.change(time.Now(), until)
+	now := time.Now()
+	prolonged := until.Sub(later(now, g.pauses.until))
+	if own {
+		prolonged = pause - before
+	}
+	g.pauses.change(now, until)
+	return max(0, prolonged)
 }
 
 // Pace returns how fast requests may be sent. It leaves out the pause of a route that has a
@@ -197,4 +218,11 @@ func (g *Gate) left(route string) time.Duration {
 		until = s.until
 	}
 	return time.Until(until)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }

@@ -259,3 +259,43 @@ func TestGateRate(t *testing.T) {
 		}
 	})
 }
+
+// TestGateMeasure: a wait is told apart by what it was for, and a response tells by how much
+// it prolongs the pause.
+func TestGateMeasure(t *testing.T) {
+	t.Parallel()
+	for name, limiter := range map[string]func() pace.Limiter{
+		"fixed":    func() pace.Limiter { return rate.NewLimiter(1, 1) },
+		"adaptive": func() pace.Limiter { return pace.NewAdaptive() },
+		"slow": func() pace.Limiter {
+			return waiter(func(ctx context.Context) error { return pace.Sleep(ctx, time.Second) })
+		},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			g := pace.NewGate(limiter(), time.Minute)
+			measure := func(want, limited time.Duration) {
+				t.Helper()
+				paused, rest, err := g.Measure(t.Context(), "/users")
+				if err != nil || paused.Round(time.Second) != want || rest.Round(time.Second) != limited {
+					t.Errorf("%s: paused for %s, limited for %s, %v; want %s and %s", name, paused, rest, err, want, limited)
+				}
+			}
+			answered := func(asked, want time.Duration) {
+				t.Helper()
+				if got := g.Answered("/users", time.Now(), 503, asked); got != want {
+					t.Errorf("%s: asked to wait %s, the pause is %s longer, want %s", name, asked, got, want)
+				}
+			}
+			first := map[string]time.Duration{"slow": time.Second}[name]
+			later := map[string]time.Duration{"slow": time.Second, "fixed": 0}[name]
+			measure(0, first)
+			answered(0, 0)
+			answered(10*time.Second, 10*time.Second)
+			time.Sleep(4 * time.Second)
+			answered(3*time.Second, 0)
+			answered(7*time.Second, time.Second)
+			answered(2*time.Minute, 0)
+			measure(7*time.Second, later)
+		})
+	}
+}

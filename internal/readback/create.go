@@ -118,6 +118,7 @@ func (t *Tracker) Create(ctx context.Context, c Creation) (match.Row, error) {
 		case unclear && v.finding == absent && t.policy.ReplayAfter > 0 && ctx.Err() == nil && c.MayRepeat(sent):
 			t.log(ctx, slog.LevelWarn, "a complete list does not have the record, creating it again", methodPost, c.List,
 				slog.String("error", t.text(err)))
+			t.tell(ctx, c.List, Repeated, since)
 			t.sending(p)
 		default:
 			return nil, t.unknown(ctx, p, since, v.seen, &UnknownError{Last: err, Lists: v.last})
@@ -171,6 +172,7 @@ func (t *Tracker) Resolve(ctx context.Context, token Token, l List) (match.Row, 
 	if err != nil {
 		if errors.Is(err, ErrUnderWay) {
 			t.log(ctx, slog.LevelWarn, outcomeUnknown, methodPost, l, slog.String("reason", err.Error()))
+			t.tell(ctx, l, Unknown, time.Now())
 		}
 		return nil, err
 	}
@@ -181,6 +183,7 @@ func (t *Tracker) Resolve(ctx context.Context, token Token, l List) (match.Row, 
 		return v.row, nil
 	case absent:
 		t.log(ctx, slog.LevelInfo, "the create did not happen", methodPost, l, duration(since))
+		t.tell(ctx, l, Absent, since)
 		t.drop(p)
 		return nil, ErrAbsent
 	default:
@@ -198,13 +201,22 @@ func (t *Tracker) unknown(ctx context.Context, p *pending, since time.Time, seen
 		attrs = append(attrs, slog.String("lists", t.text(e.Lists)))
 	}
 	t.log(ctx, slog.LevelWarn, outcomeUnknown, methodPost, t.listOf(p), append(attrs, duration(since))...)
+	t.tell(ctx, t.listOf(p), Unknown, since)
 	e.Token = t.park(p, seen)
 	return e
 }
 
-// logFound logs that the record of a create was found.
+// logFound logs and tells that the record of a create was found.
 func (t *Tracker) logFound(ctx context.Context, p *pending, since time.Time, more ...slog.Attr) {
 	t.log(ctx, slog.LevelInfo, "found the record of a create", methodPost, t.listOf(p), append(more, duration(since))...)
+	t.tell(ctx, t.listOf(p), Found, since)
+}
+
+// tell tells the observer of a result, since when it was looked for.
+func (t *Tracker) tell(ctx context.Context, l List, result string, since time.Time) {
+	if t.observe != nil {
+		t.observe(ctx, l, result, time.Since(since))
+	}
 }
 
 func duration(since time.Time) slog.Attr { return slog.Duration("duration", time.Since(since)) }

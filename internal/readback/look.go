@@ -42,7 +42,7 @@ func (t *Tracker) look(ctx context.Context, p *pending, absence bool) (v verdict
 			at = t.sharpest(v.took)
 			sharper, n = sharper+1, n-1
 		}
-		if err := sleepUntil(ctx, at); err != nil {
+		if err := t.sleepUntil(ctx, p, at); err != nil {
 			return v.unknown(waiting(err))
 		}
 		s, err := t.rounds.wait(ctx, t.listOf(p), p, wish{prove: final && absence, soon: soon})
@@ -105,11 +105,15 @@ func (t *Tracker) sharpest(took time.Duration) time.Time {
 	return now.Add(wait)
 }
 
-func sleepUntil(ctx context.Context, at time.Time) error {
-	if wait := time.Until(at); wait > 0 {
-		return pace.Sleep(ctx, wait) //nolint:wrapcheck // the caller says what it waited for
+func (t *Tracker) sleepUntil(ctx context.Context, p *pending, at time.Time) error {
+	wait := time.Until(at)
+	if wait <= 0 {
+		return nil
 	}
-	return nil
+	begun := time.Now()
+	err := pace.Sleep(ctx, wait)
+	t.tell(ctx, t.listOf(p), Settling, begun)
+	return err //nolint:wrapcheck // the caller says what it waited for
 }
 
 // readAt is when read number n is due: soon at first, later less often.

@@ -31,7 +31,19 @@ type Config struct {
 	// Describe returns what a log record may show of an error of Send or of a list: nothing
 	// from the body of a response. nil means the text of the error.
 	Describe func(error) string
+	// Observe is told what became of each create that was looked for, and how long that took, and
+	// of each wait in between: its result is one of the constants below. nil for none.
+	Observe func(ctx context.Context, l List, result string, d time.Duration)
 }
+
+// The results that Config.Observe is told.
+const (
+	Found    = "found"
+	Absent   = "absent"
+	Repeated = "repeated" // absent, and it is sent again
+	Unknown  = "unknown"
+	Settling = "settle" // a wait until a list may show a create
+)
 
 // Tracker finds out what became of creates. It is safe for concurrent use.
 type Tracker struct {
@@ -39,11 +51,12 @@ type Tracker struct {
 	timeout time.Duration // of one request
 	lists   Lists
 	logger  *slog.Logger
-	text    func(error) string // of an error, for the log
-	clock   Clock              // of the Date headers
-	records Clock              // that the records have their times from, by responses to creates
-	updates Clock              // the same, by the times of updates
-	grain   atomic.Int64       // the least precision that times of records have shown; 0 for none
+	observe func(ctx context.Context, l List, result string, d time.Duration) // nil for none
+	text    func(error) string                                                // of an error, for the log
+	clock   Clock                                                             // of the Date headers
+	records Clock                                                             // that the records have their times from, by responses to creates
+	updates Clock                                                             // the same, by the times of updates
+	grain   atomic.Int64                                                      // the least precision that times of records have shown; 0 for none
 	longest Longest
 	rounds  *rounds
 
@@ -62,7 +75,7 @@ func New(config Config) *Tracker {
 	}
 	t := &Tracker{
 		policy: config.Policy, timeout: config.AttemptTimeout,
-		lists: config.Lists, logger: config.Logger, text: config.Describe,
+		lists: config.Lists, logger: config.Logger, observe: config.Observe, text: config.Describe,
 		groups: map[string]map[*pending]struct{}{}, claims: newClaims(),
 	}
 	t.rounds = newRounds(t.read)

@@ -1,0 +1,16 @@
+package growthgeniusriver
+
+import (
+	"context"
+	"time"
+
+	"github.com/riverqueue/river"
+)
+
+// SpareAfter is how long after a job that resumes a queue a second one does.
+const SpareAfter = spareAfter
+
+// Resume does what the job that resumes a queue at a time does, at once.
+func Resume[TTx any](ctx context.Context, client *river.Client[TTx], queue string, until time.Time) error {
+	return inTx(ctx, client, func(tx TTx) error { return resume(ctx, client, tx, resumeArgs{queue, until}) })
+}

@@ -111,8 +111,8 @@ func TestAgree(t *testing.T) {
 }
 
 // FuzzCompare: a record is exactly like itself, being the same does not depend on the
-// order of the two, whatever is exact contradicts nothing, and records that are alike have one
-// mark, if they have one.
+// order of the two, whatever is exact contradicts nothing, records that are alike have one
+// mark, if they have one, and an index finds them.
 func FuzzCompare(f *testing.F) {
 	f.Add(`{"email":"a@b.c","title":null}`, `{"email":"A@b.c"}`)
 	f.Add(`{"contact_id":7,"sent_at":"2019-08-09T07:10:41.275-04:00"}`, `{"contact_id":"7","sent_at":"2019-08-09T11:10:41Z"}`)
@@ -132,6 +132,9 @@ func FuzzCompare(f *testing.F) {
 			}
 			if len(content) > 0 && match.Compare(resource, content, row) == match.Exact && match.Contradicts(resource, content, row) {
 				t.Errorf("%s and %s are alike and contradict each other", a, b)
+			}
+			if match.Compare(resource, content, row) != match.Unlike && !finds(resource, content, row) {
+				t.Errorf("%s and %s are alike, and the index does not find it", a, b)
 			}
 			x, y := match.Mark(resource, content), match.Mark(resource, row)
 			if x != y && x != "" && y != "" && match.Compare(resource, content, row) != match.Unlike {

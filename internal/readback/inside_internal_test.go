@@ -43,8 +43,8 @@ func TestNothingIsKept(t *testing.T) {
 				Token: tokenOf(i), Send: func(context.Context, int, func() error) Answer { return answer },
 			})
 		}
-		if len(tracker.groups) != 1 || len(tracker.parked) != 1 || len(tracker.claims.newer.of) != 1 {
-			t.Errorf("%d groups, %d parked, %d claims", len(tracker.groups), len(tracker.parked), len(tracker.claims.newer.of))
+		if len(tracker.groups) != 1 || tracker.parked.Len() != 1 || len(tracker.claims.newer.of) != 1 {
+			t.Errorf("%d groups, %d parked, %d claims", len(tracker.groups), tracker.parked.Len(), len(tracker.claims.newer.of))
 		}
 		now := time.Now()
 		tracker.clock.Observe(now, now, now)
@@ -52,8 +52,8 @@ func TestNothingIsKept(t *testing.T) {
 		if _, err := tracker.Resolve(t.Context(), tokenOf(2), List{}); !errors.Is(err, ErrAbsent) {
 			t.Error(err)
 		}
-		if len(tracker.groups) != 0 || len(tracker.parked) != 0 {
-			t.Errorf("then %d groups, %d parked", len(tracker.groups), len(tracker.parked))
+		if len(tracker.groups) != 0 || tracker.parked.Len() != 0 || len(tracker.fresh) != 0 {
+			t.Errorf("then %d groups, %d parked", len(tracker.groups), tracker.parked.Len())
 		}
 	})
 }
@@ -69,8 +69,9 @@ func TestParkedIsBounded(t *testing.T) {
 		}
 		tracker.park(p, nil)
 	}
-	if len(tracker.parked) != maxParked || len(tracker.groups) != maxParked || tracker.parked[0].token.Nonce != "2" {
-		t.Errorf("%d parked, %d groups, the oldest is %s", len(tracker.parked), len(tracker.groups), tracker.parked[0].token.Nonce)
+	oldest, _ := tracker.parked.Front().Value.(*pending)
+	if tracker.parked.Len() != maxParked || len(tracker.groups) != maxParked || oldest.token.Nonce != "2" {
+		t.Errorf("%d parked, %d groups, the oldest is %s", tracker.parked.Len(), len(tracker.groups), oldest.token.Nonce)
 	}
 }
 

@@ -55,6 +55,7 @@ func (t *Tracker) doubtful(p *pending, answer Answer) bool {
 
 // examine adds a row to a sighting if it may be the outcome of the create.
 func (t *Tracker) examine(x *target, row match.Row, r *reading, s *sighting) {
+	t.compared.Add(1)
 	like := match.Compare(x.token.Resource, x.content, row)
 	if x.token.Marker != "" {
 		like = t.likeMarked(x, row, r, like)
@@ -227,22 +228,33 @@ func (t *Tracker) mayGive(p *pending, s *sighting, rows []match.Row) bool {
 // alsoOf reports whether a row may as well be the outcome of another create, whose content
 // differs from p's and does not contradict it: it has more fields or fewer, or another user.
 func (t *Tracker) alsoOf(p *pending, row match.Row, read time.Time) bool {
-	mark := match.Mark(p.token.Resource, row)
-	for key, group := range t.groups {
-		if key == p.key {
+	for _, other := range t.like(p.token.Resource, row) {
+		t.compared.Add(1)
+		if other.key == p.key {
 			continue
 		}
-		for other := range group {
-			if p.isContact() && !p.ended.IsZero() && other.began.After(p.ended.Add(latestCommit+skewMargin)) {
-				continue // the row says that it was made before
-			}
-			if other.token.Resource == p.token.Resource &&
-				(other.mark == "" || mark == "" || other.mark == mark) && other.canBeIn(read) &&
-				match.Agree(p.content, other.content) &&
-				match.Compare(p.token.Resource, other.content, row) != match.Unlike {
-				return true
-			}
+		if p.isContact() && !p.ended.IsZero() && other.began.After(p.ended.Add(latestCommit+skewMargin)) {
+			continue // the row says that it was made before
+		}
+		if other.canBeIn(read) && match.Agree(p.content, other.content) &&
+			match.Compare(p.token.Resource, other.content, row) != match.Unlike {
+			return true
 		}
 	}
 	return false
+}
+
+// like returns the creates that a row may be like. It needs mu.
+func (t *Tracker) like(resource string, row match.Row) []*pending {
+	for p := range t.fresh {
+		if t.indexed[p.token.Resource] == nil {
+			t.indexed[p.token.Resource] = match.NewIndex[*pending](p.token.Resource)
+		}
+		t.indexed[p.token.Resource].Add(p, p.content)
+	}
+	clear(t.fresh)
+	if t.indexed[resource] == nil {
+		return nil
+	}
+	return t.indexed[resource].Find(row)
 }

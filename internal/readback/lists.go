@@ -3,7 +3,6 @@ package readback
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/growthgenius/growthgenius-go/internal/match"
@@ -62,15 +61,17 @@ func cause(err error) error {
 
 // listed is what one read of a list showed.
 type listed struct {
-	rows  []match.Row // those that may be the outcome of a create
+	rows  []shown // those that may be the outcome of a create
 	ids   map[wire.ID]bool
 	times []time.Time // when the rows were updated, as far as they say so
 }
 
-func (l *listed) add(row match.Row, want func(match.Row) bool) {
+func (l *listed) add(row match.Row, candidates func(match.Row) []int) {
 	id := row.ID()
-	if want(row) && !l.ids[id] {
-		l.rows = append(l.rows, row)
+	if !l.ids[id] {
+		if of := candidates(row); len(of) > 0 {
+			l.rows = append(l.rows, shown{row, of})
+		}
 	}
 	if id == "" {
 		return // not a record that this list can be known by
@@ -81,13 +82,13 @@ func (l *listed) add(row match.Row, want func(match.Row) bool) {
 	}
 }
 
-// readRows reads a list between two times of the server's clock. It keeps the rows that
-// want reports to matter, and the ids of all.
+// readRows reads a list between two times of the server's clock. It keeps the rows that have
+// candidates, and the ids of all.
 func (t *Tracker) readRows(ctx context.Context, l List, from, to time.Time,
-	want func(match.Row) bool,
+	candidates func(match.Row) []int,
 ) (listed, error) {
 	result := listed{ids: map[wire.ID]bool{}}
-	err := t.lists.Read(ctx, l, from, to, func(row match.Row) { result.add(row, want) })
+	err := t.lists.Read(ctx, l, from, to, func(row match.Row) { result.add(row, candidates) })
 	for _, at := range result.times {
 		t.sawTime(at)
 	}
@@ -97,79 +98,12 @@ func (t *Tracker) readRows(ctx context.Context, l List, from, to time.Time,
 // readAgain is readRows, and reads again if the response cannot be used: otherwise all
 // creates that wait would have to wait for another round.
 func (t *Tracker) readAgain(ctx context.Context, l List, from, to time.Time,
-	want func(match.Row) bool,
+	candidates func(match.Row) []int,
 ) (result listed, err error) {
 	for range maxUnusable {
-		if result, err = t.readRows(ctx, l, from, to, want); !isUnusable(err) {
+		if result, err = t.readRows(ctx, l, from, to, candidates); !isUnusable(err) {
 			break
 		}
 	}
 	return result, err
-}
-
-// wanted selects the rows of a list that may be the outcome of a create that waits.
-type wanted struct {
-	resource string
-	targets  []target
-	marks    map[string]bool
-	markers  map[string]string // marker -> its field
-}
-
-func wantedBy(resource string, targets []target) wanted {
-	w := wanted{
-		resource: resource, targets: targets, marks: map[string]bool{}, markers: map[string]string{},
-	}
-	for i := range targets {
-		x := &targets[i]
-		w.marks[x.mark] = true
-		if x.token.Marker != "" {
-			w.markers[x.token.Marker] = x.token.MarkerField
-		}
-	}
-	return w
-}
-
-// row reports whether a row may matter. A create without a mark can only be recognized by
-// all of its fields, so every row may matter to it. A row without one may be what is left of
-// any create.
-func (w wanted) row(row match.Row) bool {
-	mark := match.Mark(w.resource, row)
-	if w.marks[""] || w.marks[mark] {
-		return true
-	}
-	if mark == "" && slices.ContainsFunc(w.targets, func(x target) bool {
-		return match.Compare(w.resource, x.content, row) != match.Unlike
-	}) {
-		return true
-	}
-	for marker, field := range w.markers {
-		if row.Text(field) == marker {
-			return true
-		}
-	}
-	return false
-}
-
-// index sorts rows by their mark.
-func (w wanted) index(rows []match.Row) index {
-	x := index{all: rows, byMark: map[string][]match.Row{}}
-	for _, row := range rows {
-		mark := match.Mark(w.resource, row)
-		x.byMark[mark] = append(x.byMark[mark], row)
-	}
-	return x
-}
-
-// index has rows by their mark.
-type index struct {
-	all    []match.Row
-	byMark map[string][]match.Row
-}
-
-// of returns the rows that can be the record that a create makes.
-func (x index) of(p *target) []match.Row {
-	if p.mark == "" || p.token.Marker != "" {
-		return x.all
-	}
-	return slices.Concat(x.byMark[p.mark], x.byMark[""])
 }

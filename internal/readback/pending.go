@@ -2,6 +2,7 @@ package readback
 
 import (
 	"cmp"
+	"container/list"
 	"slices"
 	"strings"
 	"time"
@@ -21,23 +22,23 @@ const (
 )
 
 // pending is a create whose outcome is not settled. The mutex of its Tracker guards what
-// changes once it is registered: list, left, waiting, calling, began, ended, and Started, Ended,
+// changes once it is registered: list, left, waiting, calling, parked, began, ended, and Started, Ended,
 // Ahead, Stamps, Since, Taken and Named of the token. A read of a list works on a copy of the
 // target.
 type pending struct {
 	target
-	key     string    // the same for creates of equal content
-	list    List      // to look in
-	left    time.Time // when its last request left
-	waiting bool      // for a list, or parked as unknown; otherwise its request is in flight
-	calling bool      // the call that creates it has not returned
+	key     string        // the same for creates of equal content
+	list    List          // to look in
+	left    time.Time     // when its last request left
+	waiting bool          // for a list, or parked as unknown; otherwise its request is in flight
+	calling bool          // the call that creates it has not returned
+	parked  *list.Element // of the parked ones; nil if it is none of them
 }
 
 // target is the record that a create makes or has made: what was sent, and when.
 type target struct {
 	token   Token
 	content match.Row
-	mark    string    // see match.Mark
 	began   time.Time // by the clock of the machine that sent it; zero before it left
 	ended   time.Time // the same; zero if its process did not live to see it
 	foreign bool      // another process sent it, so that clock is not this machine's
@@ -57,7 +58,6 @@ func newPending(token Token, l List) (*pending, error) {
 		fields = append(fields, field+"="+cmp.Or(match.Fold(wire.ScalarText(raw)), string(raw)))
 	}
 	slices.Sort(fields)
-	p.mark = match.Mark(token.Resource, p.content)
 	p.dated, p.scoped = givesTimes(p.content), namesAnother(p.content, token.UserID)
 	p.key = token.Resource + "\x00" + string(token.UserID) + "\x00" + strings.Join(fields, "\x00")
 	return p, nil

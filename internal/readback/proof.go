@@ -160,7 +160,7 @@ func (p *proof) readPart(ctx context.Context, w window) (listed, bool) {
 	if to.IsZero() {
 		to = time.Now().Add(farAhead)
 	}
-	part, err := p.t.readAgain(ctx, p.r.list, w.from, to, p.r.wanted.row)
+	part, err := p.t.readAgain(ctx, p.r.list, w.from, to, p.r.candidates.of)
 	p.r.ended = time.Now()
 	p.r.older = append(p.r.older, part.rows...)
 	p.r.noteLast(part.times)

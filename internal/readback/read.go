@@ -29,15 +29,15 @@ const (
 
 // reading is one read of a list, which several creates share.
 type reading struct {
-	list    List
-	targets []target
-	wanted  wanted
+	list       List
+	targets    []target
+	candidates *candidates
 	listed
 	from     time.Time     // the start of the window, by the server's clock
 	began    time.Time     // of the first request
 	ended    time.Time     // of the last response: the list may show what was made until then
 	took     time.Duration // of the last read of the window
-	older    []match.Row   // that only the reads of a proof showed
+	older    []shown       // that only the reads of a proof showed
 	last     time.Time     // the latest update that a row names
 	complete bool          // nothing indicates that the list was cut short
 	proven   bool          // it was not
@@ -48,7 +48,7 @@ type reading struct {
 // whether the list is complete.
 func (t *Tracker) read(ctx context.Context, l List, waiters []*pending, prove bool) []*sighting {
 	r := reading{list: l, targets: t.targets(waiters)}
-	r.wanted = wantedBy(l.Resource, r.targets)
+	r.candidates = candidatesFor(l.Resource, r.targets)
 	sound := t.readWindow(ctx, &r)
 	r.noteLast(r.times)
 	t.longest.Saw(l.Route, len(r.ids))
@@ -84,7 +84,7 @@ func (t *Tracker) readWindow(ctx context.Context, r *reading) bool {
 		r.began = time.Now()
 		for range maxUnusable {
 			began := time.Now()
-			r.listed, r.err = t.readRows(ctx, r.list, r.from, began.Add(farAhead), r.wanted.row)
+			r.listed, r.err = t.readRows(ctx, r.list, r.from, began.Add(farAhead), r.candidates.of)
 			r.ended = time.Now()
 			r.took = r.ended.Sub(began)
 			if !isUnusable(r.err) {
@@ -144,7 +144,7 @@ func (t *Tracker) windowStart(targets []target, responded bool) (earliest time.T
 // weigh returns what the rows of a list say about each create.
 func (t *Tracker) weigh(r *reading) []*sighting {
 	seen := make([]*sighting, len(r.targets))
-	rows, older := r.wanted.index(r.rows), r.wanted.index(r.unseen())
+	rows, older := r.candidates.sort(r.rows), r.candidates.sort(r.unseen())
 	for i := range r.targets {
 		x := &r.targets[i]
 		clock := t.stamps(x)
@@ -155,20 +155,20 @@ func (t *Tracker) weigh(r *reading) []*sighting {
 		// Nothing is known of a clock that is fast before it shows a time that has passed.
 		s.complete = r.complete && !(x.clockless() && x.began.After(r.began))
 		s.proven = s.complete && r.proven
-		for _, row := range rows.of(x) {
+		for _, row := range rows[i] {
 			t.examine(x, row, r, s)
 		}
-		t.examineOlder(x, older.of(x), r, s)
+		t.examineOlder(x, older[i], r, s)
 		seen[i] = s
 	}
 	return seen
 }
 
 // unseen returns the rows that only the reads of a proof showed, each once.
-func (r *reading) unseen() (rows []match.Row) {
+func (r *reading) unseen() (rows []shown) {
 	seen := map[wire.ID]bool{}
 	for _, row := range r.older {
-		if id := row.ID(); id == "" || !r.ids[id] && !seen[id] {
+		if id := row.row.ID(); id == "" || !r.ids[id] && !seen[id] {
 			seen[id] = true
 			rows = append(rows, row)
 		}

@@ -2,6 +2,7 @@ package readback
 
 import (
 	"cmp"
+	"container/list"
 	"context"
 	"log/slog"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/growthgenius/growthgenius-go/internal/match"
 	"github.com/growthgenius/growthgenius-go/internal/wire"
 )
 
@@ -47,25 +49,28 @@ const (
 
 // Tracker finds out what became of creates. It is safe for concurrent use.
 type Tracker struct {
-	policy  Policy
-	timeout time.Duration // of one request
-	lists   Lists
-	logger  *slog.Logger
-	observe func(ctx context.Context, l List, result string, d time.Duration) // nil for none
-	text    func(error) string                                                // of an error, for the log
-	clock   Clock                                                             // of the Date headers
-	records Clock                                                             // that the records have their times from, by responses to creates
-	updates Clock                                                             // the same, by the times of updates
-	grain   atomic.Int64                                                      // the least precision that times of records have shown; 0 for none
-	longest Longest
-	rounds  *rounds
+	policy   Policy
+	timeout  time.Duration // of one request
+	lists    Lists
+	logger   *slog.Logger
+	observe  func(ctx context.Context, l List, result string, d time.Duration) // nil for none
+	text     func(error) string                                                // of an error, for the log
+	clock    Clock                                                             // of the Date headers
+	records  Clock                                                             // that the records have their times from, by responses to creates
+	updates  Clock                                                             // the same, by the times of updates
+	grain    atomic.Int64                                                      // the least precision that times of records have shown; 0 for none
+	longest  Longest
+	compared atomic.Int64 // how often a record was compared with what was sent
+	rounds   *rounds
 
 	// mu guards the fields below and what can change in each pending. It is not held while
 	// a function of the caller runs.
-	mu     sync.Mutex
-	groups map[string]map[*pending]struct{} // creates of equal content, by their key
-	parked []*pending                       // those of unknown outcome, oldest first
-	claims claims
+	mu      sync.Mutex
+	groups  map[string]map[*pending]struct{}  // creates of equal content, by their key
+	fresh   map[*pending]struct{}             // those of groups that are not indexed yet
+	indexed map[string]*match.Index[*pending] // the others, by their resource
+	parked  list.List                         // of *pending: those of unknown outcome, oldest first
+	claims  claims
 }
 
 // New returns a Tracker that knows of no create.
@@ -77,6 +82,7 @@ func New(config Config) *Tracker {
 		policy: config.Policy, timeout: config.AttemptTimeout,
 		lists: config.Lists, logger: config.Logger, observe: config.Observe, text: config.Describe,
 		groups: map[string]map[*pending]struct{}{}, claims: newClaims(),
+		fresh: map[*pending]struct{}{}, indexed: map[string]*match.Index[*pending]{},
 	}
 	t.rounds = newRounds(t.read)
 	return t
@@ -136,7 +142,10 @@ func (t *Tracker) adopt(token Token, l List) (*pending, error) {
 		if known.calling {
 			return nil, ErrUnderWay
 		}
-		t.parked = slices.DeleteFunc(t.parked, func(q *pending) bool { return q == known })
+		if known.parked != nil {
+			t.parked.Remove(known.parked)
+			known.parked = nil
+		}
 		known.list.Headers = cmp.Or(p.list.Headers, known.list.Headers)
 		for _, id := range token.Taken {
 			if !slices.Contains(known.token.Taken, id) {
@@ -163,10 +172,16 @@ func (t *Tracker) add(p *pending) {
 		t.groups[p.key] = map[*pending]struct{}{}
 	}
 	t.groups[p.key][p] = struct{}{}
+	t.fresh[p] = struct{}{}
 }
 
 func (t *Tracker) remove(p *pending) {
 	p.calling = false
+	if _, ok := t.fresh[p]; ok {
+		delete(t.fresh, p)
+	} else if index := t.indexed[p.token.Resource]; index != nil {
+		index.Remove(p, p.content)
+	}
 	delete(t.groups[p.key], p)
 	if len(t.groups[p.key]) == 0 {
 		delete(t.groups, p.key)
@@ -254,9 +269,11 @@ func (t *Tracker) keep(p *pending, seen []wire.ID) Token {
 	}
 	p.waiting, p.calling = true, false
 	p.token.Ended = p.ended.Round(0)
-	if t.parked = append(t.parked, p); len(t.parked) > maxParked {
-		t.remove(t.parked[0])
-		t.parked = t.parked[1:]
+	p.parked = t.parked.PushBack(p)
+	if t.parked.Len() > maxParked {
+		oldest, _ := t.parked.Remove(t.parked.Front()).(*pending)
+		oldest.parked = nil
+		t.remove(oldest)
 	}
 	return p.token
 }

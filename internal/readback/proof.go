@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/growthgenius/growthgenius-go/internal/match"
+	"github.com/growthgenius/growthgenius-go/internal/wire"
 )
 
 const (
@@ -30,17 +31,9 @@ func (t *Tracker) hasOwn(r *reading) bool {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, set := range t.claims.sets() {
-		for key, c := range set.of {
-			if c.list != r.list || c.at.IsZero() || time.Since(c.at) > canaryAge {
-				continue
-			}
-			if !r.ids[key.id] && !c.began.Before(earliest) && c.at.Before(r.began) {
-				return false
-			}
-		}
-	}
-	return true
+	return t.claims.recent(canaryAge, earliest, func(id wire.ID, c claim) bool {
+		return c.list != r.list || r.ids[id] || !c.at.Before(r.began)
+	})
 }
 
 // window is a part of the time that a list covers. If to is the zero time, it has no end.

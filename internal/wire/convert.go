@@ -50,9 +50,9 @@ func (d *decoder) convertList(field reflect.Value, raw []byte) bool {
 		return false
 	}
 	field.SetZero()
-	w := &walk{data: raw}
+	w := &walk{data: raw, valid: true}
 	n := 0
-	for w.enter(); w.more(); n++ {
+	for w.enter(); w.more(']'); n++ {
 		if !d.takes(w, InList(field.Type().Elem().Size())) {
 			return false
 		}

@@ -9,7 +9,6 @@ import (
 	"math"
 	"reflect"
 	"strconv"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -19,8 +18,8 @@ import (
 	"github.com/growthgenius/growthgenius-go/internal/errs"
 )
 
-// decoder fills records from JSON that is known to be valid, field by field. A field of
-// an unexpected type therefore never fails the rest of the record.
+// decoder fills records from JSON, field by field. A field of an unexpected type therefore
+// never fails the rest of the record.
 type decoder struct {
 	texts    texts
 	scratch  []byte
@@ -48,14 +47,22 @@ func Bound(read int64) int64 {
 // is copied to one that is a quarter longer.
 func InList(size uintptr) uintptr { return size * 9 / 4 }
 
-// record decodes one record. into is a pointer to a record or to a map of raw values.
+// record decodes one record from JSON that is known to be valid. into is a pointer to a record
+// or to a map of raw values.
 func (d *decoder) record(raw []byte, into any) error {
 	v := reflect.ValueOf(into).Elem()
 	if k := KindOf(raw); k != KindObject {
 		return fmt.Errorf("%s is an object, not %s", v.Type().Name(), k)
 	}
+	return d.object(&walk{data: raw, valid: true}, v)
+}
+
+// object decodes the object at the cursor into v, a record or a map of raw values. If the
+// JSON turns out to be bad, v is left in any state, and the error means nothing.
+func (d *decoder) object(w *walk, v reflect.Value) error {
+	w.start = w.at
 	d.taken, d.full, d.misnamed = 0, false, false
-	d.fill(&walk{data: raw}, v)
+	d.fill(w, v)
 	if d.full {
 		return fmt.Errorf("%w: it is much larger in memory than in the response",
 			errs.ErrResponseTooLarge)
@@ -71,7 +78,7 @@ func (d *decoder) record(raw []byte, into any) error {
 // in memory. Only lists need to look at the result.
 func (d *decoder) takes(w *walk, size uintptr) bool {
 	d.taken += int64(size) //nolint:gosec // no type is that large
-	d.full = d.full || d.taken > Bound(int64(w.at))
+	d.full = d.full || d.taken > Bound(int64(w.at-w.start))
 	return !d.full
 }
 
@@ -102,7 +109,7 @@ func (d *decoder) row(w *walk) map[string]json.RawMessage {
 	}
 	for _, inner := range row {
 		if KindOf(inner) == KindObject {
-			return d.members(&walk{data: inner})
+			return d.members(&walk{data: inner, valid: true})
 		}
 	}
 	return row
@@ -111,7 +118,7 @@ func (d *decoder) row(w *walk) map[string]json.RawMessage {
 func (d *decoder) members(w *walk) map[string]json.RawMessage {
 	d.takes(w, mapBytes)
 	members := map[string]json.RawMessage{}
-	for w.enter(); w.more(); {
+	for w.enter(); w.more('}'); {
 		token := w.name()
 		members[string(d.name(token))] = bytes.Clone(w.value())
 	}
@@ -124,9 +131,9 @@ func (d *decoder) members(w *walk) map[string]json.RawMessage {
 func (d *decoder) fillInner(w *walk, s *schema, v reflect.Value) bool {
 	begin := w.at
 	w.enter()
-	if w.more() && string(d.unquote(w.name())) == s.wrapper && w.data[w.at] == '{' {
+	if w.more('}') && string(d.unquote(w.name())) == s.wrapper && w.peek() == '{' {
 		d.fillFields(w, s, v)
-		if !w.more() {
+		if !w.more('}') {
 			w.leave()
 			return true
 		}
@@ -142,12 +149,14 @@ func (d *decoder) fillFields(w *walk, s *schema, v reflect.Value) {
 	v.SetZero()
 	var extra map[string]json.RawMessage
 	place := 0
-	for w.enter(); w.more(); {
+	for w.enter(); w.more('}'); {
 		name, i, known := s.field(d, w, place)
 		if known {
 			place = s.places[i] + 1
 		}
-		delete(extra, name) // the last value of a repeated name counts
+		if extra != nil {
+			delete(extra, name) // the last value of a repeated name counts
+		}
 		begin := w.at
 		if known && d.set(v.Field(i), s.shapes[i], w) {
 			continue
@@ -174,10 +183,10 @@ func (d *decoder) fillFields(w *walk, s *schema, v reflect.Value) {
 // set fills a field with the value at the cursor and reports whether the value is of the
 // expected type. If it is not, the cursor and the field are left in any state.
 func (d *decoder) set(field reflect.Value, s *shape, w *walk) bool {
-	first := w.data[w.at]
+	first := w.peek()
 	switch {
 	case first == 'n':
-		w.at += len("null")
+		w.word("null")
 		field.SetZero()
 		return true
 	case s.kind == shapeRecord:
@@ -193,14 +202,15 @@ func (d *decoder) set(field reflect.Value, s *shape, w *walk) bool {
 	case s.kind == shapeList:
 		return first == '[' && d.setList(field, s.elem, w)
 	default:
-		return d.setScalar(field, s.kind, w.value())
+		raw := w.value()
+		return d.setScalar(field, s.kind, raw, w.plain)
 	}
 }
 
 func (d *decoder) setList(field reflect.Value, elem *shape, w *walk) bool {
 	field.SetZero()
 	begin, n := w.at, 0
-	for w.enter(); w.more(); n++ {
+	for w.enter(); w.more(']'); n++ {
 		if !d.takes(w, InList(field.Type().Elem().Size())) {
 			// The record will be rejected, so only the cursor has to move on.
 			field.SetZero()
@@ -221,16 +231,22 @@ func (d *decoder) setList(field reflect.Value, elem *shape, w *walk) bool {
 	return true
 }
 
-func (d *decoder) setScalar(field reflect.Value, kind shapeKind, raw []byte) bool {
+// setScalar fills a field with a value that is neither null, an object nor a list. plain is
+// that of the walk.
+func (d *decoder) setScalar(field reflect.Value, kind shapeKind, raw []byte, plain bool) bool {
 	switch kind {
-	case shapeText:
-		text, ok := d.text(raw)
-		field.SetString(d.texts.of(text))
-		return ok
-	case shapeID:
-		text, ok := d.text(raw)
-		if KindOf(raw) == KindNumber {
-			text, ok = plainNumber(raw), true
+	case shapeText, shapeID:
+		var text []byte
+		ok := true
+		switch isText, isNumber := raw[0] == '"', raw[0] <= '9'; {
+		case isText && plain:
+			text = raw[1 : len(raw)-1]
+		case kind == shapeID && isNumber && plain && !isText:
+			text = raw
+		case kind == shapeID && isNumber && !isText:
+			text = plainNumber(raw)
+		default:
+			text, ok = d.text(raw)
 		}
 		field.SetString(d.texts.of(text))
 		return ok
@@ -240,7 +256,7 @@ func (d *decoder) setScalar(field reflect.Value, kind shapeKind, raw []byte) boo
 		return err == nil && string(raw) != "-0" // an int would write -0 as 0
 	case shapeFlag:
 		field.SetBool(raw[0] == 't')
-		return KindOf(raw) == KindBool
+		return raw[0] == 't' || raw[0] == 'f'
 	case shapeTime:
 		text, ok := d.text(raw)
 		return ok && setTime(field.Addr().Interface().(*time.Time), text)
@@ -295,28 +311,6 @@ func (d *decoder) name(token []byte) []byte {
 	return text
 }
 
-// texts allocates the strings of records. Short strings share a block of sharedTexts
-// bytes: keeping one of them alive keeps its block alive, but never a whole record.
-type texts struct{ shared strings.Builder }
-
-const (
-	sharedTexts = 256
-	longText    = 64
-)
-
-func (t *texts) of(b []byte) string {
-	if len(b) > longText {
-		return string(b)
-	}
-	if t.shared.Cap()-t.shared.Len() < len(b) {
-		t.shared.Reset()
-		t.shared.Grow(sharedTexts)
-	}
-	from := t.shared.Len()
-	t.shared.Write(b)
-	return t.shared.String()[from:]
-}
-
 // unwrap replaces a record by the one inside it, if the former is a wrapper such as
 // {"contact": {...}, "status": "ok"}. The other keys of the wrapper are kept in the
 // record. If both have the same key, nothing is unwrapped, so that neither value is lost.
@@ -328,7 +322,7 @@ func (d *decoder) unwrap(s *schema, outer reflect.Value) {
 		return
 	}
 	inner := reflect.New(outer.Type()).Elem()
-	d.fillFields(&walk{data: beside[s.wrapper]}, s, inner)
+	d.fillFields(&walk{data: beside[s.wrapper], valid: true}, s, inner)
 	extra := inner.Field(s.extra).Interface().(map[string]json.RawMessage)
 	has := func(key string) bool {
 		_, ok := extra[key]
@@ -377,7 +371,7 @@ func (d *decoder) fillAliases(s *schema, v reflect.Value) {
 		}
 		field := v.Field(a.field)
 		value := reflect.New(field.Type()).Elem()
-		if d.set(value, s.shapes[a.field], &walk{data: raw}) &&
+		if d.set(value, s.shapes[a.field], &walk{data: raw, valid: true}) &&
 			(field.IsZero() || reflect.DeepEqual(field.Interface(), value.Interface())) {
 			field.Set(value)
 			delete(extra, a.name)

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -26,10 +25,13 @@ type Stray func(name string, k Kind)
 // Reader reads the records of an enveloped response one by one. They may be in a list or
 // stand alone, under the plural or the singular key, before or after other keys.
 type Reader struct {
-	dec   *jsontext.Decoder
-	env   Envelope
-	begin func(offset int64) // called with the offset at which an element begins
-	stray Stray
+	dec    *jsontext.Decoder
+	shift  int64     // the offset in the response at which the decoder began
+	from   io.Reader // what the decoder reads; nil if it has all in its buffer
+	direct direct
+	env    Envelope
+	begin  func(offset int64) // called with the offset at which an element begins
+	stray  Stray
 
 	begun bool   // the envelope has been opened
 	list  string // the key of the list being read; "" between the keys of the envelope
@@ -64,8 +66,9 @@ func NewReader(body []byte, env Envelope, stray Stray) *Reader {
 // NewStream returns a Reader for a response that is read while it arrives. begin is
 // called with the offset at which each element begins, before the element is read.
 func NewStream(from io.Reader, env Envelope, stray Stray, begin func(offset int64)) *Reader {
-	dec := jsontext.NewDecoder(bufio.NewReaderSize(from, readSize), decodeOptions)
-	return &Reader{dec: dec, env: env, begin: begin, stray: stray, records: new(decoder)}
+	pieces := bufio.NewReaderSize(from, readSize)
+	dec := jsontext.NewDecoder(pieces, decodeOptions)
+	return &Reader{dec: dec, from: pieces, env: env, begin: begin, stray: stray, records: new(decoder)}
 }
 
 // ExpectList tells the Reader that the response should be a list, even if a single record
@@ -90,12 +93,17 @@ func (r *Reader) ExpectList(total int, partial bool, pagination string) {
 // warning, say, or a null in place of a record.
 func (r *Reader) Doubtful() bool { return r.extent.doubt }
 
-// Next decodes the next record into the value that into returns: a pointer to a record,
+// Next decodes the next record into the value that into returns: a pointer to an empty record,
 // or to a map[string]json.RawMessage or a type of this kind. It returns false when there
 // are no more records. If the response says that it is not the whole list, the error is
 // errs.ErrPartialResults, after all records.
 func (r *Reader) Next(into func() any) (bool, error) {
 	ok, err := r.next(into)
+	if broken, is := errors.AsType[*jsontext.SyntacticError](err); is {
+		plain := *broken
+		plain.ByteOffset += r.shift
+		err = &plain
+	}
 	return ok, withoutNames(err)
 }
 
@@ -104,7 +112,12 @@ func (r *Reader) Next(into func() any) (bool, error) {
 func (r *Reader) Taken() int64 { return r.records.taken }
 
 // Offset returns how many bytes of the response have been decoded.
-func (r *Reader) Offset() int64 { return r.dec.InputOffset() }
+func (r *Reader) Offset() int64 {
+	if r.direct.active {
+		return r.direct.base + int64(r.direct.mark)
+	}
+	return r.shift + r.dec.InputOffset()
+}
 
 // Done ends the use of the Reader.
 func (r *Reader) Done() {
@@ -120,7 +133,16 @@ func (r *Reader) next(into func() any) (bool, error) {
 		}
 	}
 	for {
-		r.begin(r.dec.InputOffset())
+		r.begin(r.Offset())
+		if r.direct.active {
+			switch list := r.list != ""; {
+			case list && r.direct.another():
+				return true, r.element(into())
+			case r.direct.ends(list):
+				return false, r.verdict()
+			}
+			r.handOver()
+		}
 		if r.list != "" {
 			if ok, err := r.item(into); ok || err != nil {
 				return ok, err
@@ -160,6 +182,11 @@ func (r *Reader) close() error {
 	if err := endOfInput(r.dec); err != nil {
 		return err
 	}
+	return r.verdict()
+}
+
+// verdict returns what is wrong with a response that was read to its end.
+func (r *Reader) verdict() error {
 	if !r.found {
 		return fmt.Errorf("the response has no %s", r.env)
 	}
@@ -191,6 +218,7 @@ func (r *Reader) key() (alone bool, err error) {
 		if r.due || name == r.env.Plural {
 			return r.object(name)
 		}
+		r.takeOver(true)
 		return true, nil
 	}
 	if _, err := r.dec.ReadToken(); err != nil {
@@ -201,6 +229,7 @@ func (r *Reader) key() (alone bool, err error) {
 	}
 	r.list, r.listed = name, true
 	r.extent.doubt = r.extent.doubt || name != r.env.Plural
+	r.takeOver(false)
 	return false, nil
 }
 
@@ -291,6 +320,12 @@ func (r *Reader) element(into any) error {
 		r.lone = nil
 		return r.records.record(lone, into)
 	}
+	if r.direct.active {
+		if done, err := r.direct.element(r.records, into); done {
+			return err
+		}
+		r.handOver()
+	}
 	k := r.dec.PeekKind()
 	raw, err := r.dec.ReadValue()
 	if err != nil {
@@ -306,7 +341,11 @@ func (r *Reader) element(into any) error {
 // as far as it has arrived. It returns "" if the id is not in there. It is meant for the
 // error of a record that could not be read to its end.
 func (r *Reader) UnreadID() ID {
-	part := bytes.TrimLeft(r.dec.UnreadBuffer(), blankBytes+",:")
+	part := r.dec.UnreadBuffer()
+	if r.direct.active {
+		part = r.direct.data[r.direct.mark:]
+	}
+	part = bytes.TrimLeft(part, blankBytes+",:")
 	dec := borrowDecoder(part)
 	defer dec.giveBack()
 	if token, err := dec.ReadToken(); err != nil || token.Kind() != '{' {
@@ -329,74 +368,4 @@ func (r *Reader) UnreadID() ID {
 		}
 	}
 	return ""
-}
-
-// bodyDecoder reads JSON in memory.
-type bodyDecoder struct {
-	jsontext.Decoder
-	body    bytes.Buffer
-	records decoder
-	reader  Reader
-}
-
-// bodyDecoders is the pool of idle decoders.
-var bodyDecoders = sync.Pool{New: func() any { return new(bodyDecoder) }}
-
-// maxScratch bounds the scratch buffer that an idle decoder keeps.
-const maxScratch = 64 << 10
-
-func borrowDecoder(data []byte) *bodyDecoder {
-	dec := bodyDecoders.Get().(*bodyDecoder)
-	dec.body = *bytes.NewBuffer(data)
-	dec.Reset(&dec.body, decodeOptions)
-	return dec
-}
-
-func (dec *bodyDecoder) giveBack() {
-	dec.clear()
-	bodyDecoders.Put(dec)
-}
-
-// clear drops what an idle decoder must not keep alive: the response, and large buffers.
-func (dec *bodyDecoder) clear() {
-	dec.body, dec.reader = bytes.Buffer{}, Reader{}
-	dec.Reset(&dec.body)
-	if cap(dec.records.scratch) > maxScratch {
-		dec.records.scratch = nil
-	}
-}
-
-// whole returns the only value of the input, without the blanks around it.
-func (dec *bodyDecoder) whole() ([]byte, error) {
-	raw, err := dec.ReadValue()
-	switch err {
-	case nil:
-		err = endOfInput(&dec.Decoder)
-	case io.EOF: //nolint:errorlint // the decoder documents io.EOF itself
-		err = io.ErrUnexpectedEOF // a loop over values would take io.EOF for their end
-	}
-	return raw, withoutNames(err)
-}
-
-// endOfInput returns an error if anything but blanks is left of the input.
-func endOfInput(dec *jsontext.Decoder) error {
-	switch _, err := dec.ReadToken(); {
-	case err == io.EOF: //nolint:errorlint // the decoder documents io.EOF itself
-		return nil
-	case err != nil:
-		return err
-	default:
-		return errors.New("something follows the JSON value")
-	}
-}
-
-// withoutNames removes the JSON pointer from a syntax error. The pointer consists of
-// names from the response, which may be anything, even the beginning of the API key.
-func withoutNames(err error) error {
-	if broken, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
-		plain := *broken
-		plain.JSONPointer = ""
-		return &plain
-	}
-	return err
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"sync"
 	"unicode/utf8"
 
 	jsonv2 "github.com/go-json-experiment/json"
@@ -17,13 +18,47 @@ import (
 // itself. The whole record is replaced, so that decoding into a variable that was used
 // before leaves nothing of its former value. JSON null changes nothing.
 func UnmarshalRecord(data []byte, record any) error {
-	dec := borrowDecoder(data)
+	dec := bodyDecoders.Get().(*bodyDecoder)
 	defer dec.giveBack()
+	if done, err := dec.records.document(data, reflect.ValueOf(record).Elem()); done {
+		return err
+	}
+	dec.open(data)
 	valid, err := dec.whole()
 	if err != nil || KindOf(valid) == KindNull {
 		return err
 	}
 	return dec.records.record(valid, record)
+}
+
+// document is object for data that has nothing but an object. It reports whether it has, and
+// leaves v unchanged otherwise.
+func (d *decoder) document(data []byte, v reflect.Value) (done bool, err error) {
+	w := walk{data: data}
+	if w.token() != '{' {
+		return false, nil
+	}
+	spares := sparesOf(v.Type())
+	spare := spares.Get()
+	filled := reflect.ValueOf(spare).Elem()
+	err = d.object(&w, filled)
+	if done = w.token() == 0 && w.at == len(data) && !w.bad; done {
+		v.Set(filled)
+	}
+	filled.SetZero()
+	spares.Put(spare)
+	return done, err
+}
+
+// spares are pools of empty records: a type -> a *sync.Pool of pointers to it.
+var spares sync.Map
+
+func sparesOf(t reflect.Type) *sync.Pool {
+	if pool, ok := spares.Load(t); ok {
+		return pool.(*sync.Pool)
+	}
+	pool, _ := spares.LoadOrStore(t, &sync.Pool{New: func() any { return reflect.New(t).Interface() }})
+	return pool.(*sync.Pool)
 }
 
 // MarshalRecord is the MarshalJSON of every record. record is a pointer to a copy of the

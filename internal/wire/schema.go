@@ -71,8 +71,9 @@ type schema struct {
 
 	// The API writes the fields of a record in the order of their names, so the decoder
 	// tries the next field in that order before it looks the name up.
-	sorted []int // the fields in the order of their names
-	places []int // field -> its place in sorted
+	sorted []int    // the fields in the order of their names
+	quoted []string // their names as they are written before a value: `"id":`
+	places []int    // field -> its place in sorted
 
 	wrapper string
 	named   func(record any) bool
@@ -134,6 +135,7 @@ func newSchema(t reflect.Type) *schema {
 	slices.SortFunc(s.sorted, func(i, j int) int { return cmp.Compare(s.names[i], s.names[j]) })
 	for place, i := range s.sorted {
 		s.places[i] = place
+		s.quoted = append(s.quoted, `"`+s.names[i]+`":`)
 	}
 	s.describe(t)
 	return s
@@ -166,11 +168,9 @@ func elementOf(t reflect.Type) reflect.Type {
 // field moves past the name of a member. If the name belongs to a field, known is true
 // and i is the field, which is probably the one at this place of the order.
 func (s *schema) field(d *decoder, w *walk, place int) (name string, i int, known bool) {
-	if place < len(s.sorted) {
+	if place < len(s.quoted) && w.named(s.quoted[place]) {
 		i = s.sorted[place]
-		if name = s.names[i]; w.named(name) {
-			return name, i, true
-		}
+		return s.names[i], i, true
 	}
 	unquoted := d.name(w.name())
 	if i, known = s.index[string(unquoted)]; known {

@@ -160,14 +160,18 @@ var errNoID = errors.New("the record has no id")
 // decodeMany decodes the records in a response. If a list is due and the response says that
 // it is not the whole of it, the records that it has are returned beside the error.
 func decodeMany[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint, res *engine.Response, list bool) ([]T, error) {
-	found := []T{}
-	next := func() any {
-		found = append(found, *new(T))
-		return P(&found[len(found)-1])
-	}
 	var beside wire.Strays
 	items := wire.NewReader(res.Body, e.envelope, beside.Add)
 	defer items.Done()
+	size := reflect.TypeFor[T]().Size()
+	found := []T{}
+	next := func() any {
+		if n := len(found); n == cap(found) {
+			found = slices.Grow(found, wire.Room(n, items.Offset(), int64(len(res.Body)), size)-n)
+		}
+		found = append(found, *new(T))
+		return P(&found[len(found)-1])
+	}
 	if list {
 		items.ExpectList(res.Extent())
 	}
@@ -186,7 +190,7 @@ func decodeMany[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoin
 		if !ok {
 			break
 		}
-		taken += int64(wire.InList(reflect.TypeFor[T]().Size())) //nolint:gosec // no type is that large
+		taken += int64(wire.InList(size)) //nolint:gosec // no type is that large
 		taken += items.Taken()
 		if most := min(most, wire.Bound(items.Offset())); taken > most { // empty objects take many times their JSON
 			return nil, e.refuse(fmt.Errorf("%w: its first %d records take over %d bytes; see WithMaxResponseBytes and Stream", ErrResponseTooLarge, len(found), most))
@@ -194,6 +198,9 @@ func decodeMany[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoin
 	}
 	if err := c.core.inspect(ctx, e, res, &found, beside...); err != nil {
 		return nil, err
+	}
+	if spare := cap(found) - len(found); spare > len(found)/8 { // the last records were longer than the first
+		found = append(make([]T, 0, len(found)), found...)
 	}
 	return found, nil
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -241,6 +243,29 @@ func TestCappedListsAreNoticed(t *testing.T) {
 					t.Errorf("Stream, %s, order %d: %d contacts by %d requests, %v", name, by, len(list), len(srv.Requests()), err)
 				}
 			}, growthgeniustest.WithListCap(tt.most, by))
+		}
+	}
+}
+
+// TestListRoom: a list that is kept has no room for many more records, however long its first
+// ones are.
+func TestListRoom(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 2000)
+	for _, tt := range []struct{ short, long, shortAgain int }{{1, 0, 0}, {2, 0, 0}, {300, 0, 0}, {0, 50, 0}, {50, 50, 0}, {0, 50, 3000}, {1, 60, 0}, {0, 1, 999}} {
+		var records []string
+		for i, name := range slices.Concat(slices.Repeat([]string{""}, tt.short), slices.Repeat([]string{long}, tt.long), slices.Repeat([]string{""}, tt.shortAgain)) {
+			records = append(records, fmt.Sprintf(`{"id":%d,"name":%q}`, i+1, name))
+		}
+		s := &testkit.Script{Respond: func(int, *http.Request) (*http.Response, error) {
+			return testkit.Reply(200, `{"contacts":[`+strings.Join(records, ",")+"]}"), nil
+		}}
+		list, err := testkit.Scripted(t, s).Contacts.List(t.Context(), testkit.Everything)
+		if err != nil || len(list) != len(records) || string(list[len(list)-1].ID) != strconv.Itoa(len(list)) {
+			t.Fatalf("%+v: %d records, %v", tt, len(list), err)
+		}
+		if cap(list)-len(list) > len(list)/8 {
+			t.Errorf("%+v: %d records have room for %d", tt, len(list), cap(list))
 		}
 	}
 }

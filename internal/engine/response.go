@@ -133,16 +133,38 @@ func (r *Response) readError(res *http.Response, limit int64) error {
 	return err
 }
 
+const (
+	// firstRoom is how much room a body gets before any of it has arrived, at most.
+	firstRoom = 1 << 20
+	// moreRoom is how many times the room grows if all of it is used, up to the length that the
+	// response announces. That length may be wrong.
+	moreRoom = 8
+)
+
+// readAll reads a body up to a limit, and returns how much that was. length is the announced
+// length, or negative.
+func (b *bodyBuffer) readAll(body io.Reader, length, limit int64) (n int64, err error) {
+	defer func() { b.from.R = nil }()
+	for room := int64(firstRoom); n < length; room *= moreRoom {
+		part := min(room, length) - n
+		b.Grow(int(part) + bytes.MinRead)
+		b.from = io.LimitedReader{R: body, N: part}
+		read, err := b.ReadFrom(&b.from)
+		n += read
+		if err != nil || read < part {
+			return n, err
+		}
+	}
+	b.from = io.LimitedReader{R: body, N: limit - n}
+	read, err := b.ReadFrom(&b.from)
+	return n + read, err
+}
+
 // fill reads the body of res up to a limit, and returns how much that was. It sets Unreadable
 // if the body cannot be decoded.
 func (r *Response) fill(res *http.Response, limit int64) (int64, error) {
 	buf := bodies.Get().(*bodyBuffer)
-	if n := min(res.ContentLength, limit); n > 0 && n <= 1<<20 {
-		buf.Grow(int(n) + bytes.MinRead)
-	}
-	buf.from = io.LimitedReader{R: res.Body, N: limit}
-	n, err := buf.ReadFrom(&buf.from)
-	buf.from.R = nil
+	n, err := buf.readAll(res.Body, min(res.ContentLength, limit), limit)
 	if err == nil && charset.IsMarked(buf.Bytes()) {
 		marked := bytes.NewReader(bytes.Clone(buf.Bytes()))
 		buf.Reset()

@@ -47,6 +47,16 @@ func Bound(read int64) int64 {
 // is copied to one that is a quarter longer.
 func InList(size uintptr) uintptr { return size * 9 / 4 }
 
+// Room returns for how many elements of this size a list should have room that has n, read from
+// so many bytes of the response: for all, if those in the rest of it are as long. A list that
+// grows step by step is copied several times. Room is bounded since short elements may take
+// many times their JSON in memory.
+func Room(n int, read, response int64, size uintptr) int {
+	most := min(4*int64(n), Bound(read)/int64(size)) //nolint:gosec // no type is that large
+	all := int64(float64(n)*float64(response)/float64(max(1, read))) + 1
+	return max(n+n/4+1, int(min(all, most)))
+}
+
 // record decodes one record from JSON that is known to be valid. into is a pointer to a record
 // or to a map of raw values.
 func (d *decoder) record(raw []byte, into any) error {

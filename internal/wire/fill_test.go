@@ -406,3 +406,27 @@ func TestRoundedNumbers(t *testing.T) {
 		}
 	}
 }
+
+// TestRoom: a list has room for as many elements as there are, if they are all as long, unless
+// they take too much.
+func TestRoom(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		n              int
+		read, response int64
+		size           uintptr
+		want           int
+	}{
+		{0, 0, 1000, 8, 1},
+		{1, 100, 200, 8, 3},
+		{1, 100, 100_000, 8, 4}, // at most four times as many
+		{100, 10_000, 30_000, 8, 301},
+		{100, 30_000, 30_000, 8, 126},                            // they were shorter than it seemed
+		{1 << 20, 3 << 20, 60 << 20, 1 << 10, 1<<20 + 1<<18 + 1}, // 64 MB of empty objects
+		{1 << 15, 1 << 20, 60 << 20, 1 << 10, 1 << 16},
+	} {
+		if got := wire.Room(tt.n, tt.read, tt.response, tt.size); got != tt.want {
+			t.Errorf("%+v: room for %d", tt, got)
+		}
+	}
+}

@@ -95,9 +95,9 @@ type Event struct {
 type EventKind string
 
 const (
-	// EventWait is a wait of a millisecond or more that is over. Its Result is what the call
-	// waited for: "limiter", "pause" (the API had asked for it), "backoff" (before a retry), or
-	// "settle" (until a list may show a create).
+	// EventWait is a wait that is over: any before a retry, others if they took a millisecond or
+	// more. Its Result is what the call waited for: "limiter", "pause" (the API had asked for it),
+	// "backoff" (before a retry), or "settle" (until a list may show a create).
 	EventWait EventKind = "wait"
 	// EventPause is a response that makes the client hold back requests. Its Result is the status.
 	EventPause EventKind = "pause"

@@ -1,6 +1,7 @@
-// Otel records an OpenTelemetry span for each request that a client sends, including
-// retries. The spans contain no private data: not the query with its user_id and e-mail
-// addresses, no ids, and no text of an error that may quote them.
+// Otel prints the spans and metrics of OpenTelemetry that a client makes: a span for each call,
+// in it one for each request, and how long all of them took. They contain no private data: not
+// the query with its user_id and e-mail addresses, no ids, and no text of an error that may
+// quote them.
 //
 // It uses a server in memory, over real HTTP. If GROWTHGENIUS_API_KEY is set, it uses the
 // real API, and only reads.
@@ -11,67 +12,24 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
-	"net/url"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"time"
 
-	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/codes"
-	"go.opentelemetry.io/otel/propagation"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
-	"go.opentelemetry.io/otel/trace"
 
 	"github.com/growthgenius/growthgenius-go"
+	"github.com/growthgenius/growthgenius-go/growthgeniusotel"
 	"github.com/growthgenius/growthgenius-go/growthgeniustest"
 )
-
-// newHTTPClient returns an HTTP client for [growthgenius.WithHTTPClient].
-func newHTTPClient(provider trace.TracerProvider) *http.Client {
-	return &http.Client{Transport: otelhttp.NewTransport(discreet{growthgenius.DefaultTransport()},
-		otelhttp.WithTracerProvider(provider),
-		otelhttp.WithSpanNameFormatter(func(_ string, r *http.Request) string {
-			route, _ := growthgenius.RouteFromContext(r.Context())
-			return r.Method + " " + route
-		}),
-		// The API belongs to another company: do not send it trace ids and baggage.
-		otelhttp.WithPropagators(propagation.NewCompositeTextMapPropagator()),
-	)}
-}
-
-// discreet sends requests for otelhttp and corrects the attributes that otelhttp sets.
-type discreet struct{ base http.RoundTripper }
-
-func (d discreet) RoundTrip(r *http.Request) (*http.Response, error) {
-	route, _ := growthgenius.RouteFromContext(r.Context())
-	span := trace.SpanFromContext(r.Context())
-	span.SetAttributes(
-		semconv.HTTPRoute(route),
-		semconv.URLTemplate(route),
-		semconv.URLFull(withoutSecrets(r.URL, route)), // otelhttp includes the query
-	)
-	res, err := d.base.RoundTrip(r)
-	if err != nil {
-		// End the span here, because otelhttp would add the text of the error, which may
-		// quote the request. The SDK's own errors and logs contain it without the key.
-		span.SetAttributes(semconv.ErrorType(err))
-		span.SetStatus(codes.Error, "no response")
-		span.End()
-	}
-	return res, err
-}
-
-// withoutSecrets returns the URL of a request with the template of its route as the path,
-// and without the query.
-func withoutSecrets(u *url.URL, route string) string {
-	path := u.EscapedPath()
-	prefix := path[:max(0, strings.LastIndex(path, strings.TrimSuffix(route, "{id}")))]
-	return u.Scheme + "://" + u.Host + prefix + route
-}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -84,14 +42,17 @@ func main() {
 }
 
 func run(ctx context.Context, out io.Writer) (err error) {
-	// A real program would use WithBatcher and an OTLP exporter here.
-	provider := sdktrace.NewTracerProvider(sdktrace.WithSyncer(printer{out}))
-	defer func() { err = errors.Join(err, provider.Shutdown(context.WithoutCancel(ctx))) }()
-	traced := growthgenius.WithHTTPClient(newHTTPClient(provider))
+	// A real program would use WithBatcher, a PeriodicReader, and the exporters of OTLP here.
+	reader := sdkmetric.NewManualReader()
+	traces := sdktrace.NewTracerProvider(sdktrace.WithSyncer(printer{out}))
+	defer func() { err = errors.Join(err, traces.Shutdown(context.WithoutCancel(ctx))) }()
+	observed := growthgenius.WithObserver(growthgeniusotel.NewObserver(growthgeniusotel.Config{
+		TracerProvider: traces, MeterProvider: sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)),
+	}))
 
 	var client *growthgenius.Client
 	if os.Getenv("GROWTHGENIUS_API_KEY") != "" {
-		if client, err = growthgenius.NewClientFromEnv(traced); err != nil {
+		if client, err = growthgenius.NewClientFromEnv(observed); err != nil {
 			return err
 		}
 	} else {
@@ -102,14 +63,15 @@ func run(ctx context.Context, out io.Writer) (err error) {
 		defer server.Close()
 		server.AddContacts(growthgenius.Contact{FullName: "Quinn Starter", Email: "quinn@example.com"})
 		server.Inject(growthgeniustest.Fault{Route: growthgeniustest.RouteContact, Status: http.StatusServiceUnavailable, Times: 1})
-		client = server.Client(traced)
+		client = server.Client(observed)
 		fmt.Fprint(out, "GROWTHGENIUS_API_KEY is not set: this is a server in memory.\n\n")
 	}
 
-	// The context carries the parent of the spans of the requests.
-	ctx, span := provider.Tracer("otel").Start(ctx, "read contacts")
-	defer span.End()
-	return readContacts(ctx, client)
+	// The context carries the parent of the spans of the calls.
+	spanned, span := traces.Tracer("otel").Start(ctx, "read contacts")
+	err = readContacts(spanned, client)
+	span.End()
+	return errors.Join(err, printCounts(ctx, out, reader))
 }
 
 // readContacts lists the contacts that were updated within a day, and gets some of them.
@@ -136,7 +98,7 @@ func readContacts(ctx context.Context, client *growthgenius.Client) error {
 	return nil
 }
 
-// printer is an exporter that prints a line for each span.
+// printer is an exporter that prints a line for each span when it ends.
 type printer struct{ out io.Writer }
 
 func (p printer) ExportSpans(_ context.Context, spans []sdktrace.ReadOnlySpan) error {
@@ -147,7 +109,8 @@ func (p printer) ExportSpans(_ context.Context, spans []sdktrace.ReadOnlySpan) e
 				status = a.Value
 			}
 		}
-		if _, err := fmt.Fprintf(p.out, "%-24s %s %s\n", span.Name(), status, span.Status().Code); err != nil {
+		line := fmt.Sprintf("%-8s %-32s %s %s", span.SpanKind(), span.Name(), span.Status().Code, status)
+		if _, err := fmt.Fprintln(p.out, strings.TrimRight(line, " ")); err != nil {
 			return err
 		}
 	}
@@ -155,3 +118,31 @@ func (p printer) ExportSpans(_ context.Context, spans []sdktrace.ReadOnlySpan) e
 }
 
 func (printer) Shutdown(context.Context) error { return nil }
+
+// printCounts prints how often each duration was observed, and each counter.
+func printCounts(ctx context.Context, out io.Writer, reader sdkmetric.Reader) error {
+	var all metricdata.ResourceMetrics
+	if err := reader.Collect(ctx, &all); err != nil {
+		return err
+	}
+	counts := map[string]float64{}
+	for _, scope := range all.ScopeMetrics {
+		for _, m := range scope.Metrics {
+			switch data := m.Data.(type) {
+			case metricdata.Histogram[float64]:
+				for _, p := range data.DataPoints {
+					counts[m.Name] += float64(p.Count)
+				}
+			case metricdata.Sum[int64]:
+				for _, p := range data.DataPoints {
+					counts[m.Name] += float64(p.Value)
+				}
+			}
+		}
+	}
+	fmt.Fprintln(out)
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		fmt.Fprintf(out, "%-30s %g\n", name, counts[name])
+	}
+	return nil
+}

@@ -28,7 +28,7 @@ const (
 	WaitBackoff = "backoff" // before a retry
 )
 
-// LeastWait is how long waits last that are reported.
+// LeastWait is how long waits last that are reported. Those before a retry always are.
 const LeastWait = time.Millisecond
 
 // AttemptEnd is how an attempt ended. It has the fields of growthgenius.AttemptEnd.
@@ -99,8 +99,12 @@ func (c *call) gate(ctx context.Context) error {
 		return c.cfg.Gate.Wait(ctx, c.Route) //nolint:wrapcheck // the caller wraps it
 	}
 	paused, limited, err := c.cfg.Gate.Measure(ctx, c.Route)
-	c.waited(ctx, WaitPause, paused)
-	c.waited(ctx, WaitLimiter, limited)
+	if paused >= LeastWait {
+		c.Watch.Waited(ctx, WaitPause, paused)
+	}
+	if limited >= LeastWait {
+		c.Watch.Waited(ctx, WaitLimiter, limited)
+	}
 	return err //nolint:wrapcheck // the same
 }
 
@@ -108,18 +112,14 @@ func (c *call) gate(ctx context.Context) error {
 func (c *call) backOff(ctx context.Context) error {
 	begun := time.Now()
 	err := pace.Sleep(ctx, c.verdict.wait)
-	reason := WaitBackoff
-	if c.verdict.asked {
-		reason = WaitPause
+	if c.Watch != nil {
+		reason := WaitBackoff
+		if c.verdict.asked {
+			reason = WaitPause
+		}
+		c.Watch.Waited(ctx, reason, time.Since(begun))
 	}
-	c.waited(ctx, reason, time.Since(begun))
 	return err //nolint:wrapcheck // the caller wraps it
-}
-
-func (c *call) waited(ctx context.Context, reason string, d time.Duration) {
-	if c.Watch != nil && d >= LeastWait {
-		c.Watch.Waited(ctx, reason, d)
-	}
 }
 
 // answered tells the gate of a response to a request that was sent then.

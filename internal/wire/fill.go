@@ -160,15 +160,15 @@ func (d *decoder) fillFields(w *walk, s *schema, v reflect.Value) {
 	var extra map[string]json.RawMessage
 	place := 0
 	for w.enter(); w.more('}'); {
-		name, i, known := s.field(d, w, place)
-		if known {
-			place = s.places[i] + 1
+		name, m := s.member(d, w, place)
+		if m != nil {
+			place = m.place + 1
 		}
 		if extra != nil {
 			delete(extra, name) // the last value of a repeated name counts
 		}
 		begin := w.at
-		if known && d.set(v.Field(i), s.shapes[i], w) {
+		if m != nil && d.set(v.Field(m.field), m.shape, w) {
 			continue
 		}
 		w.at = begin
@@ -180,8 +180,8 @@ func (d *decoder) fillFields(w *walk, s *schema, v reflect.Value) {
 			d.takes(w, memberBytes)
 		}
 		extra[name] = raw
-		if known && !d.convert(v.Field(i), raw) {
-			v.Field(i).SetZero()
+		if m != nil && !d.convert(v.Field(m.field), raw) {
+			v.Field(m.field).SetZero()
 		}
 	}
 	w.leave()
@@ -211,6 +211,12 @@ func (d *decoder) set(field reflect.Value, s *shape, w *walk) bool {
 		return d.set(field.Elem(), s.elem, w)
 	case s.kind == shapeList:
 		return first == '[' && d.setList(field, s.elem, w)
+	case s.kind == shapeText:
+		if text, ok := w.plainText(); ok {
+			field.SetString(d.texts.of(text))
+			return true
+		}
+		fallthrough
 	default:
 		raw := w.value()
 		return d.setScalar(field, s.kind, raw, w.plain)
@@ -246,17 +252,12 @@ func (d *decoder) setList(field reflect.Value, elem *shape, w *walk) bool {
 func (d *decoder) setScalar(field reflect.Value, kind shapeKind, raw []byte, plain bool) bool {
 	switch kind {
 	case shapeText, shapeID:
-		var text []byte
-		ok := true
-		switch isText, isNumber := raw[0] == '"', raw[0] <= '9'; {
-		case isText && plain:
-			text = raw[1 : len(raw)-1]
-		case kind == shapeID && isNumber && plain && !isText:
-			text = raw
-		case kind == shapeID && isNumber && !isText:
-			text = plainNumber(raw)
-		default:
-			text, ok = d.text(raw)
+		text, ok := d.textIf(plain, raw)
+		if isNumber := raw[0] <= '9' && raw[0] != '"'; isNumber && kind == shapeID {
+			text, ok = raw, true
+			if !plain {
+				text = plainNumber(raw)
+			}
 		}
 		field.SetString(d.texts.of(text))
 		return ok
@@ -268,7 +269,7 @@ func (d *decoder) setScalar(field reflect.Value, kind shapeKind, raw []byte, pla
 		field.SetBool(raw[0] == 't')
 		return raw[0] == 't' || raw[0] == 'f'
 	case shapeTime:
-		text, ok := d.text(raw)
+		text, ok := d.textIf(plain, raw)
 		return ok && setTime(field.Addr().Interface().(*time.Time), text)
 	case shapeRaw:
 		field.SetBytes(bytes.Clone(raw))
@@ -297,6 +298,14 @@ func setTime(t *time.Time, text []byte) bool {
 func (d *decoder) unquote(token []byte) []byte {
 	text, _ := d.text(token)
 	return text
+}
+
+// textIf is text for a value that may be plain.
+func (d *decoder) textIf(plain bool, token []byte) ([]byte, bool) {
+	if plain && token[0] == '"' {
+		return token[1 : len(token)-1], true
+	}
+	return d.text(token)
 }
 
 // text returns the text of a JSON string, and whether there is one that is valid UTF-8. The

@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"cmp"
 	"encoding/json"
 	"maps"
 	"reflect"
@@ -71,13 +70,21 @@ type schema struct {
 
 	// The API writes the fields of a record in the order of their names, so the decoder
 	// tries the next field in that order before it looks the name up.
-	sorted []int    // the fields in the order of their names
-	quoted []string // their names as they are written before a value: `"id":`
-	places []int    // field -> its place in sorted
+	members []*member          // in that order
+	places  map[string]*member // by name
 
 	wrapper string
 	named   func(record any) bool
 	aliases []alias
+}
+
+// member is a field as the decoder sees it.
+type member struct {
+	name   string
+	quoted string // the name as it is written before a value: `"id":`
+	place  int    // in the order of the names
+	field  int
+	shape  *shape
 }
 
 // alias is a misspelled key and the field that it fills.
@@ -110,7 +117,7 @@ func newSchema(t reflect.Type) *schema {
 		index:  make(map[string]int, t.NumField()),
 		names:  make([]string, t.NumField()),
 		shapes: make([]*shape, t.NumField()),
-		places: make([]int, t.NumField()),
+		places: make(map[string]*member, t.NumField()),
 		extra:  -1,
 	}
 	for i := range t.NumField() {
@@ -124,7 +131,7 @@ func newSchema(t reflect.Type) *schema {
 			continue
 		}
 		s.index[name], s.names[i], s.shapes[i] = i, name, shapeOf(f.Type)
-		s.sorted = append(s.sorted, i)
+		s.places[name] = &member{name: name, quoted: `"` + name + `":`, field: i, shape: s.shapes[i]}
 		if f.Type.Kind() == reflect.Bool && f.Tag.Get("wire") == "always" {
 			s.flags = append(s.flags, i)
 		}
@@ -132,10 +139,9 @@ func newSchema(t reflect.Type) *schema {
 			s.nested = append(s.nested, i)
 		}
 	}
-	slices.SortFunc(s.sorted, func(i, j int) int { return cmp.Compare(s.names[i], s.names[j]) })
-	for place, i := range s.sorted {
-		s.places[i] = place
-		s.quoted = append(s.quoted, `"`+s.names[i]+`":`)
+	for place, name := range slices.Sorted(maps.Keys(s.places)) {
+		s.places[name].place = place
+		s.members = append(s.members, s.places[name])
 	}
 	s.describe(t)
 	return s
@@ -165,18 +171,19 @@ func elementOf(t reflect.Type) reflect.Type {
 	return t
 }
 
-// field moves past the name of a member. If the name belongs to a field, known is true
-// and i is the field, which is probably the one at this place of the order.
-func (s *schema) field(d *decoder, w *walk, place int) (name string, i int, known bool) {
-	if place < len(s.quoted) && w.named(s.quoted[place]) {
-		i = s.sorted[place]
-		return s.names[i], i, true
+// member moves past the name of a member, which is probably that of the field at this place of
+// the order. The field is nil if none has that name.
+func (s *schema) member(d *decoder, w *walk, place int) (name string, m *member) {
+	if place < len(s.members) {
+		if m = s.members[place]; w.named(m.quoted) {
+			return m.name, m
+		}
 	}
 	unquoted := d.name(w.name())
-	if i, known = s.index[string(unquoted)]; known {
-		return s.names[i], i, true
+	if m := s.places[string(unquoted)]; m != nil {
+		return m.name, m
 	}
-	return string(unquoted), 0, false
+	return string(unquoted), nil
 }
 
 // shape is what a field is filled with.

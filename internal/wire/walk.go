@@ -87,8 +87,9 @@ func (w *walk) named(name string) bool {
 	if end > len(w.data) || string(w.data[w.at:end]) != name {
 		return false
 	}
-	w.at = end
-	w.token()
+	if w.at = end; end == len(w.data) || w.data[end] <= ' ' {
+		w.blanks()
+	}
 	return true
 }
 
@@ -221,6 +222,21 @@ func (w *walk) text() {
 			return
 		}
 	}
+}
+
+// plainText moves past a text that is ASCII without escapes, and has all arrived. If the value
+// is anything else, it returns false, and the cursor stays.
+func (w *walk) plainText() ([]byte, bool) {
+	if w.peek() != '"' {
+		return nil, false
+	}
+	begin := w.at + 1
+	end := begin + plainBytes(w.data[begin:])
+	if end == len(w.data) || w.data[end] != '"' {
+		return nil, false
+	}
+	w.at = end + 1
+	return w.data[begin:end], true
 }
 
 // escape moves past what follows a backslash.

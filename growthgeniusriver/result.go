@@ -128,7 +128,9 @@ func outcome(err error) (unknown *growthgenius.OutcomeUnknownError, ok bool) {
 func asked(err error) time.Duration {
 	var longest time.Duration
 	for api := range all[*growthgenius.APIError](err) {
-		longest = max(longest, api.RetryAfter)
+		if !isFinalStatus(api) {
+			longest = max(longest, api.RetryAfter)
+		}
 	}
 	return min(longest, longestWait)
 }

@@ -105,6 +105,7 @@ func TestResult(t *testing.T) {
 		{errors.New("of the worker itself"), retry},
 
 		{status(400, 0), cancel},
+		{status(400, time.Minute), cancel}, // from a gateway that says so of any error
 		{status(404, 0), cancel},
 		{status(405, 0), cancel},
 		{status(409, 0), cancel},
@@ -190,7 +191,9 @@ func TestResultOfAnUnknownOutcome(t *testing.T) {
 			}
 			check(t, job, keyed, want)
 			check(t, job, bare, cancel)
+			check(t, job, errors.Join(keyed, status(422, 0)), want)
 			check(t, job, errors.Join(keyed, bare), cancel)
+			check(t, job, errors.Join(bare, keyed), cancel)
 			check(t, job, errors.Join(bare, status(429, time.Hour)), cancel)
 		}
 		if unknown := testkit.Unknown(t, growthgeniusriver.Result(&rivertype.JobRow{}, bare)); unknown.Token.String() == (growthgenius.CreateToken{}).String() {

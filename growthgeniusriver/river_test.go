@@ -32,6 +32,7 @@ const queue = "api"
 // own, as a process has it.
 type database[TTx any] struct {
 	connect func() riverdriver.Driver[TTx]
+	dsn     string
 }
 
 // onEach runs a test on SQLite and on Postgres.
@@ -58,7 +59,7 @@ func sqlite(t *testing.T) database[*sql.Tx] {
 		}
 		t.Cleanup(func() { _ = db.Close() })
 		return riversqlite.New(db)
-	}}
+	}, dsn}
 	migrate(t, d)
 	return d
 }
@@ -66,19 +67,29 @@ func sqlite(t *testing.T) database[*sql.Tx] {
 func postgres(t *testing.T) database[pgx.Tx] {
 	t.Helper()
 	dsn := pgtest.NewSchema(t)
-	d := database[pgx.Tx]{func() riverdriver.Driver[pgx.Tx] { return pgxDriver(t, dsn) }}
+	d := database[pgx.Tx]{func() riverdriver.Driver[pgx.Tx] {
+		pool, err := pgxpool.New(t.Context(), dsn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(pool.Close)
+		return riverpgxv5.New(pool)
+	}, dsn}
 	migrate(t, d)
 	return d
 }
 
-func pgxDriver(t *testing.T, dsn string) riverdriver.Driver[pgx.Tx] {
+// exec changes what River has in a Postgres database.
+func (d database[TTx]) exec(t *testing.T, query string, args ...any) {
 	t.Helper()
-	pool, err := pgxpool.New(t.Context(), dsn)
+	db, err := sql.Open("pgx", d.dsn)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(pool.Close)
-	return riverpgxv5.New(pool)
+	defer db.Close()
+	if _, err := db.ExecContext(t.Context(), query, args...); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func migrate[TTx any](t *testing.T, d database[TTx]) {

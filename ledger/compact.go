@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+
+	growthgenius "github.com/growthgenius/growthgenius-go"
 )
 
 // compact writes the file anew, and puts it in place of the former one in one step. It
@@ -79,6 +81,25 @@ func (f *File) copyTo(to io.Writer) (index map[digest]place, end int64, err erro
 		end += int64(at.length)
 	}
 	return index, end, buffered.Flush() //nolint:wrapcheck // names the file
+}
+
+// PurgeFunc removes the entries for which goes returns true, such as those of a person, and
+// returns how many. The file is written anew, so that nothing of them is left in it. Those of
+// keys that are in use stay.
+//
+// A create under a key that was removed creates again. If the entry has no ID, a create may
+// have happened whose outcome nothing will find out any more: settle it before.
+//
+// While goes runs, nothing else can use the ledger.
+func (f *File) PurgeFunc(goes func(key string, e growthgenius.Entry) bool) (int, error) {
+	return f.purge(func(key digest, _ place) (bool, error) {
+		l, err := f.read(key)
+		if err != nil {
+			return false, err
+		}
+		_, held := f.turns.Waiting(l.Key)
+		return !held && goes(l.Key, l.Entry), nil
+	})
 }
 
 // purge removes what is to go, and returns how much that was.

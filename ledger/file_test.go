@@ -425,6 +425,47 @@ func TestPurge(t *testing.T) {
 	closeFile(t, f)
 }
 
+// TestPurgeFunc: the entries of a person go from the file. Others, and those of keys that are in
+// use, stay.
+func TestPurgeFunc(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "ledger")
+	f := openFile(t, path, "")
+	record := func(key, note string) growthgenius.Lease {
+		t.Helper()
+		lease, err := f.Acquire(t.Context(), key)
+		if err == nil {
+			err = lease.Record(t.Context(), growthgenius.Entry{Note: json.RawMessage(note)})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return lease
+	}
+	for key, note := range map[string]string{"1": `"ada"`, "2": `"bob"`, "of ada": `"x"`} {
+		_ = record(key, note).Release(t.Context())
+	}
+	used := record("used", `"ada too"`)
+	ofAda := func(key string, e growthgenius.Entry) bool {
+		return strings.Contains(key, "ada") || bytes.Contains(e.Note, []byte("ada"))
+	}
+	if n, err := f.PurgeFunc(ofAda); n != 2 || err != nil || f.Len() != 2 {
+		t.Errorf("removed %d, %v; %d are left", n, err, f.Len())
+	}
+	_ = used.Release(t.Context())
+	if n, err := f.PurgeFunc(ofAda); n != 1 || err != nil {
+		t.Errorf("after its release, removed %d, %v", n, err)
+	}
+	closeFile(t, f)
+	if _, err := f.PurgeFunc(ofAda); err == nil {
+		t.Error("a closed ledger was purged")
+	}
+	text, err := os.ReadFile(path)
+	if err != nil || bytes.Contains(text, []byte("ada")) || !bytes.Contains(text, []byte("bob")) {
+		t.Errorf("%v, the file is\n%s", err, text)
+	}
+}
+
 func sampleToken(t *testing.T) *growthgenius.CreateToken {
 	t.Helper()
 	token := new(growthgenius.CreateToken)

@@ -120,8 +120,19 @@ func openSQLite(ctx context.Context, file string) (*database[*sql.Tx], error) {
 	return db, nil
 }
 
-// migrate creates the tables that do not exist yet. Several processes may do so at once.
-func (db *database[T]) migrate(ctx context.Context) error {
+// migrate creates the tables that do not exist yet. Several processes may do so at once: those of
+// River then fail in all of them but one, and are there at the next try.
+func (db *database[T]) migrate(ctx context.Context) (err error) {
+	for range 5 {
+		if err = db.migrateOnce(ctx); err == nil {
+			return nil
+		}
+		sleep(ctx, 300*time.Millisecond)
+	}
+	return err
+}
+
+func (db *database[T]) migrateOnce(ctx context.Context) error {
 	migrator, err := rivermigrate.New(db.driver, nil)
 	if err != nil {
 		return err

@@ -38,7 +38,8 @@ func newMember[T any](db *database[T], cache redis.UniversalClient, o options, a
 		growthgenius.WithAttemptTimeout(o.timeout),
 		growthgenius.WithReadBack(growthgenius.ReadBackPolicy{Settle: o.settle, ReplayAfter: 2 * o.settle}),
 		growthgenius.WithHTTPClient(&http.Client{Transport: row.counting(growthgenius.DefaultTransport())}),
-		growthgenius.WithRetry(growthgenius.RetryPolicy{MaxRetryAfter: growthgeniusriver.MaxRetryAfter}),
+		// A job that River retries begins again from its first call, so a call is retried more often first.
+		growthgenius.WithRetry(growthgenius.RetryPolicy{MaxAttempts: 6, MaxRetryAfter: growthgeniusriver.MaxRetryAfter}),
 		growthgenius.WithLogger(log),
 	)
 	if err != nil {
@@ -50,6 +51,7 @@ func newMember[T any](db *database[T], cache redis.UniversalClient, o options, a
 		Queues:          map[string]river.QueueConfig{queue: {MaxWorkers: o.concurrency}},
 		Workers:         newWorkers(client, db.sql),
 		Middleware:      []rivertype.Middleware{row},
+		RetryPolicy:     &soonAtFirst{},
 		SoftStopTimeout: o.timeout, // then the jobs that run are interrupted, and another worker runs them again
 		Logger:          log,
 	}
@@ -59,6 +61,19 @@ func newMember[T any](db *database[T], cache redis.UniversalClient, o options, a
 	}
 	m.feeder = &feeder[T]{db: db, client: client, jobs: m.river, every: o.feedEvery, lag: o.feedLag}
 	return m, nil
+}
+
+// soonAtFirst is when River retries a job that failed: the first times within seconds, since that
+// is how long a database takes to restart, and then as River does by default. A job whose process
+// was killed has failed, too.
+type soonAtFirst struct{ river.DefaultClientRetryPolicy }
+
+// NextRetry implements [river.ClientRetryPolicy].
+func (p *soonAtFirst) NextRetry(job *rivertype.JobRow) time.Time {
+	if n := len(job.Errors); n < 5 {
+		return time.Now().Add(time.Duration(n+1) * 2 * time.Second)
+	}
+	return p.DefaultClientRetryPolicy.NextRetry(job)
 }
 
 // shared returns the limiter and the cache that all processes share.

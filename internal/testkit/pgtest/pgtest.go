@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -27,11 +28,11 @@ func NewSchema(t *testing.T) string {
 	if testing.Short() {
 		t.Skip("it starts Postgres")
 	}
-	if err := start(); err != nil {
+	if err := Start("-F"); err != nil {
 		t.Fatal(err)
 	}
 	name := fmt.Sprintf("test%d", schemas.Add(1))
-	db, err := sql.Open("pgx", dsn(""))
+	db, err := sql.Open("pgx", DSN(""))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +40,7 @@ func NewSchema(t *testing.T) string {
 	if _, err := db.ExecContext(t.Context(), "CREATE SCHEMA "+name); err != nil {
 		t.Fatal(err)
 	}
-	return dsn(name)
+	return DSN(name)
 }
 
 var (
@@ -54,16 +55,59 @@ func Folder() string { return folder }
 // Stop ends the server, if it was started. Otherwise it ends with the process.
 func Stop() error { return stop() }
 
-func dsn(schema string) string {
+// DSN is that of a schema, which need not exist yet. "" is the default one.
+func DSN(schema string) string {
 	return "postgres:///postgres?user=test&host=" + folder + "&search_path=" + schema
 }
 
 // serveUntilEOF runs Postgres until its standard input is closed, so that it ends with the
-// tests even if they are killed.
-const serveUntilEOF = `"$0" -D "$1/data" -k "$1" -h "" -F >"$1/log" 2>&1 & read -r _; kill -INT $!; wait; rm -rf "$1"`
+// tests even if they are killed. If Postgres ends before, it is started again.
+const serveUntilEOF = `folder=$1; shift
+(until [ -e "$folder/stop" ]; do "$0" -D "$folder/data" -k "$folder" -h "" "$@" >>"$folder/log" 2>&1 || sleep 0.05; done) &
+read -r _; : >"$folder/stop"; kill -INT "$(head -n 1 "$folder/data/postmaster.pid")"; wait; rm -rf "$folder"`
 
-// start starts a server in a new folder. It listens only on a socket in that folder.
-var start = sync.OnceValue(func() error {
+var (
+	once    sync.Once
+	started error
+)
+
+// Start starts the server in a new folder, unless it was started before. It listens only on a
+// socket in that folder. The settings are arguments of postgres, such as -F not to sync.
+func Start(settings ...string) error {
+	once.Do(func() { started = launch(settings) })
+	return started
+}
+
+// Restart ends the server with a signal, and returns when it responds again. SIGQUIT is an
+// immediate shutdown, as a crash of the server, and SIGINT a fast one.
+func Restart(sig syscall.Signal) error {
+	file := filepath.Join(folder, "data", "postmaster.pid")
+	before, err := postmaster(file)
+	if err != nil {
+		return err
+	}
+	if err := syscall.Kill(before, sig); err != nil {
+		return err
+	}
+	for begun := time.Now(); time.Since(begun) < 30*time.Second; time.Sleep(10 * time.Millisecond) {
+		if now, err := postmaster(file); err == nil && now != before {
+			return wait()
+		}
+	}
+	return errors.New("postgres does not end")
+}
+
+// postmaster returns the process id in the file of it.
+func postmaster(file string) (int, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return 0, err
+	}
+	first, _, _ := strings.Cut(string(text), "\n")
+	return strconv.Atoi(first)
+}
+
+func launch(settings []string) error {
 	bin, err := programs()
 	if err != nil {
 		return err
@@ -86,7 +130,7 @@ var start = sync.OnceValue(func() error {
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w\n%s", err, out)
 	}
-	server := exec.Command("sh", "-c", serveUntilEOF, filepath.Join(bin, "postgres"), folder)
+	server := exec.Command("sh", append([]string{"-c", serveUntilEOF, filepath.Join(bin, "postgres"), folder}, settings...)...)
 	server.SysProcAttr, server.Dir = &attr, folder
 	stdin, err := server.StdinPipe()
 	if err != nil {
@@ -97,11 +141,11 @@ var start = sync.OnceValue(func() error {
 	}
 	stop = func() error { return errors.Join(stdin.Close(), server.Wait()) }
 	return wait()
-})
+}
 
 // wait returns when the server is ready.
 func wait() error {
-	db, err := sql.Open("pgx", dsn(""))
+	db, err := sql.Open("pgx", DSN(""))
 	if err != nil {
 		return err
 	}

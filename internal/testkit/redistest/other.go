@@ -1,0 +1,4 @@
+//go:build !unix
+
+// Package redistest runs Redis servers for tests, on Unix only.
+package redistest

@@ -1,0 +1,136 @@
+//go:build unix
+
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/growthgenius/growthgenius-go/internal/testkit/pgtest"
+)
+
+func TestMain(m *testing.M) {
+	if what := os.Getenv(workerEnv); what != "" {
+		if err := workStep(what); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	code := m.Run()
+	if err := pgtest.Stop(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// TestFleet is a short run: two processes are killed, and Postgres crashes.
+func TestFleet(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("it starts Postgres and Redis")
+	}
+	program, remove, err := build(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer remove()
+	r, err := run(t.Context(), program, settings{
+		Name: "short", Jobs: 150, Processes: 3, Rate: 100, Burst: 20, Faults: .3, Kill: 2 * time.Second, MaxKills: 2, Restart: true, Redis: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%.0f s, %d requests, at most %d in a second, %.1f%% of the rate used, %.3f attempts a job",
+		r.Seconds, r.Requests, r.Most, 100*r.Used, r.Attempts)
+	for _, problem := range r.broken() {
+		t.Error(problem)
+	}
+	if r.Kills != 2 || r.Faulty == 0 {
+		t.Errorf("%d kills, %d faults", r.Kills, r.Faulty)
+	}
+}
+
+// TestSweep: a step counts what its processes do.
+func TestSweep(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("it starts Postgres and Redis")
+	}
+	steps, err := sweep(t.Context(), []int{2}, 500*time.Millisecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := steps[0]; s.Processes != 2 || s.Requests < 10 || s.RedisRequests < 10 || s.Creates < 10 || s.PerRequest <= 0 || s.PerCreate < 1 {
+		t.Errorf("got %+v", s)
+	}
+}
+
+// TestBroken: each promise that a run breaks is named.
+func TestBroken(t *testing.T) {
+	t.Parallel()
+	good := result{settings: settings{Jobs: 10, Rate: 10, Burst: 2}, Done: 10, Lookups: 5, Most: 12}
+	if got := good.broken(); got != nil {
+		t.Errorf("a run without a fault: %q", got)
+	}
+	for want, change := range map[string]func(*result){
+		"9 jobs are done":            func(r *result) { r.Done = 9 },
+		"1 effects happened twice":   func(r *result) { r.Twice = 1 },
+		"2 effects are missing":      func(r *result) { r.Lost = 2 },
+		"6 lookups were paid":        func(r *result) { r.Lookups = 6 },
+		"13 requests in a second":    func(r *result) { r.Most = 13 },
+		"1 lookups were sent again":  func(r *result) { r.Again = 1 },
+		"17 lookups were sent again": func(r *result) { r.Again, r.Kills, r.Kill = 17, 1, time.Second },
+	} {
+		r := good
+		change(&r)
+		if got := r.broken(); len(got) != 1 || !strings.Contains(got[0], want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+// TestDocumentation: what the page shows is what the results beside it say.
+func TestDocumentation(t *testing.T) {
+	t.Parallel()
+	docs := filepath.Join("..", "..", "docs")
+	read := func(name string) string {
+		text, err := os.ReadFile(filepath.Join(docs, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	var rep report
+	if err := json.Unmarshal([]byte(read("fleet.json")), &rep); err != nil {
+		t.Fatal(err)
+	}
+	if found := rep.broken(); len(found) > 0 {
+		t.Errorf("published results break a promise: %v", found)
+	}
+	page := read("fleet.md")
+	if again, err := rep.into(page); err != nil || again != page {
+		t.Errorf("docs/fleet.md does not have the tables of docs/fleet.json (%v): see -page", err)
+	}
+	if read("fleet.svg") != rep.chart() {
+		t.Error("docs/fleet.svg is not the chart of docs/fleet.json: see -svg")
+	}
+	var names []string
+	for _, r := range rep.Runs {
+		names = append(names, r.Name)
+	}
+	var want []string
+	for _, s := range runs(1, 1, 1) {
+		want = append(want, s.Name)
+	}
+	if !reflect.DeepEqual(names, want) || len(rep.Sweep) == 0 {
+		t.Errorf("the results are of %q, want all runs and the sweep: %q", names, want)
+	}
+}

@@ -1,0 +1,206 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/growthgenius/growthgenius-go"
+	"github.com/growthgenius/growthgenius-go/internal/testkit/pgtest"
+	"github.com/growthgenius/growthgenius-go/internal/testkit/redistest"
+	"github.com/growthgenius/growthgenius-go/redisstore"
+	"github.com/growthgenius/growthgenius-go/sqlstore"
+)
+
+// step is what a number of processes do together in a second, without an API that they wait for.
+type step struct {
+	Processes     int     `json:"processes"`
+	Requests      float64 `json:"requests"`       // that the limiter lets through, in Postgres
+	RedisRequests float64 `json:"redis_requests"` // the same in Redis
+	PerRequest    float64 `json:"per_request"`    // transactions of Postgres for each
+	Creates       float64 `json:"creates"`        // under keys of the ledger, in Postgres
+	PerCreate     float64 `json:"per_create"`     // transactions of Postgres for each
+}
+
+const (
+	workerEnv = "FLEETRUN_WORKER" // what a process of a step does
+	dsnEnv    = "FLEETRUN_DSN"    // of Postgres, or the socket of Redis
+	numberEnv = "FLEETRUN_NUMBER"
+
+	goroutines = 16     // of each process
+	perSecond  = 10_000 // the most that a limiter can be set to
+	tokenBytes = 500    // of the JSON of a token
+)
+
+// sweep measures numbers of processes.
+func sweep(ctx context.Context, numbers []int, each time.Duration) ([]step, error) {
+	if err := pgtest.Start("-c", "max_connections=500"); err != nil {
+		return nil, err
+	}
+	const schema = "sweep"
+	db, err := sql.Open("pgx", pgtest.DSN(schema))
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(ctx, "CREATE SCHEMA "+schema); err != nil {
+		return nil, err
+	}
+	defer func() { _, _ = db.ExecContext(context.WithoutCancel(ctx), "DROP SCHEMA "+schema+" CASCADE") }()
+	if err := sqlstore.New(db, sqlstore.Postgres).Migrate(ctx); err != nil {
+		return nil, err
+	}
+	server, err := redistest.Start()
+	if err != nil {
+		return nil, err
+	}
+	defer server.Close()
+	var steps []step
+	for _, n := range numbers {
+		s := step{Processes: n}
+		if s.Requests, s.PerRequest, err = measure(ctx, db, n, each, "limiter", pgtest.DSN(schema)); err != nil {
+			return nil, err
+		}
+		if s.RedisRequests, _, err = measure(ctx, db, n, each, "redis", server.Socket()); err != nil {
+			return nil, err
+		}
+		if s.Creates, s.PerCreate, err = measure(ctx, db, n, each, "ledger", pgtest.DSN(schema)); err != nil {
+			return nil, err
+		}
+		steps = append(steps, s)
+	}
+	return steps, nil
+}
+
+// measure runs processes for a time. It returns how often they did something in a second, and
+// how many transactions of Postgres each took.
+func measure(ctx context.Context, db *sql.DB, processes int, each time.Duration, what, dsn string) (perSecond, transactions float64, err error) {
+	program, err := os.Executable()
+	if err != nil {
+		return 0, 0, err
+	}
+	type process struct {
+		*exec.Cmd
+		stdin  io.Closer
+		stdout io.Reader
+	}
+	all := make([]process, processes)
+	before, err := committed(ctx, db)
+	if err != nil {
+		return 0, 0, err
+	}
+	for i := range all {
+		cmd := exec.CommandContext(ctx, program) //nolint:gosec // itself
+		cmd.Env = append(os.Environ(), workerEnv+"="+what, dsnEnv+"="+dsn, fmt.Sprint(numberEnv, "=", processes, "-", i))
+		cmd.Stderr = os.Stderr
+		stdin, in := cmd.StdinPipe()
+		stdout, out := cmd.StdoutPipe()
+		if err := errors.Join(in, out, cmd.Start()); err != nil {
+			return 0, 0, err
+		}
+		all[i] = process{cmd, stdin, stdout}
+	}
+	time.Sleep(each)
+	for _, p := range all {
+		_ = p.stdin.Close()
+	}
+	var total float64
+	for _, p := range all {
+		var r worked
+		if err := errors.Join(json.NewDecoder(p.stdout).Decode(&r), p.Wait()); err != nil {
+			return 0, 0, err
+		}
+		total += r.Times
+		perSecond += r.Times / r.Seconds
+	}
+	time.Sleep(1500 * time.Millisecond) // Postgres reports its statistics once a second
+	after, err := committed(ctx, db)
+	if err != nil {
+		return 0, 0, err
+	}
+	return perSecond, float64(after-before) / total, nil
+}
+
+// committed returns how many transactions Postgres has committed.
+func committed(ctx context.Context, db *sql.DB) (n int64, err error) {
+	err = db.QueryRowContext(ctx, `SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()`).Scan(&n)
+	return n, err
+}
+
+// worked is what a process of a step did.
+type worked struct{ Times, Seconds float64 }
+
+// workStep is what a process of a step does until its standard input ends.
+func workStep(what string) error {
+	do, err := workOf(what)
+	if err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	var times atomic.Int64
+	var all sync.WaitGroup
+	errs := make([]error, goroutines)
+	begun := time.Now()
+	for i := range errs {
+		all.Go(func() {
+			for n := 0; ctx.Err() == nil; n++ {
+				if err := do(ctx, fmt.Sprint(os.Getenv(numberEnv), "-", i, "-", n)); err == nil {
+					times.Add(1)
+				} else if ctx.Err() == nil {
+					errs[i] = err
+					return
+				}
+			}
+		})
+	}
+	_, _ = io.Copy(io.Discard, os.Stdin)
+	stop()
+	all.Wait()
+	took := time.Since(begun)
+	return errors.Join(errors.Join(errs...), json.NewEncoder(os.Stdout).Encode(worked{float64(times.Load()), took.Seconds()}))
+}
+
+// workOf returns what to do again and again.
+func workOf(what string) (func(ctx context.Context, key string) error, error) {
+	if what == "redis" {
+		client := redis.NewClient(&redis.Options{Addr: os.Getenv(dsnEnv)})
+		limiter := redisstore.New(client, redisstore.Options{Timeout: 5 * time.Second}).Limiter(redisstore.LimiterOptions{PerSecond: perSecond, Burst: 1})
+		return func(ctx context.Context, _ string) error { return limiter.Wait(ctx) }, nil
+	}
+	db, err := sql.Open("pgx", os.Getenv(dsnEnv))
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(8)
+	db.SetMaxIdleConns(8)
+	store := sqlstore.New(db, sqlstore.Postgres)
+	if what == "limiter" {
+		limiter := store.Limiter(sqlstore.LimiterOptions{PerSecond: perSecond, Burst: 1})
+		return func(ctx context.Context, _ string) error { return limiter.Wait(ctx) }, nil
+	}
+	ledger := store.Ledger(sqlstore.LedgerOptions{})
+	token := json.RawMessage(`"` + strings.Repeat("t", tokenBytes) + `"`)
+	return func(ctx context.Context, key string) error {
+		lease, err := ledger.Acquire(ctx, key)
+		if err != nil {
+			return err
+		}
+		return errors.Join(
+			lease.Record(ctx, growthgenius.Entry{Note: token}), // before the create is sent
+			lease.Record(ctx, growthgenius.Entry{ID: growthgenius.ID(key), Scope: "contact"}),
+			lease.Release(ctx),
+		)
+	}, nil
+}

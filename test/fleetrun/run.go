@@ -213,7 +213,8 @@ func (l *load) work(ctx context.Context) error {
 			select {
 			case err := <-p.ended:
 				// One that starts while Postgres does fails, and is started again.
-				if l.failed++; l.failed > 10 {
+				l.failed++
+				if l.failed > 10 {
 					return fmt.Errorf("process %d has ended: %w\n%s", i, err, l.logs())
 				}
 				if err := l.start(ctx, i, names...); err != nil {

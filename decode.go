@@ -137,7 +137,7 @@ func decodeOne[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint
 // rowIn returns the record that a response has for a call: the one with the id of the call,
 // or the first one. It keeps the difference between null and a field that is absent.
 func rowIn(res *engine.Response, e endpoint) match.Row {
-	items := wire.NewReader(res.Body, e.envelope, func(string, wire.Kind) {})
+	items := wire.NewReader(res.Body, e.envelope, nil)
 	defer items.Done()
 	for {
 		var row match.Row
@@ -160,8 +160,7 @@ var errNoID = errors.New("the record has no id")
 // decodeMany decodes the records in a response. If a list is due and the response says that
 // it is not the whole of it, the records that it has are returned beside the error.
 func decodeMany[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint, res *engine.Response, list bool) ([]T, error) {
-	var beside wire.Strays
-	items := wire.NewReader(res.Body, e.envelope, beside.Add)
+	items := wire.NewReader(res.Body, e.envelope, nil)
 	defer items.Done()
 	size := reflect.TypeFor[T]().Size()
 	found := []T{}
@@ -196,8 +195,11 @@ func decodeMany[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoin
 			return nil, e.refuse(fmt.Errorf("%w: its first %d records take over %d bytes; see WithMaxResponseBytes and Stream", ErrResponseTooLarge, len(found), most))
 		}
 	}
-	if err := c.core.inspect(ctx, e, res, &found, beside...); err != nil {
-		return nil, err
+	if c.core.inspects() {
+		list := found // which is on the heap only then
+		if err := c.core.inspect(ctx, e, res, &list, items.Strays()...); err != nil {
+			return nil, err
+		}
 	}
 	if spare := cap(found) - len(found); spare > len(found)/8 { // the last records were longer than the first
 		found = append(make([]T, 0, len(found)), found...)
@@ -205,10 +207,13 @@ func decodeMany[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoin
 	return found, nil
 }
 
+// inspects reports whether inspect does anything.
+func (c *core) inspects() bool { return c.logger != nil || c.strict }
+
 // inspect logs each way in which a response differs from the reference, once, or with
 // strict decoding makes it an error. v is a pointer to the decoded record or records.
 func (c *core) inspect(ctx context.Context, e endpoint, res *engine.Response, v any, strays ...wire.Oddity) error {
-	if c.logger == nil && !c.strict {
+	if !c.inspects() {
 		return nil
 	}
 	found := strays

@@ -59,8 +59,8 @@ func (all singles) RoundTrip(req *http.Request) (*http.Response, error) {
 // measured.
 func TestAllocations(t *testing.T) {
 	const (
-		maxAllocs, maxAllocsOfHand = 44, 0.57
-		maxBytes, maxBytesOfHand   = 5200, 0.57
+		maxAllocs, maxAllocsOfHand = 40, 0.52
+		maxBytes, maxBytesOfHand   = 5150, 0.56
 	)
 	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // keeps the pools filled
 	r, err := newRecord()

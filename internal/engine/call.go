@@ -72,13 +72,15 @@ func Route(ctx context.Context) (string, bool) {
 	return route, ok
 }
 
+// blankRequest is copied with the context of each call, which net/http sets in copies only.
+var blankRequest = &http.Request{Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
+
 // newRequest makes the request that the attempts send.
 func (c *call) newRequest() {
-	c.request.Request = (&http.Request{
-		Method: c.Method, URL: c.URL,
-		Header: http.Header{}, // of attempts; net/http would copy the request to add one
-		Proto:  "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-	}).WithContext(&c.ctx)
+	req := blankRequest.WithContext(&c.ctx)
+	req.Method, req.URL = c.Method, c.URL
+	req.Header = http.Header{} // of attempts; net/http would copy the request to add one
+	c.request.Request = req
 	if c.Body != nil {
 		_ = c.request.SetBody(c.Body) // with bytes it cannot fail
 	}

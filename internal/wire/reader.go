@@ -32,6 +32,7 @@ type Reader struct {
 	env    Envelope
 	begin  func(offset int64) // called with the offset at which an element begins
 	stray  Stray
+	strays Strays // if stray is nil
 
 	begun bool   // the envelope has been opened
 	list  string // the key of the list being read; "" between the keys of the envelope
@@ -53,7 +54,8 @@ type Reader struct {
 const readSize = 32 << 10
 
 // NewReader returns a Reader for a response in memory. The caller must call Done
-// afterwards, and must not use the Reader after that.
+// afterwards, and must not use the Reader after that. If stray is nil, the Reader collects what
+// it would be called with in Strays.
 func NewReader(body []byte, env Envelope, stray Stray) *Reader {
 	dec := borrowDecoder(body)
 	dec.reader = Reader{
@@ -86,6 +88,17 @@ func (r *Reader) ExpectList(total int, partial bool, pagination string) {
 		_ = r.extent.hearAll(&dec.Decoder, true, false)
 		dec.giveBack()
 	}
+}
+
+// Strays returns what was collected of the keys of the envelope.
+func (r *Reader) Strays() Strays { return r.strays }
+
+func (r *Reader) report(name string, k Kind) {
+	if r.stray == nil {
+		r.strays.Add(name, k)
+		return
+	}
+	r.stray(name, k)
 }
 
 // Doubtful reports whether something in the response that has been read raises doubts about
@@ -199,18 +212,17 @@ func (r *Reader) verdict() error {
 // key reads a key of the envelope: up to the first element of a list of records, up to a
 // record that stands alone, or past a value that is not a record.
 func (r *Reader) key() (alone bool, err error) {
-	token, err := r.dec.ReadToken()
+	name, err := r.name()
 	if err != nil {
 		return false, err
 	}
-	name := token.String()
 	k := KindOf([]byte{byte(r.dec.PeekKind())})
 	if name != r.env.Singular && name != r.env.Plural {
 		if r.due && k == KindObject && isKey(name) { // the list has no envelope
 			r.found, r.listed = true, true
 			return true, nil
 		}
-		r.stray(name, k)
+		r.report(name, k)
 		return false, r.extent.hear(r.dec, name)
 	}
 	r.found = true
@@ -231,6 +243,26 @@ func (r *Reader) key() (alone bool, err error) {
 	r.extent.doubt = r.extent.doubt || name != r.env.Plural
 	r.takeOver(false)
 	return false, nil
+}
+
+// name reads a name in the envelope. Those of records are not copied.
+func (r *Reader) name() (string, error) {
+	if r.dec.PeekKind() != '"' {
+		token, err := r.dec.ReadToken()
+		return token.String(), err
+	}
+	raw, err := r.dec.ReadValue()
+	if err != nil {
+		return "", err
+	}
+	switch name := r.records.unquote(raw); string(name) {
+	case r.env.Singular:
+		return r.env.Singular, nil
+	case r.env.Plural:
+		return r.env.Plural, nil
+	default:
+		return string(name), nil
+	}
 }
 
 // object begins to read an object in place of a list: a record that stands alone, or a list
@@ -295,7 +327,7 @@ func (r *Reader) item(into func() any) (bool, error) {
 			return false, err
 		}
 		if name := token.String(); !isKey(name) {
-			r.stray(name, KindOf([]byte{byte(r.dec.PeekKind())}))
+			r.report(name, KindOf([]byte{byte(r.dec.PeekKind())}))
 			return false, r.extent.hear(r.dec, name)
 		}
 	}
@@ -305,7 +337,7 @@ func (r *Reader) item(into func() any) (bool, error) {
 		r.list, r.keyed = "", false
 	case 'n':
 		r.count, r.extent.doubt = r.count+1, true
-		r.stray(r.list+"[]", KindNull)
+		r.report(r.list+"[]", KindNull)
 	default:
 		return true, r.element(into())
 	}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"math"
 	"net/http"
 	"slices"
 	"sync"
@@ -67,14 +68,19 @@ func snoozes(t *testing.T, job *rivertype.JobRow) int {
 // TestRetryAfter: a Retry-After costs one snoozed job a worker at most, and no attempt.
 func TestRetryAfter(t *testing.T) {
 	t.Parallel()
+	t.Run("Polling", func(t *testing.T) {
+		t.Parallel()
+		testRetryAfter(t, postgres(t), func(config *river.Config) { config.PollOnly = true })
+	})
 	if testkit.Race { // SQLite is in Go, and several times as slow
 		testRetryAfter(t, postgres(t))
 		return
 	}
-	onEach(t, testRetryAfter[*sql.Tx], testRetryAfter[pgx.Tx])
+	onEach(t, func(t *testing.T, d database[*sql.Tx]) { testRetryAfter(t, d) }, func(t *testing.T, d database[pgx.Tx]) { testRetryAfter(t, d) })
 }
 
-func testRetryAfter[TTx any](t *testing.T, d database[TTx]) {
+func testRetryAfter[TTx any](t *testing.T, d database[TTx], set ...func(*river.Config)) {
+	t.Helper()
 	const asked = growthgeniusriver.MaxRetryAfter + 500*time.Millisecond
 	var first, refused, early, done atomic.Int64
 	work := func(context.Context, *river.Job[args]) error {
@@ -83,7 +89,7 @@ func testRetryAfter[TTx any](t *testing.T, d database[TTx]) {
 		since := time.Since(time.Unix(0, first.Load()))
 		if since < asked {
 			refused.Add(1)
-			if since > time.Second {
+			if since > 3*time.Second {
 				early.Add(1)
 			}
 			return status(http.StatusTooManyRequests, asked)
@@ -91,7 +97,7 @@ func testRetryAfter[TTx any](t *testing.T, d database[TTx]) {
 		done.Add(1)
 		return nil
 	}
-	a, b := d.client(t, work), d.client(t, work)
+	a, b := d.client(t, work, set...), d.client(t, work, set...)
 	var inserted []river.InsertManyParams
 	for i := range 60 {
 		inserted = append(inserted, river.InsertManyParams{Args: args{i}, InsertOpts: &river.InsertOpts{Queue: queue}})
@@ -114,7 +120,7 @@ func testRetryAfter[TTx any](t *testing.T, d database[TTx]) {
 		}
 	}
 	if total < 1 || total > 8 || int(refused.Load()) != total || early.Load() > 0 {
-		t.Errorf("2 clients with 4 workers each snoozed %d jobs, and sent %d requests that were refused, %d of them a second after the first",
+		t.Errorf("2 clients with 4 workers each snoozed %d jobs, and sent %d requests that were refused, %d of them 3 seconds after the first",
 			total, refused.Load(), early.Load())
 	}
 }
@@ -159,12 +165,16 @@ func TestShortWaits(t *testing.T) {
 		{status(http.StatusTooManyRequests, time.Hour), rivertype.JobStateScheduled, true},
 		{status(http.StatusServiceUnavailable, time.Hour), rivertype.JobStateScheduled, true},
 		{status(http.StatusForbidden, time.Hour), rivertype.JobStateScheduled, true},
+		{status(http.StatusTooManyRequests, math.MaxInt64), rivertype.JobStateScheduled, true},
 	} {
 		state, paused := run(test.err)
 		if state != test.state || paused != test.paused {
 			t.Errorf("%v: the job is %s, the queue is paused: %t; want %s, %t", test.err, state, paused, test.state, test.paused)
 		}
 		if paused {
+			if end := until(t, c); end.After(time.Now().Add(25 * time.Hour)) {
+				t.Errorf("paused until %s", end)
+			}
 			resume(t, c, until(t, c))
 			time.Sleep(200 * time.Millisecond) // until the client knows
 		}
@@ -250,6 +260,31 @@ func TestStop(t *testing.T) {
 	wait(t, "the job with a key", func() bool { return byN()[1].State == rivertype.JobStateCompleted })
 	if got := byN(); len(srv.Contacts()) != 2 || bare.Load() != 1 || got[1].Attempt != 1 {
 		t.Errorf("%d contacts of 2 jobs, the one without a key ran %d times, the other took %d attempts", len(srv.Contacts()), bare.Load(), got[1].Attempt)
+	}
+}
+
+// TestPauseAtStop: a client that stops still pauses the queue for the others.
+func TestPauseAtStop(t *testing.T) {
+	t.Parallel()
+	d := postgres(t)
+	began := make(chan bool, 1)
+	c := d.client(t, func(ctx context.Context, _ *river.Job[args]) error {
+		began <- true
+		<-ctx.Done()
+		return status(http.StatusTooManyRequests, time.Hour)
+	})
+	if err := c.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Insert(t.Context(), args{}, &river.InsertOpts{Queue: queue}); err != nil {
+		t.Fatal(err)
+	}
+	<-began
+	if err := c.StopAndCancel(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if row(t, c).PausedAt == nil {
+		t.Error("not paused")
 	}
 }
 

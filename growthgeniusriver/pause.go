@@ -45,8 +45,8 @@ func Pause[TTx any](ctx context.Context, client *river.Client[TTx], queue string
 // If the queue is not in the database, since no client has worked it yet, the error matches
 // [river.ErrNotFound].
 func PauseTx[TTx any](ctx context.Context, client *river.Client[TTx], tx TTx, queue string, until time.Time) error {
-	if queue == ResumeQueue || queue == "*" {
-		return fmt.Errorf("growthgeniusriver: the queue %q cannot be paused: nothing would resume it", queue)
+	if queue == ResumeQueue {
+		return fmt.Errorf("growthgeniusriver: the queue %s cannot be paused: nothing would resume it", queue)
 	}
 	if rounded := until.Truncate(time.Second); rounded.Before(until) {
 		until = rounded.Add(time.Second)

@@ -48,7 +48,12 @@ func testPauseEnds[TTx any](t *testing.T, d database[TTx]) {
 	if _, err := c.QueueUpdate(t.Context(), queue, &river.QueueUpdateParams{Metadata: []byte(`{"other":{"a":1}}`)}); err != nil {
 		t.Fatal(err)
 	}
-	first := pauseFor(t, c, time.Minute)
+	first := time.Now().Add(time.Minute).Truncate(time.Second).UTC()
+	for _, early := range []time.Duration{400, 300} { // within a second, so the end is the same
+		if err := growthgeniusriver.Pause(t.Context(), c, queue, first.Add(-early*time.Millisecond)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	last := pauseFor(t, c, time.Hour)
 	pauseFor(t, c, time.Second) // changes nothing
 	if q := row(t, c); q.PausedAt == nil || !until(t, c).Equal(last) || !strings.Contains(string(q.Metadata), `"other"`) {
@@ -107,7 +112,9 @@ func testPauseOfAPerson[TTx any](t *testing.T, d database[TTx]) {
 	end = pauseFor(t, c, time.Hour)
 	person(c.QueueResume)
 	person(c.QueuePause)
-	pauseFor(t, c, 2*time.Hour)
+	if pauseFor(t, c, 2*time.Hour); len(jobs(t, c, resumeKind)) != 2 {
+		t.Error("the pause of a person after one of ours got an end")
+	}
 	resume(t, c, end)
 	if row(t, c).PausedAt == nil {
 		t.Error("the pause of a person after one of ours was ended")
@@ -152,6 +159,31 @@ func testPauseTogether[TTx any](t *testing.T, d database[TTx]) {
 	}
 	if n := len(all); n > 12 {
 		t.Errorf("%d jobs for 6 ends", n)
+	}
+}
+
+// TestPauseWaits: a pause takes account of one whose transaction has not ended yet.
+func TestPauseWaits(t *testing.T) {
+	t.Parallel()
+	d := postgres(t)
+	c := d.idle(t)
+	driver := d.connect()
+	tx, err := driver.GetExecutor().Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := time.Now().Add(2 * time.Hour).Truncate(time.Second)
+	if err := growthgeniusriver.PauseTx(t.Context(), c, driver.UnwrapTx(tx), queue, last); err != nil {
+		t.Fatal(err)
+	}
+	shorter := make(chan error)
+	go func() { shorter <- growthgeniusriver.Pause(t.Context(), c, queue, last.Add(-time.Hour)) }()
+	time.Sleep(300 * time.Millisecond) // until it waits
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-shorter; err != nil || !until(t, c).Equal(last) {
+		t.Errorf("paused until %s, want %s: %v", until(t, c), last, err)
 	}
 }
 

@@ -5,11 +5,6 @@ import (
 	"os"
 	"regexp"
 	"testing"
-
-	"github.com/jackc/pgx/v5"
-	"github.com/riverqueue/river/riverdriver"
-
-	"github.com/growthgenius/growthgenius-go/internal/testkit/pgtest"
 )
 
 // TestOperations: the statement of docs/operations.md removes the jobs of a person that have
@@ -24,9 +19,7 @@ func TestOperations(t *testing.T) {
 	if block == nil {
 		t.Fatal("the page has no statement")
 	}
-	dsn := pgtest.NewSchema(t)
-	migrate(t, database[pgx.Tx]{func() riverdriver.Driver[pgx.Tx] { return pgxDriver(t, dsn) }})
-	db, err := sql.Open("pgx", dsn)
+	db, err := sql.Open("pgx", postgres(t).dsn)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -137,10 +137,11 @@ func (s *screen) show() {
 		return
 	}
 	s.erase()
+	fmt.Fprint(s.out, "\x1b[?7l") // a line that is too long is cut, not wrapped
 	for _, r := range s.rows {
 		fmt.Fprintln(s.out, r)
 	}
-	fmt.Fprintln(s.out, total)
+	fmt.Fprint(s.out, total, "\n\x1b[?7h")
 	s.drawn = len(s.rows) + 1
 }
 

@@ -18,7 +18,7 @@ func TestScreen(t *testing.T) {
 	t.Parallel()
 	for terminal, want := range map[bool][]string{
 		false: {"all\na warning\nall\n"},
-		true:  {"worker-1   enrich 7 ", " 1 enriched ", " 1 again\nall\n", "\x1b[2A\x1b[Ja warning\n"},
+		true:  {"\x1b[?7lworker-1   enrich 7 ", " 1 enriched ", " 1 again\nall\n\x1b[?7h", "\x1b[2A\x1b[Ja warning\n"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			r := newRow("worker-1")

@@ -106,6 +106,18 @@ GET /users
   200  4ms retry=false
 end of GET /users: 2 attempts
 `},
+		{"a retry without a response", []growthgeniustest.Fault{{Status: 503, Times: 1}, {Effect: growthgeniustest.Hang, Times: 1}}, nil, getUsers, `
+GET /users
+  attempt 1
+  503 503 4ms retry=true
+  wait backoff of GET /users:
+  attempt 2
+  0 timeout 30.002s retry=true
+  wait backoff of GET /users:
+  attempt 3
+  200  4ms retry=false
+end of GET /users: 3 attempts
+`},
 		{"a page in place of JSON", []growthgeniustest.Fault{{Effect: growthgeniustest.HTMLPage}}, []growthgenius.Option{growthgenius.WithRetry(growthgenius.RetryPolicy{MaxAttempts: 1})}, getUsers, `
 GET /users
   attempt 1

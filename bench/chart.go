@@ -33,6 +33,7 @@ const (
 	blue   = "#2e6da4"
 	orange = "#d68910"
 	red    = "#c0392b"
+	green  = "#2e8b57"
 
 	chartWidth = 860
 	plotLeft   = 330

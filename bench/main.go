@@ -4,6 +4,7 @@
 //
 //	go run .                     # everything, six to ten minutes on two idle cores
 //	go run . -only get,decode    # some sections
+//	go run . -only import -json ../docs/performance.json    # replaces a section of earlier results
 //	go run . -json ../docs/performance.json -svg ../docs
 //	go run . -from ../docs/performance.json -svg ../docs    # draws earlier results
 package main
@@ -15,9 +16,11 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -36,6 +39,7 @@ type report struct {
 	Connections []connectionsRow `json:"connections,omitempty"`
 	Ledger      []ledgerRow      `json:"ledger,omitempty"`
 	Import      []importRow      `json:"import,omitempty"`
+	Growth      []growthRow      `json:"growth,omitempty"`
 }
 
 type machine struct {
@@ -62,6 +66,9 @@ type settings struct {
 
 	Rows       int           `json:"import_rows"`
 	RowLatency time.Duration `json:"import_latency"`
+
+	Most int `json:"growth_records"`
+	Lost int `json:"growth_lost"`
 }
 
 // section is a part of a run.
@@ -101,6 +108,10 @@ var sections = []section{
 		rep.Import, err = measureImport(ctx, s)
 		return err
 	}, importTables, importChart},
+	{"growth", func(ctx context.Context, s settings, rep *report) (err error) {
+		rep.Growth, err = measureGrowth(ctx, s)
+		return err
+	}, growthTables, growthChart},
 }
 
 func main() {
@@ -123,7 +134,7 @@ func command(ctx context.Context, args []string, out io.Writer) error {
 	rep := report{Machine: thisMachine()}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	addFlags(flags, &rep.Settings)
-	only := flags.String("only", "", "measure only these comma-separated `sections`: get, decode, stream, pager, connections, ledger, import")
+	only := flags.String("only", "", "measure only these comma-separated `sections`: get, decode, stream, pager, connections, ledger, import, growth")
 	to := flags.String("json", "", "write the results to this `file`")
 	from := flags.String("from", "", "read the results from this `file` instead of measuring")
 	svg := flags.String("svg", "", "draw the charts in this `folder`")
@@ -139,7 +150,12 @@ func command(ctx context.Context, args []string, out io.Writer) error {
 	if *from != "" {
 		rep, err = readReport(*from)
 	} else {
-		err = measure(ctx, *only, &rep)
+		if *only != "" && *to != "" {
+			rep, err = earlier(*to, rep, flags)
+		}
+		if err == nil {
+			err = measure(ctx, *only, &rep)
+		}
 	}
 	if err != nil {
 		return err
@@ -180,6 +196,39 @@ func addFlags(flags *flag.FlagSet, s *settings) {
 	flags.IntVar(&s.Ledgers, "ledgers", 7, "ledger: number of rounds")
 	flags.IntVar(&s.Rows, "rows", 100_000, "import: rows")
 	flags.DurationVar(&s.RowLatency, "row-latency", 20*time.Millisecond, "import: latency of the server")
+	flags.IntVar(&s.Most, "most", 1_000_000, "growth: records of the longest list")
+	flags.IntVar(&s.Lost, "lost", 10_000, "growth: responses that are lost at once")
+}
+
+// earlier returns the results in a file, to replace some sections of them. The sections have the
+// settings of then, except those that were given as flags. If there is no such file, it
+// returns rep, which has the flags.
+func earlier(file string, rep report, given *flag.FlagSet) (report, error) {
+	old, err := readReport(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return rep, nil
+	}
+	if err != nil {
+		return rep, err
+	}
+	if was, is := old.Machine, rep.Machine; was.Go != is.Go || was.Platform != is.Platform || was.CPUs != is.CPUs {
+		return rep, fmt.Errorf("%s has results of %s on %s with %d CPUs, and this is %s on %s with %d: measure all sections, or choose another file",
+			file, was.Go, was.Platform, was.CPUs, is.Go, is.Platform, is.CPUs)
+	}
+	then := reflect.ValueOf(old.Settings)
+	flags := flag.NewFlagSet("", flag.ContinueOnError)
+	addFlags(flags, &old.Settings) // the defaults are for settings that the file lacks
+	for i := range then.NumField() {
+		if !then.Field(i).IsZero() {
+			reflect.ValueOf(&old.Settings).Elem().Field(i).Set(then.Field(i))
+		}
+	}
+	given.Visit(func(f *flag.Flag) {
+		if flags.Lookup(f.Name) != nil {
+			err = errors.Join(err, flags.Set(f.Name, f.Value.String()))
+		}
+	})
+	return old, err
 }
 
 func readReport(file string) (rep report, err error) {

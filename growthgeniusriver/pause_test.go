@@ -49,8 +49,8 @@ func testPauseEnds[TTx any](t *testing.T, d database[TTx]) {
 		t.Fatal(err)
 	}
 	first := time.Now().Add(time.Minute).Truncate(time.Second).UTC()
-	for _, early := range []time.Duration{400, 300} { // within a second, so the end is the same
-		if err := growthgeniusriver.Pause(t.Context(), c, queue, first.Add(-early*time.Millisecond)); err != nil {
+	for _, early := range []time.Duration{400 * time.Millisecond, 300 * time.Millisecond} { // within a second, so the end is the same
+		if err := growthgeniusriver.Pause(t.Context(), c, queue, first.Add(-early)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -112,7 +112,8 @@ func testPauseOfAPerson[TTx any](t *testing.T, d database[TTx]) {
 	end = pauseFor(t, c, time.Hour)
 	person(c.QueueResume)
 	person(c.QueuePause)
-	if pauseFor(t, c, 2*time.Hour); len(jobs(t, c, resumeKind)) != 2 {
+	pauseFor(t, c, 2*time.Hour)
+	if len(jobs(t, c, resumeKind)) != 2 {
 		t.Error("the pause of a person after one of ours got an end")
 	}
 	resume(t, c, end)

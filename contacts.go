@@ -244,7 +244,7 @@ func (s *ContactsService) Create(ctx context.Context, in ContactInput, opts ...R
 // Get returns the contact with the id. [ErrNotFound] means that there is none.
 func (s *ContactsService) Get(ctx context.Context, id ID, opts ...RequestOption) (*Contact, error) {
 	return callOne[Contact](ctx, s.caller, endpoint{
-		method: http.MethodGet, route: "/contacts/{id}", id: &id, envelope: contactEnvelope,
+		method: http.MethodGet, route: "/contacts/{id}", id: id, envelope: contactEnvelope,
 	}, opts)
 }
 
@@ -262,7 +262,7 @@ func (s *ContactsService) Update(ctx context.Context, id ID, in ContactInput, op
 // update is Update for a contact that was read before, or nil.
 func (s *ContactsService) update(ctx context.Context, id ID, in ContactInput, before match.Row, opts []RequestOption) (*Contact, error) {
 	return updateOne[Contact](ctx, s.caller, endpoint{
-		method: http.MethodPatch, route: "/contacts/{id}", id: &id, body: in, envelope: contactEnvelope,
+		method: http.MethodPatch, route: "/contacts/{id}", id: id, body: in, envelope: contactEnvelope,
 	}, before, opts)
 }
 
@@ -273,7 +273,7 @@ func (s *ContactsService) update(ctx context.Context, id ID, in ContactInput, be
 // have deleted the contact, and the 404 is the API's own: JSON that says that a record was
 // not found. A gateway's 404 is [ErrNotFound].
 func (s *ContactsService) Delete(ctx context.Context, id ID, opts ...RequestOption) error {
-	return callNone(ctx, s.caller, endpoint{method: http.MethodDelete, route: "/contacts/{id}", id: &id, envelope: contactEnvelope}, opts)
+	return callNone(ctx, s.caller, endpoint{method: http.MethodDelete, route: "/contacts/{id}", id: id, envelope: contactEnvelope}, opts)
 }
 
 // List returns the contacts that were updated between two times. The API does not

@@ -53,7 +53,7 @@ func callNone(ctx context.Context, c caller, e endpoint, opts []RequestOption) (
 	if err := refusal(e, res); err != nil {
 		return e.undecodable(c.core, res, err)
 	}
-	c.core.readBack.Deleted(e.envelope.Singular, wire.ID(*e.id))
+	c.core.readBack.Deleted(e.envelope.Singular, wire.ID(e.id))
 	return nil
 }
 
@@ -108,13 +108,9 @@ func decodeOne[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoint
 	if err != nil {
 		return nil, err
 	}
-	var want ID
-	if e.id != nil {
-		want = *e.id
-	}
 	for i := range found {
 		id := P(&found[i]).identity()
-		if want != "" && sameID(id, want) || len(found) == 1 && id != "" && (want == "" || e.moved || isNumberOf(id, want)) {
+		if e.id != "" && sameID(id, e.id) || len(found) == 1 && id != "" && (e.id == "" || e.moved || isNumberOf(id, e.id)) {
 			return &found[i], nil
 		}
 	}
@@ -144,7 +140,7 @@ func rowIn(res *engine.Response, e endpoint) match.Row {
 		if ok, err := items.Next(func() any { return &row }); !ok || err != nil {
 			return nil
 		}
-		if e.id == nil || sameID(ID(row.ID()), *e.id) {
+		if !e.isOfOne() || sameID(ID(row.ID()), e.id) {
 			return row
 		}
 	}

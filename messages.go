@@ -75,7 +75,7 @@ func (s *MessagesService) Create(ctx context.Context, in MessageInput, opts ...R
 // Get returns the message with the id. [ErrNotFound] means that there is none.
 func (s *MessagesService) Get(ctx context.Context, id ID, opts ...RequestOption) (*Message, error) {
 	return callOne[Message](ctx, s.caller, endpoint{
-		method: http.MethodGet, route: "/messages/{id}", id: &id, envelope: messageEnvelope,
+		method: http.MethodGet, route: "/messages/{id}", id: id, envelope: messageEnvelope,
 	}, opts)
 }
 
@@ -86,7 +86,7 @@ func (s *MessagesService) Get(ctx context.Context, id ID, opts ...RequestOption)
 // were sent is an [ErrChangedSince].
 func (s *MessagesService) Update(ctx context.Context, id ID, in MessageInput, opts ...RequestOption) (*Message, error) {
 	return updateOne[Message](ctx, s.caller, endpoint{
-		method: http.MethodPatch, route: "/messages/{id}", id: &id, body: in, envelope: messageEnvelope,
+		method: http.MethodPatch, route: "/messages/{id}", id: id, body: in, envelope: messageEnvelope,
 	}, nil, opts)
 }
 
@@ -95,7 +95,7 @@ func (s *MessagesService) Update(ctx context.Context, id ID, in MessageInput, op
 // The reference shows the response of another call here, which must be a mistake. See
 // [ContactsService.Delete] for which responses are a success.
 func (s *MessagesService) Delete(ctx context.Context, id ID, opts ...RequestOption) error {
-	return callNone(ctx, s.caller, endpoint{method: http.MethodDelete, route: "/messages/{id}", id: &id, envelope: messageEnvelope}, opts)
+	return callNone(ctx, s.caller, endpoint{method: http.MethodDelete, route: "/messages/{id}", id: id, envelope: messageEnvelope}, opts)
 }
 
 // List returns the messages that were updated between two times. The API does not

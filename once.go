@@ -111,7 +111,7 @@ func (k *keyed[T, P]) create(ctx context.Context) (*T, error) {
 // known reads the record that an earlier call created.
 func (k *keyed[T, P]) known(ctx context.Context) (*T, error) {
 	v, err := callOne[T, P](ctx, k.caller, endpoint{
-		method: http.MethodGet, route: k.route + "/{id}", id: &k.entry.ID, envelope: k.envelope,
+		method: http.MethodGet, route: k.route + "/{id}", id: k.entry.ID, envelope: k.envelope,
 	}, k.opts)
 	if api, ok := errors.AsType[*APIError](err); ok && errors.Is(err, ErrNotFound) && !api.foreign {
 		return nil, k.refuse(fmt.Errorf("%w (id %s): use another key to create it again", ErrKeyDeleted, shownID(string(k.entry.ID))))

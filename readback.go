@@ -119,7 +119,7 @@ func resolveOne[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoin
 	}
 	if id, ok := c.core.readBack.Outcome(token.t); ok { // its response named it, or an earlier Resolve found it
 		v, err := callOne[T, P](ctx, c.as(ID(token.t.UserID)), endpoint{
-			method: http.MethodGet, route: e.route + "/{id}", id: (*ID)(&id), envelope: e.envelope,
+			method: http.MethodGet, route: e.route + "/{id}", id: ID(id), envelope: e.envelope,
 		}, []RequestOption{withHeaders(headersText(o.header))})
 		if err != nil { // including a 404: it does not mean that the record may be created again
 			return nil, e.unresolved(ctx, token.t, fmt.Errorf("it was created with a known id, which cannot be read now: %w", err))

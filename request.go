@@ -20,7 +20,7 @@ import (
 type endpoint struct {
 	method    string
 	route     string        // the path's template: "/contacts/{id}"
-	id        *ID           // fills {id}; the response must have it too
+	id        ID            // fills {id}; the response must have it too
 	query     any           // nil, url.Values or a struct with url tags
 	body      any           // nil or a value for JSON
 	envelope  wire.Envelope // around the body of the request and the records of the response
@@ -46,11 +46,14 @@ type endpoint struct {
 	seen  *observation // nil as long as it is not observed
 }
 
+// isOfOne reports whether the call is about the record with the id.
+func (e *endpoint) isOfOne() bool { return !e.raw && strings.HasSuffix(e.route, "/{id}") }
+
 // about describes the call for errors.
 func (e endpoint) about() about {
 	a := about{method: e.method, route: e.route}
-	if e.id != nil {
-		a.id = shownID(string(*e.id))
+	if e.isOfOne() {
+		a.id = shownID(string(e.id))
 	}
 	return a
 }
@@ -77,8 +80,8 @@ func (e endpoint) build(base *url.URL, user ID, o *callOptions) (outgoing, error
 		return outgoing{}, fmt.Errorf("%w: %w", ErrInvalidInput, o.err)
 	}
 	path := e.route
-	if e.id != nil {
-		segment, err := escapeID(*e.id)
+	if e.isOfOne() {
+		segment, err := escapeID(e.id)
 		if err != nil {
 			return outgoing{}, err
 		}

@@ -152,7 +152,7 @@ func (u *finder) list(ctx context.Context, key *upsertKey, f *finds) error {
 // merged into another one.
 func (u *finder) get(ctx context.Context, id ID) (*Contact, error) {
 	return callOne[Contact](ctx, u.contacts.caller, endpoint{
-		method: http.MethodGet, route: "/contacts/{id}", id: &id, envelope: contactEnvelope, moved: true,
+		method: http.MethodGet, route: "/contacts/{id}", id: id, envelope: contactEnvelope, moved: true,
 	}, u.opts)
 }
 

@@ -44,7 +44,8 @@ func (c *call) attempt(req *http.Request) (*http.Response, error) {
 	c.attempts++
 	outer, begun := c.begins(req.Context()), time.Now()
 	c.begun = begun
-	ctx, wait := newPatience(outer, c.cfg.Timeout)
+	wait := &c.patience
+	ctx := wait.begin(outer, c.cfg.Timeout)
 	defer func() {
 		if !c.streams {
 			wait.end()

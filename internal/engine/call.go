@@ -28,6 +28,7 @@ type call struct {
 	status    int32 // of the last attempt; 0 without a response
 	last      attempt
 	verdict   verdict
+	patience  patience         // of the last attempt
 	spent     int              // on retries, from the budget
 	tried     time.Time        // when the first attempt began
 	begun     time.Time        // when the last attempt began

@@ -14,10 +14,11 @@ type patience struct {
 	most   time.Duration
 }
 
-// newPatience returns the context of an attempt, and its timeout.
-func newPatience(parent context.Context, most time.Duration) (context.Context, *patience) {
+// begin starts the timeout of an attempt. It returns the attempt's context.
+func (p *patience) begin(parent context.Context, most time.Duration) context.Context {
 	ctx, cancel := context.WithCancel(parent)
-	return ctx, &patience{cancel, ctx.Done(), time.AfterFunc(most, cancel), most}
+	*p = patience{cancel, ctx.Done(), time.AfterFunc(most, cancel), most}
+	return ctx
 }
 
 // over reports whether the attempt's context has ended.

@@ -8,7 +8,8 @@ import (
 // TestPatienceEnds: an attempt that has ended leaves no timer behind.
 func TestPatienceEnds(t *testing.T) {
 	t.Parallel()
-	ctx, p := newPatience(t.Context(), time.Hour)
+	var p patience
+	ctx := p.begin(t.Context(), time.Hour)
 	if p.over() || ctx.Err() != nil {
 		t.Error("it is over before it ends")
 	}

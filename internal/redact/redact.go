@@ -38,7 +38,8 @@ type Redactor struct {
 	// find returns where the next echo of the key in b begins and ends, from an offset on.
 	// The end is 0 if there is none.
 	find    func(b []byte, from int) (begin, end int)
-	longest int // the most bytes that the key takes up if each character is escaped once
+	// How many bytes the key takes up: at least, and at most if each character is escaped once.
+	shortest, longest int
 }
 
 // New returns a Redactor of the key, or one that removes nothing if the key is empty.
@@ -66,7 +67,7 @@ func New(key string) Redactor {
 				from += at[3] // after the first character, which the next echo may overlap
 			}
 		},
-		longest: 12 * len(key),
+		longest: 12 * len(key), shortest: len(key),
 	}
 }
 
@@ -121,7 +122,12 @@ func (r Redactor) replace(b []byte) []byte {
 }
 
 // Text returns s without the key.
-func (r Redactor) Text(s string) string { return string(r.replace([]byte(s))) }
+func (r Redactor) Text(s string) string {
+	if len(s) < r.shortest { // it has no room for the key
+		return s
+	}
+	return string(r.replace([]byte(s)))
+}
 
 // Bytes returns the beginning of a body without the key: at least as much of it as errors
 // keep. The rest is cut off, and with it a key that the cut leaves incomplete. The result

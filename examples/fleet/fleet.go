@@ -39,9 +39,13 @@ func runFleet[T any](ctx context.Context, db *database[T], cache redis.Universal
 	log := slog.New(slog.NewTextHandler(s, &slog.HandlerOptions{Level: level}))
 	host, _ := os.Hostname()
 	name := cmp.Or(o.name, fmt.Sprintf("%s-%d", host, os.Getpid()))
+	measured, err := newTelemetry(db.left)
+	if err != nil {
+		return err
+	}
 	var members []*member[T]
 	for i := range o.workers {
-		row := newRow(fmt.Sprintf("%s-%d", name, i+1))
+		row := newRow(fmt.Sprintf("%s-%d", name, i+1), measured)
 		m, err := newMember(db, cache, o, api, row, log)
 		if err != nil {
 			return err
@@ -54,17 +58,14 @@ func runFleet[T any](ctx context.Context, db *database[T], cache redis.Universal
 	if err := insert(ctx, members[0].river); err != nil {
 		return err
 	}
-	left := func(ctx context.Context) int {
-		open, _, err := db.left(ctx)
-		if err != nil {
-			return -1
-		}
-		return open
-	}
 	s.total = func() string {
-		done, statuses, again := sum(s.rows)
+		done, again, throttled := sum(s.rows)
+		open, _, err := db.left(context.WithoutCancel(ctx))
+		if err != nil {
+			open = -1 // not known
+		}
 		return fmt.Sprintf("%d workers: %d contacts enriched, %d rows imported, %d mails logged, %d jobs again, %d left; %d responses with 429",
-			len(members), done["enrich_contact"], done["import_row"], done["log_message"], again, left(context.WithoutCancel(ctx)), statuses[429])
+			len(members), done["enrich_contact"], done["import_row"], done["log_message"], again, open, throttled)
 	}
 	if o.listen != "" {
 		healthy := func(request context.Context) error {
@@ -73,7 +74,7 @@ func runFleet[T any](ctx context.Context, db *database[T], cache redis.Universal
 			}
 			return db.sql.PingContext(request)
 		}
-		stop, err := serve(ctx, o.listen, healthy, func(ctx context.Context) string { return metrics(s.rows, left(ctx)) })
+		stop, err := serve(ctx, o.listen, healthy, measured.handler)
 		if err != nil {
 			return err
 		}

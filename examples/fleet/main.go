@@ -17,7 +17,8 @@
 // find what is done already.
 //
 // On a terminal, standard error has a table of what each worker does, and otherwise a line every
-// 5 seconds. With -listen it serves /healthz and /metrics.
+// 5 seconds. With -listen it serves /healthz and, for Prometheus, /metrics: those of jobs, and
+// those that growthgeniusotel makes of the calls.
 //
 // The exit status is
 //

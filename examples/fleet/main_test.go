@@ -249,8 +249,15 @@ func TestShutdown(t *testing.T) {
 				t.Fatalf("%d lookups have begun", lookups(srv))
 			}
 		}
-		if text := get(listen, "/metrics"); !strings.Contains(text, `fleet_jobs_left 4`) || !strings.Contains(text, `fleet_responses_total{status="200"}`) {
-			t.Errorf("the metrics are\n%s", text)
+		text := get(listen, "/metrics")
+		for _, want := range []string{
+			`fleet_jobs_left 4`, `fleet_jobs_running{kind="enrich_contact"} 4`,
+			`http_client_request_duration_seconds_count{http_request_method="GET",http_response_status_code="200",`,
+			`growthgenius_lookups_total{growthgenius_result="sent",`,
+		} {
+			if !strings.Contains(text, want) {
+				t.Errorf("the metrics do not have %s:\n%s", want, text)
+			}
 		}
 		p.signal(t, syscall.SIGTERM)
 		if twice {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
-	"net/http"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -37,7 +36,7 @@ func newMember[T any](db *database[T], cache redis.UniversalClient, o options, a
 		growthgenius.WithLedger(sqlstore.New(db.sql, db.dialect).Ledger(sqlstore.LedgerOptions{Lease: 3 * o.timeout})),
 		growthgenius.WithAttemptTimeout(o.timeout),
 		growthgenius.WithReadBack(growthgenius.ReadBackPolicy{Settle: o.settle, ReplayAfter: 2 * o.settle}),
-		growthgenius.WithHTTPClient(&http.Client{Transport: row.counting(growthgenius.DefaultTransport())}),
+		growthgenius.WithObserver(row.observer()),
 		// A job that River retries begins again from its first call, so a call is retried more often first.
 		growthgenius.WithRetry(growthgenius.RetryPolicy{MaxAttempts: 6, MaxRetryAfter: growthgeniusriver.MaxRetryAfter}),
 		growthgenius.WithLogger(log),

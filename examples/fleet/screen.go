@@ -2,41 +2,53 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"github.com/growthgenius/growthgenius-go"
+	"github.com/growthgenius/growthgenius-go/growthgeniusotel"
 )
 
 // row is what the table shows of a worker.
 type row struct {
 	river.MiddlewareDefaults
+	*telemetry
 
-	name string
+	name      string
+	throttled atomic.Int64 // responses with status 429
 
-	mu       sync.Mutex       // guards all below
-	now      map[int64]string // the jobs that run
-	done     map[string]int   // jobs by kind
-	again    int              // how often a job will be run again
-	statuses map[int]int      // of responses; 0 is for none
+	mu    sync.Mutex       // guards all below
+	now   map[int64]string // the jobs that run
+	done  map[string]int   // jobs by kind
+	again int              // attempts that did not do their job
 }
 
-func newRow(name string) *row {
-	return &row{name: name, now: map[int64]string{}, done: map[string]int{}, statuses: map[int]int{}}
+func newRow(name string, t *telemetry) *row {
+	return &row{telemetry: t, name: name, now: map[int64]string{}, done: map[string]int{}}
 }
 
 // Work implements [rivertype.WorkerMiddleware].
 func (r *row) Work(ctx context.Context, job *rivertype.JobRow, work func(context.Context) error) error {
+	kind := attribute.String("kind", job.Kind)
+	r.running.Add(ctx, 1, metric.WithAttributes(kind))
+	defer r.running.Add(ctx, -1, metric.WithAttributes(kind))
 	r.mu.Lock()
 	r.now[job.ID] = titleOf(job.Kind, job.ID)
 	r.mu.Unlock()
 	err := work(ctx)
+	r.jobs.Add(ctx, 1, metric.WithAttributes(kind, attribute.String("result", resultOf(job, err))))
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.now, job.ID)
@@ -48,24 +60,37 @@ func (r *row) Work(ctx context.Context, job *rivertype.JobRow, work func(context
 	return err
 }
 
-// counting counts the responses to requests.
-func (r *row) counting(base http.RoundTripper) http.RoundTripper {
-	return roundTripper(func(q *http.Request) (*http.Response, error) {
-		res, err := base.RoundTrip(q)
-		status := 0
-		if err == nil {
-			status = res.StatusCode
-		}
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.statuses[status]++
-		return res, err
-	})
+// resultOf returns what River makes of an attempt at a job.
+func resultOf(job *rivertype.JobRow, err error) string {
+	_, snoozed := errors.AsType[*rivertype.JobSnoozeError](err)
+	_, canceled := errors.AsType[*rivertype.JobCancelError](err)
+	switch {
+	case err == nil:
+		return "done"
+	case snoozed:
+		return "snoozed"
+	case canceled, job.Attempt >= job.MaxAttempts:
+		return "given_up"
+	default:
+		return "retried"
+	}
 }
 
-type roundTripper func(*http.Request) (*http.Response, error)
-
-func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+// observer makes the metrics of a client of the API, and counts for the table.
+func (r *row) observer() growthgenius.Observer {
+	o := growthgeniusotel.NewObserver(growthgeniusotel.Config{MeterProvider: r.provider})
+	attempt := o.Attempt
+	o.Attempt = func(ctx context.Context, a growthgenius.AttemptStart) (context.Context, func(growthgenius.AttemptEnd)) {
+		ctx, end := attempt(ctx, a)
+		return ctx, func(e growthgenius.AttemptEnd) {
+			if e.Status == http.StatusTooManyRequests {
+				r.throttled.Add(1)
+			}
+			end(e)
+		}
+	}
+	return o
+}
 
 // String returns the line of the table.
 func (r *row) String() string {
@@ -162,18 +187,16 @@ func (s *screen) Write(p []byte) (int, error) {
 }
 
 // sum adds up what the workers have done.
-func sum(rows []*row) (done map[string]int, statuses map[int]int, again int) {
-	done, statuses = map[string]int{}, map[int]int{}
+func sum(rows []*row) (done map[string]int, again int, throttled int64) {
+	done = map[string]int{}
 	for _, r := range rows {
 		r.mu.Lock()
 		for kind, n := range r.done {
 			done[kind] += n
 		}
-		for status, n := range r.statuses {
-			statuses[status] += n
-		}
 		again += r.again
 		r.mu.Unlock()
+		throttled += r.throttled.Load()
 	}
-	return done, statuses, again
+	return done, again, throttled
 }

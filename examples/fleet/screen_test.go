@@ -3,12 +3,14 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
 )
 
@@ -16,12 +18,16 @@ import (
 // replaces itself, and log lines are above it.
 func TestScreen(t *testing.T) {
 	t.Parallel()
+	measured, err := newTelemetry(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for terminal, want := range map[bool][]string{
 		false: {"all\na warning\nall\n"},
 		true:  {"\x1b[?7lworker-1   enrich 7 ", " 1 enriched ", " 1 again\nall\n\x1b[?7h", "\x1b[2A\x1b[Ja warning\n"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			r := newRow("worker-1")
+			r := newRow("worker-1", measured)
 			for _, err := range []error{nil, errors.New("failed")} {
 				_ = r.Work(t.Context(), &rivertype.JobRow{ID: 6, Kind: "enrich_contact"}, func(context.Context) error { return err })
 			}
@@ -45,5 +51,27 @@ func TestScreen(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestResultOf: the metric of jobs tells what River makes of an error.
+func TestResultOf(t *testing.T) {
+	t.Parallel()
+	failed := errors.New("failed")
+	for want, tt := range map[string]struct {
+		attempt int
+		err     error
+	}{
+		"done":     {25, nil},
+		"snoozed":  {25, fmt.Errorf("%w: %w", failed, river.JobSnooze(time.Second))},
+		"given_up": {1, river.JobCancel(failed)},
+		"retried":  {24, failed},
+	} {
+		if got := resultOf(&rivertype.JobRow{Attempt: tt.attempt, MaxAttempts: 25}, tt.err); got != want {
+			t.Errorf("attempt %d with the error %v: %s, want %s", tt.attempt, tt.err, got, want)
+		}
+	}
+	if got := resultOf(&rivertype.JobRow{Attempt: 25, MaxAttempts: 25}, failed); got != "given_up" {
+		t.Errorf("the last attempt: %s", got)
 	}
 }

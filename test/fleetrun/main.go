@@ -85,7 +85,7 @@ func command(ctx context.Context, args []string, out io.Writer) error {
 			return err
 		}
 	} else if err := rep.measure(ctx, runs(*jobs, *rate, *kill), *chosen, *each); err != nil {
-		return err
+		return fmt.Errorf("%w\nbefore that:\n%s", err, rep.tables())
 	}
 	if err := rep.write(*to, *svg, *page); err != nil {
 		return err

@@ -60,8 +60,13 @@ type load struct {
 // process is a process of the fleet.
 type process struct {
 	*os.Process
-	ended chan error
+	started time.Time
+	ended   chan error
 }
+
+// startTime is how long a process may take to start. If it has to end before that, it says so with
+// its exit status, since it may not have inserted all jobs.
+const startTime = 5 * time.Second
 
 // run runs a fleet until all jobs are done, and says what became of them.
 func run(ctx context.Context, program string, s settings) (result, error) {
@@ -164,7 +169,7 @@ func (l *load) start(ctx context.Context, i int, more ...string) error {
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	l.all[i] = process{cmd.Process, make(chan error, 1)}
+	l.all[i] = process{cmd.Process, time.Now(), make(chan error, 1)}
 	go func(ended chan<- error) { ended <- cmd.Wait() }(l.all[i].ended)
 	return nil
 }
@@ -249,8 +254,9 @@ func (l *load) done(ctx context.Context) (n int, err error) {
 func (l *load) end() error {
 	var errs []error
 	for i, p := range l.all {
+		isUp := time.Since(p.started) > startTime
 		_ = p.Signal(syscall.SIGTERM)
-		if err := <-p.ended; err != nil {
+		if err := <-p.ended; err != nil && isUp {
 			errs = append(errs, fmt.Errorf("process %d: %w\n%s", i, err, l.logs()))
 		}
 	}

@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	// longestWait bounds what a response can ask for, lest a mistaken header stop a queue for
-	// years. A longer wait is asked for again after that.
+	// longestWait bounds what a response can ask for, so that a mistaken header does not stop a
+	// queue for years. A longer wait is asked for again after that.
 	longestWait = 24 * time.Hour
 	// settleWait is how long a list gets to show a record before its create is resolved again.
 	settleWait = 10 * time.Second
@@ -43,7 +43,7 @@ const (
 //     create a second record. The error does not match [context.Canceled]: River would run the
 //     job again.
 //   - Anything else: err itself. River retries it by its policy. That is for 5xx, for errors of
-//     the network, and for what a person can mend while the job waits: 401, 402, 403, 407 and
+//     the network, and for what a person can fix while the job waits: 401, 402, 403, 407 and
 //     a 404 that is not the API's own. [context.Canceled] is among it: if the client of River
 //     is stopping, that does not count as an attempt.
 //
@@ -160,7 +160,7 @@ func isFinal(err error) bool {
 func isFinalStatus(e *growthgenius.APIError) bool {
 	switch e.StatusCode {
 	case http.StatusUnauthorized, http.StatusPaymentRequired, http.StatusForbidden, http.StatusProxyAuthRequired:
-		return false // a person can mend it
+		return false // a person can fix it
 	case http.StatusRequestTimeout, http.StatusMisdirectedRequest, http.StatusLocked, http.StatusTooEarly, http.StatusTooManyRequests:
 		return false
 	case http.StatusNotFound:

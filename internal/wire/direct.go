@@ -2,9 +2,9 @@ package wire
 
 import (
 	"bytes"
-	"cmp"
 	"io"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -41,7 +41,8 @@ func (r *Reader) takeOver(alone bool) {
 }
 
 // handOver makes a decoder read what follows the last element. It first reads the beginning
-// of a response that is as far as this one.
+// of a response that is as far as this one. If all of the response is there, the decoder must
+// see all of the rest as well: its errors quote as much as it sees.
 func (r *Reader) handOver() {
 	d := &r.direct
 	begin := `{"":`
@@ -54,7 +55,11 @@ func (r *Reader) handOver() {
 	if d.some {
 		begin += `""`
 	}
-	r.dec = jsontext.NewDecoder(io.MultiReader(strings.NewReader(begin), bytes.NewReader(d.data[d.mark:]), d.rest()), decodeOptions)
+	if rest := d.data[d.mark:]; r.from == nil {
+		r.borrowed.open(slices.Concat([]byte(begin), rest))
+	} else {
+		r.dec = jsontext.NewDecoder(io.MultiReader(strings.NewReader(begin), bytes.NewReader(rest), d.rest()), decodeOptions)
+	}
 	r.shift = d.base + int64(d.mark-len(begin))
 	d.active = false
 	for r.dec.InputOffset() < int64(len(begin)) {
@@ -64,8 +69,8 @@ func (r *Reader) handOver() {
 
 // rest returns what has not been read yet.
 func (w *walk) rest() io.Reader {
-	if w.from == nil || w.ended != nil {
-		return failing{cmp.Or(w.ended, io.EOF)}
+	if w.ended != nil {
+		return failing{w.ended}
 	}
 	return w.from
 }

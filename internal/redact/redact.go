@@ -37,7 +37,7 @@ const (
 type Redactor struct {
 	// find returns where the next echo of the key in b begins and ends, from an offset on.
 	// The end is 0 if there is none.
-	find    func(b []byte, from int) (begin, end int)
+	find func(b []byte, from int) (begin, end int)
 	// How many bytes the key takes up: at least, and at most if each character is escaped once.
 	shortest, longest int
 }

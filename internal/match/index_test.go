@@ -104,7 +104,7 @@ func TestIndexFindsAll(t *testing.T) {
 			}
 		}
 	})
-	if alike[match.Near] < 100 || alike[match.Exact] < 100 {
+	if alike[match.Near] < 40 || alike[match.Exact] < 40 { // -short draws a fifth
 		t.Errorf("too few are alike: %v", alike)
 	}
 }

@@ -47,7 +47,7 @@ type endpoint struct {
 }
 
 // isOfOne reports whether the call is about the record with the id.
-func (e *endpoint) isOfOne() bool { return !e.raw && strings.HasSuffix(e.route, "/{id}") }
+func (e endpoint) isOfOne() bool { return !e.raw && strings.HasSuffix(e.route, "/{id}") }
 
 // about describes the call for errors.
 func (e endpoint) about() about {

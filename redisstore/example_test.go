@@ -12,6 +12,7 @@ import (
 
 	"github.com/growthgenius/growthgenius-go"
 	"github.com/growthgenius/growthgenius-go/growthgeniustest"
+	"github.com/growthgenius/growthgenius-go/internal/testkit/redistest"
 	"github.com/growthgenius/growthgenius-go/redisstore"
 )
 
@@ -22,13 +23,13 @@ func Example() {
 		log.Fatal(err)
 	}
 	defer srv.Close()
-	server, err := newRedis("--appendonly", "yes", "--appendfsync", "always")
+	server, err := redistest.Start("--appendonly", "yes", "--appendfsync", "always")
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer server.close()
+	defer server.Close()
 	open := func() *redis.Client {
-		return redis.NewClient(&redis.Options{Network: "unix", Addr: server.socket()})
+		return redis.NewClient(&redis.Options{Network: "unix", Addr: server.Socket()})
 	}
 
 	before := len(srv.Contacts())
@@ -72,12 +73,12 @@ func ExampleStore_Limiter() {
 		log.Fatal(err)
 	}
 	defer srv.Close()
-	server, err := newRedis()
+	server, err := redistest.Start()
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer server.close()
-	db := redis.NewClient(&redis.Options{Network: "unix", Addr: server.socket()})
+	defer server.Close()
+	db := redis.NewClient(&redis.Options{Network: "unix", Addr: server.Socket()})
 	defer func() { _ = db.Close() }()
 	limiter := redisstore.New(db, redisstore.Options{}).Limiter(redisstore.LimiterOptions{PerSecond: 50, Burst: 5})
 	client := srv.Client(growthgenius.WithLimiter(limiter))

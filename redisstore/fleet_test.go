@@ -109,7 +109,7 @@ type fleetProcess struct {
 
 func startFleetProcess(t *testing.T, srv *growthgeniustest.Server, server *redisServer) *fleetProcess {
 	t.Helper()
-	p := &fleetProcess{Cmd: command(t.Context(), t, "fleet", "FLEET_REDIS="+server.socket(), "FLEET_URL="+srv.URL(), "FLEET_KEY="+srv.APIKey())}
+	p := &fleetProcess{Cmd: command(t.Context(), t, "fleet", "FLEET_REDIS="+server.Socket(), "FLEET_URL="+srv.URL(), "FLEET_KEY="+srv.APIKey())}
 	stdin, err := p.StdinPipe()
 	if err != nil {
 		t.Fatal(err)

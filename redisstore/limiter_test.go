@@ -101,7 +101,7 @@ const socketEnv = "REDISSTORE_SOCKET"
 func TestLimiterFleet(t *testing.T) {
 	s := startRedis(t)
 	fleettest.Measure(t, func(env ...string) *exec.Cmd {
-		return command(t.Context(), t, "limiter", append(env, socketEnv+"="+s.socket())...)
+		return command(t.Context(), t, "limiter", append(env, socketEnv+"="+s.Socket())...)
 	}, func() {
 		s.kill(t)
 		time.Sleep(500 * time.Millisecond)

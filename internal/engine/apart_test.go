@@ -110,21 +110,25 @@ func TestApart(t *testing.T) {
 		transport time.Duration // its own timeout
 	}{{free: true}, {free: false}, {transport: 10 * time.Second}} {
 		synctest.Test(t, func(t *testing.T) {
-			var used []int
+			var (
+				mu   sync.Mutex // guards used
+				used []int
+			)
 			p, transport := newPipes(t, func(conn int, w http.ResponseWriter, r *http.Request) {
-				switch {
-				case r.Header.Get("X-Slow") != "":
+				if r.Header.Get("X-Slow") != "" {
 					w.Header().Set("X-Conn", strconv.Itoa(conn))
 					_ = http.NewResponseController(w).Flush()
 					time.Sleep(50 * time.Second)
-				case conn == 1:
-					used = append(used, conn)
+					return
+				}
+				mu.Lock()
+				used = append(used, conn)
+				mu.Unlock()
+				switch conn {
+				case 1:
 					<-r.Context().Done()
-				case conn == 2:
-					used = append(used, conn)
+				case 2:
 					panic(http.ErrAbortHandler)
-				default:
-					used = append(used, conn)
 				}
 			})
 			transport.ResponseHeaderTimeout = tt.transport

@@ -89,8 +89,12 @@ func main() {
 		flag.Usage()
 		os.Exit(2)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // so that a second Ctrl-C ends the program at once
+	asked, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, end := context.WithCancel(context.Background())
+	context.AfterFunc(asked, func() {
+		stop() // so that a second Ctrl-C ends the program at once
+		end()
+	})
 	err := run(ctx, o)
 	switch {
 	case errors.Is(err, errGivenUp):

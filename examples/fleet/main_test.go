@@ -240,7 +240,11 @@ func TestShutdown(t *testing.T) {
 	t.Parallel()
 	for _, twice := range []bool{false, true} {
 		srv, dsn := newServer(t, 4, 0), filepath.Join(t.TempDir(), "fleet.db")
-		srv.Inject(growthgeniustest.Fault{Method: http.MethodGet, Route: growthgeniustest.RoutePerson, Delay: 800 * time.Millisecond, Times: 4})
+		delay := 3 * time.Second // within which the test must have seen that the jobs run
+		if twice {
+			delay = time.Minute // the process must not end before the second signal
+		}
+		srv.Inject(growthgeniustest.Fault{Method: http.MethodGet, Route: growthgeniustest.RoutePerson, Delay: delay, Times: 4})
 		listen := freeAddress(t)
 		p := start(t, srv.env, brisk("-dsn", dsn, "-timeout", "10s", "-listen", listen)...)
 		running := func() bool { return strings.Contains(get(listen, "/healthz"), "ok") && lookups(srv) == 4 }

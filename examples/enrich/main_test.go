@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
@@ -11,9 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,31 +20,10 @@ import (
 	"github.com/growthgenius/growthgenius-go"
 	"github.com/growthgenius/growthgenius-go/bulk"
 	"github.com/growthgenius/growthgenius-go/growthgeniustest"
+	"github.com/growthgenius/growthgenius-go/internal/testkit/program"
 )
 
-var build = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "enrich")
-	if err != nil {
-		return "", err
-	}
-	program := filepath.Join(dir, "enrich")
-	if runtime.GOOS == "windows" {
-		program += ".exe"
-	}
-	out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput()
-	if err != nil {
-		return string(out), err
-	}
-	return program, nil
-})
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if program, err := build(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(program))
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { program.Main(m) }
 
 // rig is a server with 20 companies, and a folder with a file of them.
 type rig struct {
@@ -90,15 +66,8 @@ func (r *rig) read(t *testing.T, name string) string {
 // command returns the program, in the folder of the rig.
 func (r *rig) command(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
-	program, err := build()
-	if err != nil {
-		t.Fatalf("build: %v\n%s", err, program)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	t.Cleanup(cancel)
-	cmd := exec.CommandContext(ctx, program, args...)
+	cmd := program.Command(t, r.env, args...)
 	cmd.Dir = r.dir
-	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "GROWTHGENIUS_") }), r.env...)
 	return cmd
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
@@ -16,7 +15,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -24,50 +22,15 @@ import (
 
 	"github.com/growthgenius/growthgenius-go"
 	"github.com/growthgenius/growthgenius-go/growthgeniustest"
+	"github.com/growthgenius/growthgenius-go/internal/testkit/program"
 )
 
-var build = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "export")
-	if err != nil {
-		return "", err
-	}
-	program := filepath.Join(dir, "export")
-	if runtime.GOOS == "windows" {
-		program += ".exe"
-	}
-	out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput()
-	if err != nil {
-		return string(out), err
-	}
-	return program, nil
-})
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if program, err := build(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(program))
-	}
-	os.Exit(code)
-}
-
-// command returns the program with env in place of the GROWTHGENIUS_ variables.
-func command(t *testing.T, env []string, args ...string) *exec.Cmd {
-	t.Helper()
-	program, err := build()
-	if err != nil {
-		t.Fatalf("build: %v\n%s", err, program)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	t.Cleanup(cancel)
-	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "GROWTHGENIUS_") }), env...)
-	return cmd
-}
+func TestMain(m *testing.M) { program.Main(m) }
 
 func runProgram(t *testing.T, env []string, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
 	var out, errOut strings.Builder
-	cmd := command(t, env, args...)
+	cmd := program.Command(t, env, args...)
 	cmd.Stdout, cmd.Stderr = &out, &errOut
 	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
 		t.Fatal(err)
@@ -273,7 +236,7 @@ func TestInterrupted(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "contacts.csv")
 	var stderr strings.Builder
-	cmd := command(t, environment(srv.URL, "key"), "-o", file)
+	cmd := program.Command(t, environment(srv.URL, "key"), "-o", file)
 	cmd.Stderr = &stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -309,7 +272,7 @@ func TestProgress(t *testing.T) {
 		data, _ := io.ReadAll(master) // returns an error once the terminal is closed
 		screen <- string(data)
 	}()
-	cmd := command(t, env, "-o", filepath.Join(t.TempDir(), "contacts.csv"))
+	cmd := program.Command(t, env, "-o", filepath.Join(t.TempDir(), "contacts.csv"))
 	cmd.Stderr = tty
 	err = cmd.Run()
 	tty.Close()

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/growthgenius/growthgenius-go/internal/testkit/program"
 )
 
 // TestMemory checks that many more contacts need hardly more memory.
@@ -27,7 +29,7 @@ func TestMemory(t *testing.T) {
 			_, _ = io.WriteString(w, `{"id":0}]}`)
 		}))
 		defer srv.Close()
-		cmd := command(t, environment(srv.URL, "key"), "-format", format, "-o", filepath.Join(t.TempDir(), "contacts"))
+		cmd := program.Command(t, environment(srv.URL, "key"), "-format", format, "-o", filepath.Join(t.TempDir(), "contacts"))
 		var stderr strings.Builder
 		cmd.Stderr = &stderr
 		if err := cmd.Run(); err != nil || stderr.String() != fmt.Sprintf("%[1]d of %[1]d contacts\n", contacts) {

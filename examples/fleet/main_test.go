@@ -3,7 +3,6 @@
 package main
 
 import (
-	"context"
 	"database/sql"
 	"fmt"
 	"io"
@@ -13,9 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -23,32 +20,10 @@ import (
 	"github.com/growthgenius/growthgenius-go"
 	"github.com/growthgenius/growthgenius-go/growthgeniustest"
 	"github.com/growthgenius/growthgenius-go/internal/testkit/pgtest"
+	"github.com/growthgenius/growthgenius-go/internal/testkit/program"
 )
 
-var build = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "fleet")
-	if err != nil {
-		return "", err
-	}
-	program := filepath.Join(dir, "fleet")
-	out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput()
-	if err != nil {
-		return string(out), err
-	}
-	return program, nil
-})
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if program, err := build(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(program))
-	}
-	if err := pgtest.Stop(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { program.Main(m, pgtest.Stop) }
 
 // process is a run of the program.
 type process struct {
@@ -59,15 +34,8 @@ type process struct {
 // start starts the program with env in place of the GROWTHGENIUS_ variables.
 func start(t *testing.T, env []string, args ...string) *process {
 	t.Helper()
-	program, err := build()
-	if err != nil {
-		t.Fatalf("build: %v\n%s", err, program)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	t.Cleanup(cancel)
-	p := &process{Cmd: exec.CommandContext(ctx, program, args...)}
+	p := &process{Cmd: program.Command(t, env, args...)}
 	p.Stdout, p.Stderr = &p.stdout, &p.stderr
-	p.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "GROWTHGENIUS_") }), env...)
 	if err := p.Start(); err != nil {
 		t.Fatal(err)
 	}

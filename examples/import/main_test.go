@@ -1,17 +1,14 @@
 package main
 
 import (
-	"context"
 	"maps"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,31 +16,10 @@ import (
 	"github.com/growthgenius/growthgenius-go"
 	"github.com/growthgenius/growthgenius-go/bulk"
 	"github.com/growthgenius/growthgenius-go/growthgeniustest"
+	"github.com/growthgenius/growthgenius-go/internal/testkit/program"
 )
 
-var build = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "import")
-	if err != nil {
-		return "", err
-	}
-	program := filepath.Join(dir, "import")
-	if runtime.GOOS == "windows" {
-		program += ".exe"
-	}
-	out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput()
-	if err != nil {
-		return string(out), err
-	}
-	return program, nil
-})
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if program, err := build(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(program))
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { program.Main(m) }
 
 // process is a run of the program.
 type process struct {
@@ -54,15 +30,8 @@ type process struct {
 // start starts the program with env in place of the GROWTHGENIUS_ variables.
 func start(t *testing.T, env []string, args ...string) *process {
 	t.Helper()
-	program, err := build()
-	if err != nil {
-		t.Fatalf("build: %v\n%s", err, program)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	t.Cleanup(cancel)
-	p := &process{Cmd: exec.CommandContext(ctx, program, args...)}
+	p := &process{Cmd: program.Command(t, env, args...)}
 	p.Stdout, p.Stderr = &p.stdout, &p.stderr
-	p.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "GROWTHGENIUS_") }), env...)
 	if err := p.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"unsafe"
 
 	"github.com/growthgenius/growthgenius-go/growthgeniustest"
+	"github.com/growthgenius/growthgenius-go/internal/testkit/program"
 )
 
 // TestColor checks that the marks are green on a terminal, and only there.
@@ -37,10 +38,6 @@ func TestColor(t *testing.T) {
 // firstLineOnTerminal runs the program with a terminal as its standard output.
 func firstLineOnTerminal(t *testing.T, env []string) string {
 	t.Helper()
-	program, err := build()
-	if err != nil {
-		t.Fatalf("build: %v\n%s", err, program)
-	}
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {
 		t.Skip(err)
@@ -57,7 +54,7 @@ func firstLineOnTerminal(t *testing.T, env []string) string {
 		t.Fatal(err)
 	}
 	defer terminal.Close()
-	cmd := exec.CommandContext(t.Context(), program)
+	cmd := exec.CommandContext(t.Context(), program.Path(t))
 	cmd.Stdout = terminal
 	cmd.Env = append(os.Environ(), env...)
 	if err := cmd.Run(); err != nil {

@@ -159,13 +159,18 @@ func decodeMany[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoin
 	items := wire.NewReader(res.Body, e.envelope, nil)
 	defer items.Done()
 	size := reflect.TypeFor[T]().Size()
-	found := []T{}
+	var memory struct { // one allocation for a response with one record
+		found []T
+		first [1]T
+	}
+	memory.found = memory.first[:0]
 	next := func() any {
+		found := memory.found
 		if n := len(found); n == cap(found) {
 			found = slices.Grow(found, wire.Room(n, items.Offset(), int64(len(res.Body)), size)-n)
 		}
-		found = append(found, *new(T))
-		return P(&found[len(found)-1])
+		memory.found = append(found, *new(T))
+		return P(&memory.found[len(found)])
 	}
 	if list {
 		items.ExpectList(res.Extent())
@@ -173,6 +178,7 @@ func decodeMany[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoin
 	most, taken := max(minRecordBytes, wire.RecordGrowth*min(c.core.maxBytes, math.MaxInt64/wire.RecordGrowth)), int64(0)
 	for {
 		ok, err := items.Next(next)
+		found := memory.found
 		switch {
 		case errors.Is(err, ErrPartialResults):
 			return found, e.refuse(err)
@@ -191,12 +197,12 @@ func decodeMany[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoin
 			return nil, e.refuse(fmt.Errorf("%w: its first %d records take over %d bytes; see WithMaxResponseBytes and Stream", ErrResponseTooLarge, len(found), most))
 		}
 	}
-	if c.core.inspects() {
-		list := found // which is on the heap only then
-		if err := c.core.inspect(ctx, e, res, &list, items.Strays()...); err != nil {
+	if c.core.inspects() { // else the strays need no memory
+		if err := c.core.inspect(ctx, e, res, &memory.found, items.Strays()...); err != nil {
 			return nil, err
 		}
 	}
+	found := memory.found
 	if spare := cap(found) - len(found); spare > len(found)/8 { // the last records were longer than the first
 		found = append(make([]T, 0, len(found)), found...)
 	}

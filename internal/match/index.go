@@ -92,34 +92,57 @@ func (x *Index[T]) Remove(what T, content Row) {
 	}
 }
 
-// Find returns the records that were sent which a record may be like, each once.
+// Find returns the records that were sent which a record may be like, each once. Most records
+// have an e-mail address, and were created with one, so the rest is computed only if needed.
 func (x *Index[T]) Find(row Row) []T {
-	f := finder[T]{resource: x.resource, row: row, names: nameBits(row)}
-	has, mark := x.traitsOf(row), Mark(x.resource, row)
-	blank := isBlankContact(row)
-	for of, group := range x.groups {
-		switch {
-		case x.resource == Message:
-			if of.email && has.email {
+	f := finder[T]{resource: x.resource, row: row}
+	mark := Mark(x.resource, row)
+	if x.resource == Message {
+		for of, group := range x.groups {
+			if of.email && mark != "" {
 				f.find(group, byMark)
 			} else {
 				f.all(group)
 			}
-		case blank, of == traits{}:
+		}
+		return f.found
+	}
+	email, rest := Fold(row.Text("email")) != "", false
+	for of, group := range x.groups {
+		switch {
+		case of == traits{}:
 			f.all(group)
-		case of.email && has.email && mark != "":
+		case of.email && email && mark != "":
 			f.find(group, byMark)
 			f.find(group, byMarkless)
-		case of.email && has.email:
+		case of.email && email:
 			f.find(group, byMarkless)
 			f.find(group, byAddress)
-		case of.name && has.name:
+		default:
+			rest = true
+		}
+	}
+	if rest {
+		f.findWithoutAddress(x.groups, email)
+	}
+	return f.found
+}
+
+// findWithoutAddress adds the records that were sent which are not found by an e-mail address.
+func (f *finder[T]) findWithoutAddress(groups map[traits]*indexed[T], email bool) {
+	blank, name := isBlankContact(f.row), wholeName(f.row) != ""
+	f.names = nameBits(f.row)
+	for of, group := range groups {
+		switch {
+		case of == traits{}, of.email && email: // found before
+		case blank:
+			f.all(group)
+		case of.name && name:
 			f.find(group, byName)
 		default:
 			f.find(group, byOther)
 		}
 	}
-	return f.found
 }
 
 // traitsOf returns what identifies a record. Of a message, it is the number of its contact.
@@ -153,7 +176,7 @@ func (g *indexed[T]) enter(resource string, table int, what T, content Row) {
 type finder[T comparable] struct {
 	resource string
 	row      Row
-	names    uint8
+	names    uint8        // of the row, see nameBits
 	keys     [tables]keys // of the row, once they are needed
 	found    []T
 	seen     map[T]bool

@@ -153,7 +153,12 @@ func (p *proof) readPart(ctx context.Context, w window) (listed, bool) {
 	if to.IsZero() {
 		to = time.Now().Add(farAhead)
 	}
-	part, err := p.t.readAgain(ctx, p.r.list, w.from, to, p.r.candidates.of)
+	part, err := p.t.readAgain(ctx, p.r.list, w.from, to, func(row match.Row) []int {
+		if p.r.ids[row.ID()] {
+			return nil // judged by the first read
+		}
+		return p.r.candidates.of(row)
+	})
 	p.r.ended = time.Now()
 	p.r.older = append(p.r.older, part.rows...)
 	p.r.noteLast(part.times)

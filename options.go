@@ -101,6 +101,10 @@ func WithHTTPClient(hc *http.Client) Option {
 // requests at once. Retries count. The default is an adaptive limiter: it does not hold
 // requests back until the first 429, and then finds the rate that the API accepts. The API
 // documents no limits.
+//
+// With either limit, a 503 with a Retry-After holds back all calls for so long. So does a 429
+// that asks for over a second. A 429 that asks for less holds back only the call that got it,
+// unless the limit is this one and more than a quarter of the requests get a 429.
 func WithRateLimit(perSecond float64, burst int) Option {
 	return func(c *config) error {
 		if !(perSecond > 0) || math.IsInf(perSecond, 1) || burst < 1 {
@@ -112,7 +116,7 @@ func WithRateLimit(perSecond float64, burst int) Option {
 }
 
 // WithLimiter sets the limiter that each attempt of each call waits for. A [*rate.Limiter]
-// is a Limiter.
+// is a Limiter. A Retry-After holds back calls beside it, as [WithRateLimit] says.
 func WithLimiter(l Limiter) Option {
 	return func(c *config) error {
 		if l == nil {

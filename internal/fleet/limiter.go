@@ -31,9 +31,8 @@ const (
 	leastLead = 5 * time.Millisecond
 	mostLead  = Ahead / 2 * time.Microsecond
 
-	// The status codes that come with a pause.
-	tooManyRequests = 429
-	unavailable     = 503
+	// unavailable is the status code of a pause that is not about the rate.
+	unavailable = 503
 
 	// slowest and fastest are the least and the largest budget.
 	slowest = 0.001
@@ -60,6 +59,8 @@ type Limiter struct {
 	away    bool       // the store did not respond to its last call
 	report  time.Time  // the end of a pause that the store does not know of
 	paused  time.Time  // the end of the pause that it does know of
+
+	refusals pace.Refusals
 
 	// The rest belongs to the dispatcher.
 	ticket Ticket
@@ -169,9 +170,10 @@ func (l *Limiter) leave(w *waiter) {
 
 // Responded reports the pause that a response asked for to the other processes.
 func (l *Limiter) Responded(_ time.Time, statusCode int, retryAfter time.Duration) {
-	if statusCode == tooManyRequests || statusCode == unavailable {
-		l.pause(retryAfter)
-	}
+	l.mu.Lock()
+	pause := l.refusals.Pause(statusCode, retryAfter)
+	l.mu.Unlock()
+	l.pause(pause)
 }
 
 // pause pauses all processes.

@@ -1,6 +1,7 @@
 package fleet_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -241,19 +242,26 @@ func TestBurst(t *testing.T) {
 
 // TestPause: a Retry-After that one process was told, with a 429 or a 503, pauses all
 // within 50 ms and a round trip, until it has passed. Other responses do not, nor does a
-// pause of more than a minute.
+// pause of more than a minute, or a single 429 that asks for a second.
 func TestPause(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
-		status int
-		asked  time.Duration
-		pauses bool
+		times, status int
+		asked         time.Duration
+		pauses        bool
 	}{
-		{429, 3 * time.Second, true}, {503, 3 * time.Second, true}, {429, 0, false},
-		{500, 3 * time.Second, false}, {200, 3 * time.Second, false}, {429, time.Minute + 1, false},
+		{1, 429, 3 * time.Second, true},
+		{1, 503, 3 * time.Second, true},
+		{1, 429, 0, false},
+		{1, 500, 3 * time.Second, false},
+		{1, 200, 3 * time.Second, false},
+		{1, 429, time.Minute + 1, false},
+		{6, 429, time.Second, false},
+		{7, 429, time.Second, true},
+		{1, 503, time.Second, true},
 	} {
 		for _, rate := range []float64{5, 50, 200} {
-			t.Run(fmt.Sprintf("%d %s at %v", tt.status, tt.asked, rate), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%d times %d %s at %v", tt.times, tt.status, tt.asked, rate), func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
 					const trip = 10 * time.Millisecond
@@ -261,10 +269,13 @@ func TestPause(t *testing.T) {
 					r := start(t, m, processes, fleet.Options{PerSecond: rate, Burst: 5}, 10*time.Millisecond)
 					time.Sleep(2*time.Second + 7*time.Millisecond)
 					told := time.Now()
-					r.limiters[3].Responded(told, tt.status, tt.asked)
+					for range tt.times {
+						r.limiters[3].Responded(told, tt.status, tt.asked)
+					}
 					time.Sleep(5 * time.Second)
 					sent := r.end()
-					held := between(sent, told.Add(50*time.Millisecond+trip), told.Add(3*time.Second)) == 0
+					end := told.Add(cmp.Or(tt.asked, 3*time.Second))
+					held := between(sent, told.Add(50*time.Millisecond+trip), end) == 0
 					if held != tt.pauses {
 						t.Errorf("held back: %t", held)
 					}

@@ -57,6 +57,7 @@ type Gate struct {
 
 	mu       sync.Mutex // guards all fields below
 	until    time.Time  // the end of the pause
+	refusals Refusals
 	pauses   pauses
 	suspects map[string]*suspect
 }
@@ -155,7 +156,7 @@ func (g *Gate) Answered(route string, sent time.Time, status int, asked time.Dur
 			g.begin(pause)
 		}
 	default:
-		g.begin(pause)
+		g.hear(status, pause)
 	}
 	if cleared && learns {
 		l.Forgive()
@@ -197,6 +198,14 @@ func (g *Gate) state() (perSecond float64, until time.Time) {
 		until = g.until
 	}
 	return perSecond, until
+}
+
+// hear begins the pause that a response asks for, with a limiter that does not learn.
+func (g *Gate) hear(status int, asked time.Duration) {
+	g.mu.Lock()
+	pause := g.refusals.Pause(status, asked)
+	g.mu.Unlock()
+	g.begin(pause)
 }
 
 // begin starts a pause of this length, unless one lasts longer.

@@ -129,7 +129,7 @@ func (r result) missed() (all []string) {
 	if r.Kill == 0 && r.Attempts > 1.05 {
 		all = append(all, fmt.Sprintf("%s: %.3f attempts a job", r.Name, r.Attempts))
 	}
-	if r.Throttled == 0 && r.Kill == 0 && r.Used < .95 {
+	if !r.Learned && r.Used < .95 {
 		all = append(all, fmt.Sprintf("%s: %.1f%% of the rate was used", r.Name, 100*r.Used))
 	}
 	return all

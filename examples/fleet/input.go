@@ -9,6 +9,7 @@ import (
 	"iter"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
@@ -61,9 +62,11 @@ func insertRows(ctx context.Context, to inserter, text []byte) error {
 	return insert(ctx, to, jobs)
 }
 
-// insertMails inserts a job for each recipient of each mail.
+// insertMails inserts a job for each recipient of each mail. It inserts one job if a mail names an
+// address twice, or a mailbox has a mail twice.
 func insertMails(ctx context.Context, to inserter, mails iter.Seq2[*mailbox.Mail, error]) error {
 	var jobs []river.InsertManyParams
+	seen := map[string]bool{} // River refuses a batch that has a job twice
 	for m, err := range mails {
 		if bad, ok := errors.AsType[*mailbox.Error](err); ok {
 			fmt.Fprintln(os.Stderr, "fleet: rejected:", bad)
@@ -77,9 +80,13 @@ func insertMails(ctx context.Context, to inserter, mails iter.Seq2[*mailbox.Mail
 			name = fmt.Sprintf("%x", sha256.Sum256([]byte(fmt.Sprint(m.Date.UTC(), m.Subject, m.Text, m.HTML))))
 		}
 		for _, recipient := range slices.Concat(m.To, m.Cc, m.Bcc) {
-			jobs = append(jobs, river.InsertManyParams{Args: logMessage{
-				Mail: name + " to " + key(recipient.Address), To: recipient.Address, Subject: m.Subject, Text: m.Text, SentAt: m.Date,
-			}})
+			args := logMessage{
+				Mail: strings.ReplaceAll(name, "\x00", "") + " to " + key(recipient.Address), To: recipient.Address, Subject: m.Subject, Text: m.Text, SentAt: m.Date,
+			}
+			if !seen[args.Mail] {
+				seen[args.Mail] = true
+				jobs = append(jobs, river.InsertManyParams{Args: args})
+			}
 		}
 	}
 	return insert(ctx, to, jobs)

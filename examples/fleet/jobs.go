@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -41,6 +43,24 @@ type logMessage struct {
 func (enrichContact) Kind() string { return "enrich_contact" }
 func (importRow) Kind() string     { return "import_row" }
 func (logMessage) Kind() string    { return "log_message" }
+
+// MarshalJSON implements [json.Marshaler].
+func (a importRow) MarshalJSON() ([]byte, error) {
+	type plain importRow
+	return withoutNUL(plain(a))
+}
+
+// MarshalJSON implements [json.Marshaler].
+func (a logMessage) MarshalJSON() ([]byte, error) {
+	type plain logMessage
+	return withoutNUL(plain(a))
+}
+
+// withoutNUL returns the JSON of arguments without NUL characters, which Postgres does not store.
+func withoutNUL(args any) ([]byte, error) {
+	text, err := json.Marshal(args)
+	return []byte(strings.NewReplacer(`\\`, `\\`, `\u0000`, ``).Replace(string(text))), err // `\\u0000` is a backslash and u0000
+}
 
 func (enrichContact) InsertOpts() river.InsertOpts { return river.InsertOpts{Queue: queue} }
 

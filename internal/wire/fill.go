@@ -84,8 +84,7 @@ func (d *decoder) object(w *walk, v reflect.Value) error {
 }
 
 // takes adds to the memory that the record takes, and reports whether the record is still
-// within its bound. Without one, a 64 MB list of empty objects would take many times that
-// in memory. Only lists need to look at the result.
+// within its bound. Without one, a 64 MB list of empty objects would take many times that.
 func (d *decoder) takes(w *walk, size uintptr) bool {
 	d.taken += int64(size) //nolint:gosec // no type is that large
 	d.full = d.full || d.taken > Bound(int64(w.at-w.start))
@@ -129,11 +128,27 @@ func (d *decoder) members(w *walk) map[string]json.RawMessage {
 	d.takes(w, mapBytes)
 	members := map[string]json.RawMessage{}
 	for w.enter(); w.more('}'); {
+		if d.skips(w) {
+			continue
+		}
 		token := w.name()
+		if len(members) >= 8 {
+			d.takes(w, memberBytes)
+		}
 		members[string(d.name(token))] = bytes.Clone(w.value())
 	}
 	w.leave()
 	return members
+}
+
+// skips moves past the member at the cursor if the record will be rejected, and reports whether
+// it will: nothing else of it is stored.
+func (d *decoder) skips(w *walk) bool {
+	if d.full {
+		w.name()
+		w.value()
+	}
+	return d.full
 }
 
 // fillInner decodes a record that stands alone in its wrapper, such as {"contact":
@@ -160,6 +175,9 @@ func (d *decoder) fillFields(w *walk, s *schema, v reflect.Value) {
 	var extra map[string]json.RawMessage
 	place := 0
 	for w.enter(); w.more('}'); {
+		if d.skips(w) {
+			continue
+		}
 		name, m := s.member(d, w, place)
 		if m != nil {
 			place = m.place + 1

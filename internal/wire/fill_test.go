@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -427,6 +428,47 @@ func TestRoom(t *testing.T) {
 	} {
 		if got := wire.Room(tt.n, tt.read, tt.response, tt.size); got != tt.want {
 			t.Errorf("%+v: room for %d", tt, got)
+		}
+	}
+}
+
+// TestMembersOfRecords: the memory of the unknown keys of a record is bounded, and so is that of
+// a map of raw values. What is over the bound is not stored.
+func TestMembersOfRecords(t *testing.T) {
+	t.Parallel()
+	if testkit.Race {
+		t.Skip("it is about memory")
+	}
+	const bound = 64 << 20 / 100
+	members := func(n int) string {
+		text := []byte(`"":1`)
+		for i := range n {
+			text = append(strconv.AppendInt(append(text, `,"_`...), int64(i), 36), `":1`...)
+		}
+		return string(text)
+	}
+	enough, tooMany := members(bound-1000), members(bound*5/4)
+	var record Contact
+	var row map[string]json.RawMessage
+	for name, tt := range map[string]struct {
+		body string
+		into any
+		fits bool
+	}{
+		"record":       {`{"contact":{` + enough + `}}`, &record, true},
+		"large record": {`{"contact":{` + tooMany + `}}`, &record, false},
+		"large map":    {`{"contact":{` + tooMany + `}}`, &row, false},
+	} {
+		record, row = Contact{}, nil
+		r := wire.NewReader([]byte(tt.body), contactEnvelope, noStray)
+		_, err := r.Next(func() any { return tt.into })
+		r.Done()
+		stored := len(record.Extra) + len(row)
+		switch {
+		case tt.fits && (err != nil || stored != bound-999):
+			t.Errorf("%s: %d members, %v", name, stored, err)
+		case !tt.fits && (!errors.Is(err, errs.ErrResponseTooLarge) || stored > bound+10):
+			t.Errorf("%s: %d members are stored, %v", name, stored, err)
 		}
 	}
 }

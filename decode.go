@@ -165,12 +165,12 @@ func decodeMany[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoin
 	}
 	memory.found = memory.first[:0]
 	next := func() any {
-		found := memory.found
-		if n := len(found); n == cap(found) {
-			found = slices.Grow(found, wire.Room(n, items.Offset(), int64(len(res.Body)), size)-n)
+		n := len(memory.found)
+		if n == cap(memory.found) {
+			memory.found = slices.Grow(memory.found, wire.Room(n, items.Offset(), int64(len(res.Body)), size)-n)
 		}
-		memory.found = append(found, *new(T))
-		return P(&memory.found[len(found)])
+		memory.found = append(memory.found, *new(T))
+		return P(&memory.found[n])
 	}
 	if list {
 		items.ExpectList(res.Extent())

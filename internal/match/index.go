@@ -128,23 +128,6 @@ func (x *Index[T]) Find(row Row) []T {
 	return f.found
 }
 
-// findWithoutAddress adds the records that were sent which are not found by an e-mail address.
-func (f *finder[T]) findWithoutAddress(groups map[traits]*indexed[T], email bool) {
-	blank, name := isBlankContact(f.row), wholeName(f.row) != ""
-	f.names = nameBits(f.row)
-	for of, group := range groups {
-		switch {
-		case of == traits{}, of.email && email: // found before
-		case blank:
-			f.all(group)
-		case of.name && name:
-			f.find(group, byName)
-		default:
-			f.find(group, byOther)
-		}
-	}
-}
-
 // traitsOf returns what identifies a record. Of a message, it is the number of its contact.
 func (x *Index[T]) traitsOf(row Row) traits {
 	if x.resource == Message {
@@ -180,6 +163,23 @@ type finder[T comparable] struct {
 	keys     [tables]keys // of the row, once they are needed
 	found    []T
 	seen     map[T]bool
+}
+
+// findWithoutAddress adds the records that were sent which are not found by an e-mail address.
+func (f *finder[T]) findWithoutAddress(groups map[traits]*indexed[T], email bool) {
+	blank, name := isBlankContact(f.row), wholeName(f.row) != ""
+	f.names = nameBits(f.row)
+	for of, group := range groups {
+		switch {
+		case of == traits{}, of.email && email: // found before
+		case blank:
+			f.all(group)
+		case of.name && name:
+			f.find(group, byName)
+		default:
+			f.find(group, byOther)
+		}
+	}
 }
 
 // find adds the records of a group that have a key of the row.

@@ -102,9 +102,9 @@ func WithHTTPClient(hc *http.Client) Option {
 // requests back until the first 429, and then finds the rate that the API accepts. The API
 // documents no limits.
 //
-// With either limit, a 503 with a Retry-After holds back all calls for so long. So does a 429
-// that asks for over a second. A 429 that asks for less holds back only the call that got it,
-// unless the limit is this one and more than a quarter of the requests get a 429.
+// A 429 that asks to wait for up to a second holds back only the call that got it, unless more
+// than a third of the last 64 requests got one, or seven in a row: then the rate is wrong, and
+// all calls wait. All calls wait if a 429 asks for longer, or a 503 asks to wait.
 func WithRateLimit(perSecond float64, burst int) Option {
 	return func(c *config) error {
 		if !(perSecond > 0) || math.IsInf(perSecond, 1) || burst < 1 {
@@ -116,7 +116,7 @@ func WithRateLimit(perSecond float64, burst int) Option {
 }
 
 // WithLimiter sets the limiter that each attempt of each call waits for. A [*rate.Limiter]
-// is a Limiter. A Retry-After holds back calls beside it, as [WithRateLimit] says.
+// is a Limiter. What a Retry-After holds back beside it is the same as with [WithRateLimit].
 func WithLimiter(l Limiter) Option {
 	return func(c *config) error {
 		if l == nil {

@@ -31,9 +31,8 @@ type LimiterOptions struct {
 
 // Limiter returns a limiter for [growthgenius.WithLimiter]. The processes that use one Redis,
 // prefix and name send no more than PerSecond, and Burst once, in any second, and take turns.
-// A Retry-After of up to a minute that one of them receives pauses all, if it comes with
-// status 503, or with 429 and is over a second, or if more than a quarter of its responses
-// are 429s. Redis is called about once per request.
+// A Retry-After of up to a minute that holds back all calls of one process pauses all
+// processes: see [growthgenius.WithRateLimit]. Redis is called about once per request.
 //
 // If Redis loses its memory, the limiter continues without a burst. If it does not respond,
 // Wait returns an error within the timeout of [Options], or goes on as LimiterOptions.Alone

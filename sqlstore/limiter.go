@@ -36,9 +36,8 @@ type LimiterOptions struct {
 
 // Limiter returns a limiter for [growthgenius.WithLimiter]. The processes that use one
 // database and name send no more than PerSecond, and Burst once, in any second, and take
-// turns. A Retry-After of up to a minute that one of them receives pauses all, if it comes
-// with status 503, or with 429 and is over a second, or if more than a quarter of its
-// responses are 429s. Two statements are executed for each request.
+// turns. A Retry-After of up to a minute that holds back all calls of one process pauses all
+// processes: see [growthgenius.WithRateLimit]. Two statements are executed for each request.
 //
 // If the database does not respond within a second, Wait returns an error, or goes on as
 // LimiterOptions.Alone says.

@@ -29,13 +29,6 @@ const (
 // learner is a limiter that learns the budget together with other processes.
 type learner struct{ *Limiter }
 
-// Responded reports a pause that is not about the rate to the other processes.
-func (l learner) Responded(_ time.Time, statusCode int, retryAfter time.Duration) {
-	if statusCode == unavailable {
-		l.pause(retryAfter)
-	}
-}
-
 // Answered passes on a response: when its request was sent, whether it is a 429, and how
 // long the server asked to wait.
 func (l learner) Answered(sent time.Time, throttled bool, pause time.Duration) {

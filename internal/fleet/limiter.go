@@ -31,9 +31,6 @@ const (
 	leastLead = 5 * time.Millisecond
 	mostLead  = Ahead / 2 * time.Microsecond
 
-	// unavailable is the status code of a pause that is not about the rate.
-	unavailable = 503
-
 	// slowest and fastest are the least and the largest budget.
 	slowest = 0.001
 	fastest = 10_000
@@ -60,8 +57,6 @@ type Limiter struct {
 	report  time.Time  // the end of a pause that the store does not know of
 	paused  time.Time  // the end of the pause that it does know of
 
-	refusals pace.Refusals
-
 	// The rest belongs to the dispatcher.
 	ticket Ticket
 	due    time.Time // when the ticket is due
@@ -74,10 +69,11 @@ type Limiter struct {
 	learning *learning // nil if the budget is known
 }
 
-// Shared is a limiter that learns of responses.
+// Shared is a limiter that passes on pauses.
 type Shared interface {
 	Wait(ctx context.Context) error
-	Responded(sent time.Time, statusCode int, retryAfter time.Duration)
+	Pause(d time.Duration)
+	State() (perSecond float64, pausedUntil time.Time)
 }
 
 // waiter is a request that waits.
@@ -168,22 +164,25 @@ func (l *Limiter) leave(w *waiter) {
 	}
 }
 
-// Responded reports the pause that a response asked for to the other processes.
-func (l *Limiter) Responded(_ time.Time, statusCode int, retryAfter time.Duration) {
+// State returns the end of a pause that a process was asked for. It does not return a rate: that of
+// all processes together says little about this one.
+func (l *Limiter) State() (perSecond float64, pausedUntil time.Time) {
 	l.mu.Lock()
-	pause := l.refusals.Pause(statusCode, retryAfter)
-	l.mu.Unlock()
-	l.pause(pause)
+	defer l.mu.Unlock()
+	if l.report.After(l.paused) {
+		return 0, l.report
+	}
+	return 0, l.paused
 }
 
-// pause pauses all processes.
-func (l *Limiter) pause(retryAfter time.Duration) {
-	if retryAfter <= 0 || retryAfter > longestPause || l.invalid != nil {
+// Pause pauses all processes for up to a minute. A longer pause is ignored.
+func (l *Limiter) Pause(d time.Duration) {
+	if d <= 0 || d > longestPause || l.invalid != nil {
 		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if until := time.Now().Add(retryAfter); until.After(l.report) {
+	if until := time.Now().Add(d); until.After(l.report) {
 		l.report = until
 		l.start()
 		l.nudge()

@@ -124,7 +124,7 @@ func (s *State) confirm(ticket Ticket, q Request) (kept, grant Ticket) {
 }
 
 // reserve returns a ticket for the next turns: as many as fit into [Ahead], and as are due
-// before a batch of turns from now. So where other processes have reserved those, it is one.
+// before a batch of turns from now. If other processes have reserved those, it is one.
 func (s *State) reserve(want int64, q Request, paused int64) Ticket {
 	gap := q.Gap
 	from := max(s.Next, paused, s.Now-(q.Burst-1)*gap)

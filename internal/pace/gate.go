@@ -34,6 +34,10 @@ type learner interface {
 	Forgive()
 }
 
+// pauser is implemented by a [Limiter] that several processes share. It passes a pause on to the
+// others.
+type pauser interface{ Pause(d time.Duration) }
+
 // teller is implemented by a [Limiter] that tells the rate that it has found, or 0, and the end
 // of a pause, as [Adaptive] does.
 type teller interface {
@@ -57,7 +61,7 @@ type Gate struct {
 
 	mu       sync.Mutex // guards all fields below
 	until    time.Time  // the end of the pause
-	refusals Refusals
+	refusals refusals
 	pauses   pauses
 	suspects map[string]*suspect
 }
@@ -125,8 +129,8 @@ func (g *Gate) Wait(ctx context.Context, route string) error {
 func (g *Gate) Measure(ctx context.Context, route string) (paused, limited time.Duration, err error) {
 	begun, before, own := time.Now(), g.Pace().Paused, g.left(route)
 	err = g.Wait(ctx, route)
-	took := time.Since(begun)
-	paused = min(took, max(g.Pace().Paused-before, own))
+	took, after := time.Since(begun), g.Pace()
+	paused = min(took, max(after.Paused-before, own, after.PausedUntil.Sub(begun)))
 	return paused, took - paused, err
 }
 
@@ -156,7 +160,7 @@ func (g *Gate) Answered(route string, sent time.Time, status int, asked time.Dur
 			g.begin(pause)
 		}
 	default:
-		g.hear(status, pause)
+		g.begin(g.refused(status, pause))
 	}
 	if cleared && learns {
 		l.Forgive()
@@ -200,21 +204,26 @@ func (g *Gate) state() (perSecond float64, until time.Time) {
 	return perSecond, until
 }
 
-// hear begins the pause that a response asks for, with a limiter that does not learn.
-func (g *Gate) hear(status int, asked time.Duration) {
-	g.mu.Lock()
-	pause := g.refusals.Pause(status, asked)
-	g.mu.Unlock()
-	g.begin(pause)
-}
-
-// begin starts a pause of this length, unless one lasts longer.
-func (g *Gate) begin(d time.Duration) {
+// refused returns how long all requests are to be held back after a response, with a limiter
+// that does not learn.
+func (g *Gate) refused(status int, asked time.Duration) time.Duration {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if until := time.Now().Add(d); d > 0 && until.After(g.until) {
-		g.until = until
+	return g.refusals.pause(status, asked)
+}
+
+// begin starts a pause of this length, unless one lasts longer, in all processes that share the
+// limiter.
+func (g *Gate) begin(d time.Duration) {
+	if d <= 0 {
+		return
 	}
+	if shared, ok := g.limiter.(pauser); ok {
+		shared.Pause(d)
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.until = later(g.until, time.Now().Add(d))
 }
 
 // left returns how much is left of the pause, or of that of the route. It is not positive

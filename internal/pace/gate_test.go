@@ -72,7 +72,7 @@ func TestGatePause(t *testing.T) {
 // TestGatePauses: of two pauses the one that ends later counts.
 func TestGatePauses(t *testing.T) {
 	t.Parallel()
-	for _, asked := range [][]time.Duration{{time.Second, 5 * time.Second}, {5 * time.Second, time.Second}} {
+	for _, asked := range [][]time.Duration{{2 * time.Second, 5 * time.Second}, {5 * time.Second, 2 * time.Second}} {
 		synctest.Test(t, func(t *testing.T) {
 			g := pace.NewGate(waiter(unlimited), time.Minute)
 			for _, d := range asked {

@@ -2,7 +2,7 @@ package pace
 
 import "time"
 
-// suspect is a route whose last requests were answered 429. If meanwhile the requests of
+// suspect is a route whose last responses were 429s. If meanwhile the requests of
 // the other routes are accepted, it has a quota of its own.
 type suspect struct {
 	since  time.Time // when the first of those requests was sent

@@ -62,7 +62,7 @@ func (l *Learner) refused(now, sent time.Time, pause time.Duration) {
 		l.base = max(firstPace, l.accepts)
 		l.ramp = math.Inf(1)
 	}
-	if l.first && !l.until.After(now) || pause > shortest && l.got == 0 {
+	if l.first && !l.until.After(now) || pause > shortWait && l.got == 0 {
 		l.until = now.Add(pause)
 	}
 	l.silent = l.silent || l.first && sent.After(l.known)

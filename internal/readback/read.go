@@ -168,7 +168,7 @@ func (t *Tracker) weigh(r *reading) []*sighting {
 func (r *reading) unseen() (rows []shown) {
 	seen := map[wire.ID]bool{}
 	for _, row := range r.older {
-		if id := row.row.ID(); id == "" || !r.ids[id] && !seen[id] {
+		if id := row.row.ID(); id == "" || !seen[id] {
 			seen[id] = true
 			rows = append(rows, row)
 		}

@@ -145,6 +145,7 @@ func (db *database[T]) migrateOnce(ctx context.Context) error {
 	}
 	for _, table := range []string{
 		`CREATE TABLE IF NOT EXISTS fleet_feed (resource TEXT PRIMARY KEY, version BIGINT NOT NULL, checkpoint TEXT NOT NULL, since TEXT NOT NULL)`,
+		`CREATE TABLE IF NOT EXISTS fleet_reads (resource TEXT PRIMARY KEY, begun BIGINT NOT NULL, whole BIGINT NOT NULL, latest TEXT NOT NULL)`,
 		`CREATE TABLE IF NOT EXISTS fleet_contacts (id TEXT PRIMARY KEY, email TEXT NOT NULL, updated_at TEXT NOT NULL, record TEXT NOT NULL)`,
 		`CREATE INDEX IF NOT EXISTS fleet_contacts_email ON fleet_contacts (email)`,
 	} {
@@ -167,10 +168,8 @@ func (db *database[T]) atomically(ctx context.Context, store func(*transaction[T
 	return tx.commit(ctx)
 }
 
-// left returns how many jobs have not ended yet, and how many were given up.
-func (db *database[T]) left(ctx context.Context) (open, givenUp int, err error) {
-	err = db.sql.QueryRowContext(ctx, `SELECT
-		count(*) FILTER (WHERE state NOT IN ('completed', 'cancelled', 'discarded')),
-		count(*) FILTER (WHERE state IN ('cancelled', 'discarded')) FROM river_job WHERE queue = $1`, queue).Scan(&open, &givenUp)
-	return open, givenUp, err
+// left returns how many jobs have not ended yet.
+func (db *database[T]) left(ctx context.Context) (open int, err error) {
+	p, err := db.progress(ctx)
+	return p.open, err
 }

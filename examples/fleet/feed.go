@@ -53,9 +53,14 @@ func (f *feeder[T]) lead(ctx context.Context) error {
 
 // read stores what has changed since the last time.
 func (f *feeder[T]) read(ctx context.Context) error {
-	var version int64
+	var version, number int64
 	var checkpoint, since string
-	err := f.db.sql.QueryRowContext(ctx, `SELECT version, checkpoint, since FROM fleet_feed WHERE resource = 'contacts'`).
+	err := f.db.sql.QueryRowContext(ctx, `UPDATE fleet_reads SET begun = begun + 1 WHERE resource = 'contacts' RETURNING begun`).Scan(&number)
+	if err != nil {
+		return err
+	}
+	begun := time.Now()
+	err = f.db.sql.QueryRowContext(ctx, `SELECT version, checkpoint, since FROM fleet_feed WHERE resource = 'contacts'`).
 		Scan(&version, &checkpoint, &since)
 	if err != nil {
 		return err
@@ -83,8 +88,13 @@ func (f *feeder[T]) read(ctx context.Context) error {
 			return err
 		}
 		version++
+		from = window.Checkpoint
 	}
-	return nil
+	// The feed ends its lag and a second before the time of a response, which is in whole seconds.
+	latest := from.Add(f.lag + 2*time.Second + time.Since(begun))
+	_, err = f.db.sql.ExecContext(ctx, `UPDATE fleet_reads SET whole = $1, latest = $2 WHERE resource = 'contacts' AND whole < $1`,
+		number, sortable(latest))
+	return err
 }
 
 // store stores contacts as rows, and inserts the jobs of those that are new or have changed.
@@ -120,14 +130,12 @@ func (f *feeder[T]) store(ctx context.Context, tx *transaction[T], contacts []*g
 func (f *feeder[T]) begin(ctx context.Context, since time.Time) error {
 	_, err := f.db.sql.ExecContext(ctx, `INSERT INTO fleet_feed (resource, version, checkpoint, since)
 		VALUES ('contacts', 0, '1970-01-01T00:00:00Z', $1) ON CONFLICT (resource) DO NOTHING`, sortable(since))
+	if err != nil {
+		return err
+	}
+	_, err = f.db.sql.ExecContext(ctx, `INSERT INTO fleet_reads (resource, begun, whole, latest)
+		VALUES ('contacts', 0, 0, '') ON CONFLICT (resource) DO NOTHING`)
 	return err
-}
-
-// caughtUp reports whether the feed has read everything that happened before a time.
-func (db *database[T]) caughtUp(ctx context.Context, with time.Time) (bool, error) {
-	var checkpoint string
-	err := db.sql.QueryRowContext(ctx, `SELECT checkpoint FROM fleet_feed WHERE resource = 'contacts'`).Scan(&checkpoint)
-	return checkpoint > sortable(with), err
 }
 
 // key returns an address as it is looked for. Postgres accepts no NUL characters.

@@ -55,12 +55,16 @@ func runFleet[T any](ctx context.Context, db *database[T], cache redis.Universal
 	if err := members[0].feeder.begin(ctx, o.since); err != nil {
 		return err
 	}
+	givenUp, err := db.givenUp(ctx)
+	if err != nil {
+		return err
+	}
 	if err := insert(ctx, members[0].river); err != nil {
 		return err
 	}
 	s.total = func() string {
 		done, again, throttled := sum(s.rows)
-		open, _, err := db.left(context.WithoutCancel(ctx))
+		open, err := db.left(context.WithoutCancel(ctx))
 		if err != nil {
 			open = -1 // not known
 		}
@@ -80,11 +84,15 @@ func runFleet[T any](ctx context.Context, db *database[T], cache redis.Universal
 		}
 		defer stop()
 	}
-	return work(ctx, db, members, o, s, log)
+	wait := func() error { return db.wait(ctx, givenUp) }
+	if !o.drain {
+		wait = func() error { <-ctx.Done(); return nil }
+	}
+	return work(ctx, db, members, wait, s, log)
 }
 
-// work starts the workers, and ends them.
-func work[T any](ctx context.Context, db *database[T], members []*member[T], o options, s *screen, log *slog.Logger) error {
+// work starts the workers, and ends them when wait returns.
+func work[T any](ctx context.Context, db *database[T], members []*member[T], wait func() error, s *screen, log *slog.Logger) error {
 	s.start()
 	defer s.end()
 	running, stop := context.WithCancel(ctx)
@@ -100,35 +108,11 @@ func work[T any](ctx context.Context, db *database[T], members []*member[T], o o
 			})
 		})
 	}
-	err := db.wait(ctx, o.drain)
+	err := wait()
 	stop() // no new jobs, and no more changes; jobs that run may end within the SoftStopTimeout
 	feeders.Wait()
 	for _, m := range members {
 		<-m.river.Stopped()
 	}
 	return err
-}
-
-// wait waits until the context ends or, with drain, until all is done.
-func (db *database[T]) wait(ctx context.Context, drain bool) error {
-	if !drain {
-		<-ctx.Done()
-		return nil
-	}
-	for busy := time.Now(); ; sleep(ctx, 100*time.Millisecond) {
-		if ctx.Err() != nil {
-			return errors.New("interrupted: to go on, run it again")
-		}
-		open, givenUp, err := db.left(ctx)
-		if err != nil || open > 0 { // a database that restarts comes back
-			busy = time.Now()
-			continue
-		}
-		if read, err := db.caughtUp(ctx, busy); err == nil && read {
-			if givenUp > 0 {
-				return fmt.Errorf("%d of the %w", givenUp, errGivenUp)
-			}
-			return nil
-		}
-	}
 }

@@ -45,9 +45,8 @@ type telemetry struct {
 	running  metric.Int64UpDownCounter // jobs that run, by kind
 }
 
-// newTelemetry makes the instruments. left returns how many jobs have not ended yet, and how many
-// were given up.
-func newTelemetry(left func(context.Context) (open, givenUp int, err error)) (*telemetry, error) {
+// newTelemetry makes the instruments. left returns how many jobs have not ended yet.
+func newTelemetry(left func(context.Context) (int, error)) (*telemetry, error) {
 	registry := prometheus.NewRegistry()
 	exporter, err := otelprometheus.New(otelprometheus.WithRegisterer(registry), otelprometheus.WithoutScopeInfo())
 	if err != nil {
@@ -61,7 +60,7 @@ func newTelemetry(left func(context.Context) (open, givenUp int, err error)) (*t
 		metric.WithInt64Callback(func(ctx context.Context, to metric.Int64Observer) error {
 			ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 			defer cancel()
-			if open, _, err := left(ctx); err == nil { // otherwise the database is away, and the metric is missing
+			if open, err := left(ctx); err == nil { // otherwise the database is away, and the metric is missing
 				to.Observe(int64(open))
 			}
 			return nil

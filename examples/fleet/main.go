@@ -85,7 +85,7 @@ func main() {
 		func(text string) (err error) { o.since, err = time.Parse(time.RFC3339, text); return err })
 	flag.BoolVar(&o.drain, "drain", false, "end when all jobs are done, and the feed has nothing more")
 	flag.Parse()
-	if flag.NArg() > 0 || o.workers < 1 || o.concurrency < 1 || o.rate < 0 {
+	if flag.NArg() > 0 || o.workers < 1 || o.concurrency < 1 || o.rate < 0 || o.feedLag <= 0 {
 		flag.Usage()
 		os.Exit(2)
 	}

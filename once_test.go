@@ -523,6 +523,38 @@ func TestRepeatable(t *testing.T) {
 	}
 }
 
+// TestRetryAfterOfAnUnknownOutcome: the error has the longest wait that the API asked for, of
+// the create or of the lists, and ignores the header with any other status.
+func TestRetryAfterOfAnUnknownOutcome(t *testing.T) {
+	t.Parallel()
+	fault := func(method string, status int, wait time.Duration) growthgeniustest.Fault {
+		return growthgeniustest.Fault{Method: method, Route: "/contacts", Status: status, RetryAfter: wait}
+	}
+	for name, test := range map[string]struct {
+		create, lists growthgeniustest.Fault
+		want          time.Duration
+	}{
+		"create":         {fault("POST", 503, 10*time.Minute), fault("GET", 502, 0), 10 * time.Minute},
+		"lists":          {fault("POST", 502, 0), fault("GET", 429, 20*time.Minute), 20 * time.Minute},
+		"lists, 403":     {fault("POST", 502, 0), fault("GET", 403, 20*time.Minute), 20 * time.Minute},
+		"lists longer":   {fault("POST", 503, 10*time.Minute), fault("GET", 503, 20*time.Minute), 20 * time.Minute},
+		"create longer":  {fault("POST", 503, 20*time.Minute), fault("GET", 503, 10*time.Minute), 20 * time.Minute},
+		"other statuses": {fault("POST", 500, 10*time.Minute), fault("GET", 500, 10*time.Minute), 0},
+		"none":           {growthgeniustest.Fault{Method: "POST", Effect: growthgeniustest.Reset}, fault("GET", 502, 0), 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+				srv.Inject(test.create, test.lists)
+				_, err := srv.NewClient().Contacts.Create(t.Context(), testkit.Steve)
+				if unknown := testkit.Unknown(t, err); unknown.RetryAfter() != test.want {
+					t.Errorf("RetryAfter() = %s of %v, want %s", unknown.RetryAfter(), unknown, test.want)
+				}
+			})
+		})
+	}
+}
+
 // TestOnceStoresBeforeBeforeCreate: BeforeCreate is called when the ledger has the token. If it
 // refuses, the key stays free; if it takes longer than the lease lasts, nothing is sent.
 func TestOnceStoresBeforeBeforeCreate(t *testing.T) {

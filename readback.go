@@ -196,6 +196,24 @@ func (e endpoint) unknown(ctx context.Context, token readback.Token, last, lists
 // carried out twice.
 func (e *OutcomeUnknownError) Repeatable() bool { return e.repeatable }
 
+// RetryAfter returns how long the API asked the program to wait: the longest
+// [APIError].RetryAfter, with status 429, 503 or 403, of the create and of the lists that were
+// searched for its record. It is 0 if the API did not ask to wait.
+func (e *OutcomeUnknownError) RetryAfter() time.Duration {
+	var longest time.Duration
+	for _, err := range []error{e.Last, e.lists} {
+		api, ok := errors.AsType[*APIError](err)
+		if !ok {
+			continue
+		}
+		switch api.StatusCode {
+		case http.StatusTooManyRequests, http.StatusServiceUnavailable, http.StatusForbidden:
+			longest = max(longest, api.RetryAfter)
+		}
+	}
+	return longest
+}
+
 // unresolved is the error of a Resolve that did not settle a create.
 func (e endpoint) unresolved(ctx context.Context, token readback.Token, last error) error {
 	unknown := e.unknown(ctx, token, last, nil)

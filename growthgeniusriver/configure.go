@@ -6,14 +6,11 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
-	"net/http"
 	"slices"
 	"time"
 
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
-
-	"github.com/growthgenius/growthgenius-go"
 )
 
 // MaxRetryAfter is the longest Retry-After that a call of a worker should wait out itself. Give
@@ -93,8 +90,8 @@ const (
 // Work works a job. It returns after the clients of River have learned of a pause, so that the
 // worker does not begin another job.
 func (m *middleware[TTx]) Work(ctx context.Context, job *rivertype.JobRow, doInner func(context.Context) error) error {
-	err := Result(job, doInner(ctx))
-	wait := pauseFor(err)
+	failed := doInner(ctx)
+	err, wait := Result(job, failed), pauseFor(failed)
 	if wait == 0 {
 		return err
 	}
@@ -137,21 +134,11 @@ func (m *middleware[TTx]) pause(ctx context.Context, client *river.Client[TTx], 
 	})
 }
 
-// pauseFor returns for how long an error asks the whole account to wait, or 0 if it does not
-// or if that is so short that a pause is not worth it.
+// pauseFor returns how long to pause the queue after an error, or 0 if the API does not ask the
+// whole account to wait, or if the wait is so short that a pause is not worth it.
 func pauseFor(err error) time.Duration {
-	if _, ok := errors.AsType[*rivertype.JobSnoozeError](err); !ok {
-		return 0
+	if wait := askedOfAccount(err); wait > MaxRetryAfter {
+		return wait
 	}
-	var longest time.Duration
-	for api := range all[*growthgenius.APIError](err) {
-		switch api.StatusCode {
-		case http.StatusTooManyRequests, http.StatusServiceUnavailable, http.StatusForbidden:
-			longest = max(longest, api.RetryAfter)
-		}
-	}
-	if longest <= MaxRetryAfter {
-		return 0
-	}
-	return min(longest, longestWait)
+	return 0
 }

@@ -125,10 +125,12 @@ func testRetryAfter[TTx any](t *testing.T, d database[TTx], set ...func(*river.C
 	}
 }
 
-// TestShortWaits: only what concerns the whole account for long pauses the queue, and Queues
-// are paused together.
+// TestShortWaits: only what concerns the whole account for long pauses the queue, whatever
+// becomes of the job.
 func TestShortWaits(t *testing.T) {
 	t.Parallel()
+	var unknown error // of a create without a key
+	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) { unknown = maintenance(t, srv, 503, time.Hour) })
 	d := postgres(t)
 	var next atomic.Pointer[error]
 	c := d.client(t, func(context.Context, *river.Job[args]) error { return *next.Load() })
@@ -161,11 +163,12 @@ func TestShortWaits(t *testing.T) {
 		{status(http.StatusAccepted, time.Hour), rivertype.JobStateScheduled, false},
 		{status(http.StatusTooManyRequests, growthgeniusriver.MaxRetryAfter), rivertype.JobStateScheduled, false},
 		{river.JobSnooze(time.Hour), rivertype.JobStateScheduled, false},
-		{river.JobCancel(status(http.StatusTooManyRequests, time.Hour)), rivertype.JobStateCancelled, false},
+		{status(http.StatusInternalServerError, time.Hour), rivertype.JobStateDiscarded, false},
 		{status(http.StatusTooManyRequests, time.Hour), rivertype.JobStateScheduled, true},
 		{status(http.StatusServiceUnavailable, time.Hour), rivertype.JobStateScheduled, true},
 		{status(http.StatusForbidden, time.Hour), rivertype.JobStateScheduled, true},
 		{status(http.StatusTooManyRequests, math.MaxInt64), rivertype.JobStateScheduled, true},
+		{unknown, rivertype.JobStateCancelled, true},
 	} {
 		state, paused := run(test.err)
 		if state != test.state || paused != test.paused {
@@ -179,6 +182,38 @@ func TestShortWaits(t *testing.T) {
 			time.Sleep(200 * time.Millisecond) // until the client knows
 		}
 	}
+}
+
+// TestPauseFor: the account has to wait whatever else the error says, and whatever the worker
+// has decided about its job.
+func TestPauseFor(t *testing.T) {
+	t.Parallel()
+	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+		keyed, bare := maintenance(t, srv, 503, time.Hour, growthgenius.Once("key")), maintenance(t, srv, 503, time.Hour)
+		for _, test := range []struct {
+			err  error
+			want time.Duration
+		}{
+			{nil, 0},
+			{errors.New("of the worker itself"), 0},
+			{status(500, time.Hour), 0},
+			{status(202, time.Hour), 0},
+			{status(429, growthgeniusriver.MaxRetryAfter), 0},
+			{maintenance(t, srv, 500, time.Hour), 0},
+			{status(429, time.Hour), time.Hour},
+			{errors.Join(status(429, time.Hour), context.Canceled), time.Hour},
+			{errors.Join(status(422, 0), status(403, time.Hour), status(503, time.Minute)), time.Hour},
+			{river.JobCancel(status(429, time.Hour)), time.Hour},
+			{keyed, time.Hour},
+			{bare, time.Hour},
+			{growthgeniusriver.Result(&rivertype.JobRow{}, bare), time.Hour}, // the worker called it
+			{status(429, 100*time.Hour), 24 * time.Hour},
+		} {
+			if got := growthgeniusriver.PauseFor(test.err); got != test.want {
+				t.Errorf("%v: a pause of %s, want %s", test.err, got, test.want)
+			}
+		}
+	})
 }
 
 // TestQueuesTogether: Queues are paused together, also those that are not there yet.

@@ -22,15 +22,16 @@ const (
 	longestWait = 24 * time.Hour
 	// settleWait is how long a list gets to show a record before its create is resolved again.
 	settleWait = 10 * time.Second
-	// settleSnoozes is how often that is tried before it counts as an attempt.
+	// settleSnoozes is how many snoozes a job may have had before that counts as an attempt.
 	settleSnoozes = 3
 )
 
 // Result returns what the Work method of a worker should return for an error of the SDK. A
 // worker of a client that [Configure] has set up may return err itself.
 //
-//   - The API asks to wait ([growthgenius.APIError].RetryAfter): a snooze for that long, plus a
-//     random part of up to a tenth and 5 seconds. It does not count as an attempt.
+//   - The API asks to wait ([growthgenius.APIError].RetryAfter) with status 429, 503, 403 or
+//     202: a snooze for that long, plus a random part of up to a tenth and 5 seconds. It does
+//     not count as an attempt. A Retry-After with any other status is ignored.
 //   - The job can never succeed: a cancellation. That is for invalid input, 4xx except those
 //     below, a redirect to another record, [growthgenius.ErrMultipleMatches],
 //     [growthgenius.ErrChangedSince], [growthgenius.ErrKeyReused],
@@ -38,37 +39,40 @@ const (
 //     [growthgenius.ErrResponseTooLarge], [*growthgenius.PartialResultsError],
 //     [bulk.ErrBudgetSpent] and [bulk.ErrOtherInput].
 //   - The outcome of a create is not known, and the same call may be made again, as with
-//     [Once]: a snooze of 10 seconds. From the fourth snooze of the job on, err itself.
+//     [Once]: a snooze of 10 seconds, or as long as the API asks to wait
+//     ([growthgenius.OutcomeUnknownError].RetryAfter). If the API does not ask to wait, and the
+//     job has been snoozed three times for any reason, err itself.
 //   - The outcome of any other create is not known: a cancellation, since the next attempt could
 //     create a second record. The error does not match [context.Canceled]: River would run the
 //     job again.
 //   - Anything else: err itself. River retries it by its policy. That is for 5xx, for errors of
 //     the network, and for what a person can fix while the job waits: 401, 402, 403, 407 and
 //     a 404 that is not the API's own. [context.Canceled] is among it: if the client of River
-//     is stopping, that does not count as an attempt.
+//     is stopping, that does not count as an attempt. Joined to another error, it hides none of
+//     the above.
 //
 // An error of [river.JobCancel] or [river.JobSnooze] is returned as it is. All errors that
 // Result returns wrap err, with the exception above.
 func Result(job *rivertype.JobRow, err error) error {
-	switch unknown, isUnknown := outcome(err); {
+	unknown, isUnknown := outcome(err)
+	switch {
 	case err == nil, isDecided(err):
 		return err
 	case isUnknown && !unknown.Repeatable():
 		return river.JobCancel(&unresolved{unknown, err.Error()})
-	case errors.Is(err, context.Canceled):
-		return err
-	case isUnknown && snoozes(job) < settleSnoozes:
-		return snooze(err, settleWait)
-	case isUnknown:
-		return err
 	}
-	if wait := asked(err); wait > 0 {
+	wait := asked(err)
+	if isUnknown && (wait > 0 || snoozes(job) < settleSnoozes && !errors.Is(err, context.Canceled)) {
+		wait = max(wait, settleWait)
+	}
+	switch {
+	case wait > 0:
 		return snooze(err, wait)
-	}
-	if isFinal(err) {
+	case !isUnknown && isFinal(err):
 		return river.JobCancel(err)
+	default:
+		return err
 	}
-	return err
 }
 
 // isDecided reports whether an error already says what River should do.
@@ -124,13 +128,29 @@ func outcome(err error) (unknown *growthgenius.OutcomeUnknownError, ok bool) {
 	return unknown, ok
 }
 
-// asked returns how long the API asks to wait, or 0 if it does not.
+// asked returns how long the API asks to wait, or 0 if it does not. Other statuses than these
+// count as an attempt, also if a gateway adds a Retry-After to each response.
 func asked(err error) time.Duration {
-	var longest time.Duration
+	longest := askedOfAccount(err)
 	for api := range all[*growthgenius.APIError](err) {
-		if !isFinalStatus(api) {
+		if api.StatusCode == http.StatusAccepted {
 			longest = max(longest, api.RetryAfter)
 		}
+	}
+	return min(longest, longestWait)
+}
+
+// askedOfAccount returns how long the API asks the whole account to wait, or 0 if it does not.
+func askedOfAccount(err error) time.Duration {
+	var longest time.Duration
+	for api := range all[*growthgenius.APIError](err) {
+		switch api.StatusCode {
+		case http.StatusTooManyRequests, http.StatusServiceUnavailable, http.StatusForbidden:
+			longest = max(longest, api.RetryAfter)
+		}
+	}
+	for unknown := range all[*growthgenius.OutcomeUnknownError](err) {
+		longest = max(longest, unknown.RetryAfter())
 	}
 	return min(longest, longestWait)
 }

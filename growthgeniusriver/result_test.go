@@ -106,6 +106,17 @@ func TestResult(t *testing.T) {
 
 		{status(400, 0), cancel},
 		{status(400, time.Minute), cancel}, // from a gateway that says so of any error
+		{status(500, time.Minute), retry},
+		{status(502, time.Minute), retry},
+		{status(504, time.Minute), retry},
+		{status(401, time.Minute), retry},
+		{status(302, time.Minute), retry},
+		{errors.Join(status(500, time.Minute), status(422, 0)), cancel},
+
+		// A worker that canceled its other calls after the first error.
+		{errors.Join(status(429, time.Minute), context.Canceled), time.Minute},
+		{errors.Join(status(422, 0), context.Canceled), cancel},
+		{errors.Join(status(500, 0), context.Canceled), retry},
 		{status(404, 0), cancel},
 		{status(405, 0), cancel},
 		{status(409, 0), cancel},
@@ -198,6 +209,38 @@ func TestResultOfAnUnknownOutcome(t *testing.T) {
 		}
 		if unknown := testkit.Unknown(t, growthgeniusriver.Result(&rivertype.JobRow{}, bare)); unknown.Token.String() == (growthgenius.CreateToken{}).String() {
 			t.Error("the token is lost")
+		}
+	})
+}
+
+// maintenance returns the error of a create at a server whose every response is a status with a
+// Retry-After.
+func maintenance(t *testing.T, srv *testkit.Server, status int, wait time.Duration, opts ...growthgenius.RequestOption) error {
+	t.Helper()
+	srv.ClearFaults()
+	srv.Inject(growthgeniustest.Fault{Status: status, RetryAfter: wait})
+	_, err := srv.NewClient(growthgenius.WithLedger(ledger.NewMemory()), growthgenius.WithRetry(growthgenius.RetryPolicy{MaxRetryAfter: growthgeniusriver.MaxRetryAfter})).
+		Contacts.Create(t.Context(), testkit.Steve, opts...)
+	return testkit.Unknown(t, err)
+}
+
+// TestResultOfMaintenance: if the API asks to wait while the outcome of a create is not known,
+// a job with a key waits that long, however often it was snoozed.
+func TestResultOfMaintenance(t *testing.T) {
+	t.Parallel()
+	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+		key := growthgenius.Once("key")
+		for _, snoozes := range []int{0, 2, 3, 100} {
+			job := &rivertype.JobRow{Metadata: fmt.Appendf(nil, `{"snoozes":%d}`, snoozes)}
+			check(t, job, maintenance(t, srv, 503, 10*time.Minute, key), 10*time.Minute)
+			check(t, job, maintenance(t, srv, 503, 6*time.Second, key), 10*time.Second)
+			check(t, job, maintenance(t, srv, 503, 100*time.Hour, key), 24*time.Hour)
+			check(t, job, maintenance(t, srv, 503, 10*time.Minute), cancel)
+			want := 10 * time.Second
+			if snoozes > 2 {
+				want = retry
+			}
+			check(t, job, maintenance(t, srv, 500, 10*time.Minute, key), want)
 		}
 	})
 }

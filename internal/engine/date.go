@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -28,10 +29,30 @@ func (r *Response) IsCached() bool {
 	return stale || r.Status == http.StatusNotModified
 }
 
+// dated is a Date header.
+type dated struct {
+	text string
+	at   time.Time
+}
+
+// lastDate is the header that was parsed last. All responses of a second have the same one.
+var lastDate atomic.Pointer[dated]
+
+func parseDate(text string) (time.Time, error) {
+	if last := lastDate.Load(); last != nil && last.text == text {
+		return last.at, nil
+	}
+	at, err := http.ParseTime(text)
+	if err == nil {
+		lastDate.Store(&dated{strings.Clone(text), at})
+	}
+	return at, err //nolint:wrapcheck // only whether there is one matters
+}
+
 // Date returns the time of the Date header, and whether it is the server's own. It is not
 // if the response is from a cache, or from a gateway or a proxy. Each has another clock.
 func (r *Response) Date() (time.Time, bool) {
-	at, err := http.ParseTime(r.Header.Get("Date"))
+	at, err := parseDate(r.Header.Get("Date"))
 	if err != nil || r.IsCached() {
 		return time.Time{}, false
 	}

@@ -58,3 +58,20 @@ func TestDate(t *testing.T) {
 		})
 	}
 }
+
+// TestDates: each response has its own time, whatever those before it had.
+func TestDates(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2021, 1, 22, 10, 0, 0, 0, time.UTC)
+	for range 2 {
+		for _, seconds := range []int{0, 0, 1, 0, 2, 2} {
+			want := at.Add(time.Duration(seconds) * time.Second)
+			for text, ok := range map[string]bool{want.Format(http.TimeFormat): true, "soon": false} {
+				res := engine.Response{Status: 200, Header: http.Header{"Date": {text}}}
+				if got, found := res.Date(); found != ok || ok && !got.Equal(want) {
+					t.Errorf("%q: %s, %t", text, got, found)
+				}
+			}
+		}
+	}
+}

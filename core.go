@@ -176,12 +176,17 @@ func RouteFromContext(ctx context.Context) (route string, ok bool) {
 // unknownForGood returns the error of a raw call. There is no list that could show its
 // record.
 func (c caller) unknownForGood(ctx context.Context, e endpoint, last, ctxErr error) error {
-	if c.core.logger != nil {
-		c.core.logger.LogAttrs(ctx, slog.LevelWarn, "growthgenius: outcome unknown",
-			slog.String("method", e.method), slog.String("route", e.route), slog.String("reason", loggable(last)))
-	}
+	c.logUnknown(ctx, e, loggable(last))
 	e.seen.event(ctx, EventReadBack, "unknown", 0)
 	return &OutcomeUnknownError{Last: last, call: e.about(), ctxErr: ctxErr}
+}
+
+// logUnknown logs that the outcome of a create is unknown.
+func (c caller) logUnknown(ctx context.Context, e endpoint, reason string) {
+	if c.core.logger != nil {
+		c.core.logger.LogAttrs(ctx, slog.LevelWarn, "growthgenius: outcome unknown",
+			slog.String("method", e.method), slog.String("route", e.route), slog.String("reason", reason))
+	}
 }
 
 const (

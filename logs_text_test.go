@@ -12,6 +12,7 @@ import (
 	"github.com/growthgenius/growthgenius-go"
 	"github.com/growthgenius/growthgenius-go/growthgeniustest"
 	"github.com/growthgenius/growthgenius-go/internal/testkit"
+	"github.com/growthgenius/growthgenius-go/ledger"
 )
 
 // logTest is a call whose log records are compared.
@@ -56,6 +57,7 @@ func logTests() []logTest {
 		{"a lost response, not looked for", lost, []growthgenius.Option{noReadBack}, createSteve},
 		{"a lost response, absent", lost, []growthgenius.Option{noReadBack}, resolveSteve},
 		{"a lost response, found by Resolve", with(lost, func(f *growthgeniustest.Fault) { f.Commit = true }), []growthgenius.Option{noReadBack}, resolveSteve},
+		{"a create whose id the ledger cannot store", growthgeniustest.Fault{}, []growthgenius.Option{growthgenius.WithLedger(unstoring(ledger.NewMemory()))}, createUnstored},
 		{"Client.Do", lost, nil, func(ctx context.Context, c *growthgenius.Client) {
 			_ = c.Do(ctx, "POST", "/contacts", nil, testkit.Steve, nil)
 		}},

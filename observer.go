@@ -51,7 +51,8 @@ type CallEnd struct {
 	// ErrorType is the kind of the error, or "" if the call succeeded: a sentinel of this package
 	// in lower case with underscores, such as "not_found" for [ErrNotFound]; "canceled" or
 	// "deadline_exceeded" if the context has ended; "timeout" or "no_response" if the API did not
-	// respond; "other" for anything else.
+	// respond; "panic" if the call panicked, in a function of the program, say; "other" for
+	// anything else.
 	ErrorType string
 	Attempts  int           // How many requests were sent for it.
 	Duration  time.Duration // All waits are included.
@@ -108,8 +109,10 @@ const (
 	// EventLookup is a lookup. Its Result is "sent" (a request, which may have to be paid for),
 	// "cached", or "shared" (with a caller who asked for the same at the time).
 	EventLookup EventKind = "lookup"
-	// EventOnce is the success of a create with [Once]. Its Result is "created", "stored" (the
-	// ledger has the record's id), or "resolved" (an earlier call has created it).
+	// EventOnce is what [Once] made of a create. Its Result is "created", "stored" (the ledger has
+	// the record's id), or "resolved" (an earlier call has created it) if the create succeeded.
+	// It is "reused" for [ErrKeyReused], "deleted" for [ErrKeyDeleted], and "unknown" if the record
+	// was created, but the ledger could not store its id. There is none for other errors.
 	EventOnce EventKind = "once"
 )
 
@@ -136,11 +139,20 @@ func (o *Observer) begin(ctx context.Context, start CallStart, url string) (cont
 	return ctx, call
 }
 
-// done ends the observation of a call that returns this error.
+// done ends the observation of a call that returns this error, or panics. It must be deferred.
 func (o *observation) done(err *error) {
-	if o != nil && o.end != nil {
-		sent := int(o.sent.Load())
-		o.end(CallEnd{ErrorType: errorType(*err, sent), Attempts: sent, Duration: time.Since(o.began)})
+	if o == nil || o.end == nil {
+		return
+	}
+	sent := int(o.sent.Load())
+	end := CallEnd{ErrorType: errorType(*err, sent), Attempts: sent, Duration: time.Since(o.began)}
+	panicked := recover() //nolint:revive // done is what is deferred
+	if panicked != nil {
+		end.ErrorType = "panic"
+	}
+	o.end(end)
+	if panicked != nil {
+		panic(panicked)
 	}
 }
 
@@ -186,7 +198,7 @@ var errorTypes = []struct {
 	name string
 }{
 	{ErrOutcomeUnknown, "outcome_unknown"}, {ErrInvalidInput, "invalid_input"}, {ErrNotCached, "not_cached"},
-	{ErrKeyReused, "key_reused"}, {ErrKeyDeleted, "key_deleted"}, {ErrLeaseLost, "lease_lost"}, {ErrChangedSince, "changed_since"},
+	{ErrLeaseLost, "lease_lost"}, {ErrChangedSince, "changed_since"},
 	{ErrBadRequest, "bad_request"}, {ErrUnauthorized, "unauthorized"}, {ErrForbidden, "forbidden"}, {ErrNotFound, "not_found"},
 	{ErrConflict, "conflict"}, {ErrValidation, "validation_failed"}, {ErrRateLimited, "rate_limited"}, {ErrServer, "server_error"},
 	{ErrPending, "pending"}, {ErrRedirected, "redirected"}, {ErrDecode, "unexpected_response"},

@@ -314,7 +314,7 @@ func TestObserverOfLookups(t *testing.T) {
 	})
 }
 
-// TestObserverOfOnce: a create under a key is counted if it succeeds, by what made it succeed.
+// TestObserverOfOnce: a create under a key is counted by what Once made of it.
 func TestObserverOfOnce(t *testing.T) {
 	t.Parallel()
 	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
@@ -328,6 +328,55 @@ func TestObserverOfOnce(t *testing.T) {
 		create("1")
 		create("2")
 		checkCounts(t, n, "created 1, resolved 1, stored 1")
+		_, _ = c.Contacts.Create(t.Context(), growthgenius.ContactInput{Email: growthgenius.Set("b@example.com")}, growthgenius.Once("2"))
+		for _, contact := range srv.Contacts() {
+			if err := c.Contacts.Delete(t.Context(), contact.ID); err != nil {
+				t.Fatal(err)
+			}
+		}
+		create("2")
+		checkCounts(t, n, "created 1, deleted 1, resolved 1, reused 1, stored 1")
+		createUnstored(t.Context(), srv.NewClient(observed, growthgenius.WithLedger(unstoring(ledger.NewMemory()))))
+		checkCounts(t, n, "created 1, deleted 1, resolved 1, reused 1, stored 1, unknown 1")
+	})
+}
+
+func createUnstored(ctx context.Context, c *growthgenius.Client) {
+	_, _ = c.Contacts.Create(ctx, testkit.Steve, growthgenius.Once("steve@example.com"))
+}
+
+// TestObserverOfPanics: a call that panics has not succeeded, and panics with the same value.
+func TestObserverOfPanics(t *testing.T) {
+	t.Parallel()
+	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
+		w := new(watched)
+		c := srv.NewClient(w.option())
+		for range 2 {
+			createSteve(t.Context(), c)
+		}
+		w.lines = nil
+		for name, call := range map[string]func(){
+			"before a create": func() {
+				_, _ = c.Contacts.Create(t.Context(), testkit.Steve, growthgenius.BeforeCreate(func(growthgenius.CreateToken) error { panic("mine") }))
+			},
+			"in the loop over a stream": func() {
+				for range c.Contacts.Stream(t.Context(), growthgenius.ListOptions{}) {
+					panic("mine")
+				}
+			},
+		} {
+			func() {
+				defer func() {
+					if p := recover(); p != "mine" {
+						t.Errorf("%s: recovered %v", name, p)
+					}
+				}()
+				call()
+			}()
+			if end := w.lines[len(w.lines)-1]; !strings.HasSuffix(end, " panic") {
+				t.Errorf("%s: the last line is %q", name, end)
+			}
+		}
 	})
 }
 

@@ -31,7 +31,7 @@ func createOnce[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoin
 	defer release(ctx, lease)
 	v, err := k.create(ctx)
 	if err == nil {
-		c.core.observer.event(ctx, Event{Kind: EventOnce, Method: e.method, Route: e.route, Result: k.by})
+		k.event(ctx, k.by)
 	}
 	if unknown, ok := errors.AsType[*OutcomeUnknownError](err); ok {
 		unknown.next = serviceOf(k.scope()) + ".Create again with the same key"
@@ -49,7 +49,7 @@ type keyed[T any, P resourceOf[T]] struct {
 	token   readback.Token // of this create, if it were sent now
 	lease   Lease
 	entry   Entry  // what is stored under the key
-	by      string // the result of its event
+	by      string // the result of its event if the call succeeds
 }
 
 // scope is that of the entry: each record belongs to one key only.
@@ -78,6 +78,7 @@ func (k *keyed[T, P]) check() error {
 // create returns the record of the key, and creates it if no earlier call has.
 func (k *keyed[T, P]) create(ctx context.Context) (*T, error) {
 	if k.entry.Token != nil && !sameCreate(k.entry.Token.t, k.token) {
+		k.event(ctx, "reused")
 		return nil, k.refuse(fmt.Errorf("%w: use another key, or the input that was used first", ErrKeyReused))
 	}
 	if k.entry.ID != "" {
@@ -99,6 +100,8 @@ func (k *keyed[T, P]) create(ctx context.Context) (*T, error) {
 			return v, nil
 		}
 		if !errors.Is(err, ErrIDTaken) {
+			k.event(ctx, "unknown")
+			k.logUnknown(ctx, k.endpoint, "the ledger could not store the id of the record")
 			return nil, k.unknown(ctx, k.entry.Token.t, fmt.Errorf(
 				"it was created with the id %s, which the ledger could not store: %w", shownID(string(id)), err), nil)
 		}
@@ -114,6 +117,7 @@ func (k *keyed[T, P]) known(ctx context.Context) (*T, error) {
 		method: http.MethodGet, route: k.route + "/{id}", id: k.entry.ID, envelope: k.envelope,
 	}, k.opts)
 	if api, ok := errors.AsType[*APIError](err); ok && errors.Is(err, ErrNotFound) && !api.foreign {
+		k.event(ctx, "deleted")
 		return nil, k.refuse(fmt.Errorf("%w (id %s): use another key to create it again", ErrKeyDeleted, shownID(string(k.entry.ID))))
 	}
 	return v, err
@@ -209,6 +213,11 @@ func (k *keyed[T, P]) record(ctx context.Context, e Entry) error {
 	}
 	k.entry = e
 	return nil
+}
+
+// event reports what became of the create.
+func (k *keyed[T, P]) event(ctx context.Context, result string) {
+	k.core.observer.event(ctx, Event{Kind: EventOnce, Method: k.method, Route: k.route, Result: result})
 }
 
 // sameCreate reports whether two creates have the same content, apart from their markers,

@@ -353,20 +353,23 @@ func TestOnceStoresSlowly(t *testing.T) {
 	})
 }
 
+// unstoring returns a ledger that cannot store ids.
+func unstoring(inner growthgenius.Ledger) growthgenius.Ledger {
+	return spoilt{inner, func() time.Time { return time.Time{} }, func(e growthgenius.Entry) error {
+		if e.ID != "" {
+			return errors.New("disk full")
+		}
+		return nil
+	}}
+}
+
 // TestOnceCannotStore: if the ledger cannot store the id, the outcome is unknown, the token
 // resolves to the record, and so does the key later.
 func TestOnceCannotStore(t *testing.T) {
 	t.Parallel()
 	testkit.Bubble(t, func(t *testing.T, srv *testkit.Server) {
-		broken := errors.New("disk full")
 		inner := ledger.NewMemory()
-		l := spoilt{inner, func() time.Time { return time.Time{} }, func(e growthgenius.Entry) error {
-			if e.ID != "" {
-				return broken
-			}
-			return nil
-		}}
-		_, err := createUnder(t, srv.NewClient(growthgenius.WithLedger(l)), "key", testkit.Steve)
+		_, err := createUnder(t, srv.NewClient(growthgenius.WithLedger(unstoring(inner))), "key", testkit.Steve)
 		unknown := testkit.Unknown(t, err)
 		c := srv.NewClient(growthgenius.WithLedger(inner))
 		if !strings.Contains(err.Error(), "disk full") || !strings.Contains(err.Error(), string(srv.Contacts()[0].ID)) {

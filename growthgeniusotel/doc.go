@@ -41,7 +41,7 @@
 //	growthgenius.lookups             {lookup}       lookups; those that are sent may have to be paid for
 //	    url.template, growthgenius.result: sent, cached, shared
 //	growthgenius.once                {create}       creates under a key
-//	    url.template, growthgenius.result: created, stored, resolved
+//	    url.template, growthgenius.result: created, stored, resolved, reused, deleted, unknown
 //	growthgenius.rows                {row}          rows of a job of package bulk: see ObserveJob
 //	    growthgenius.job, growthgenius.result: the outcome
 package growthgeniusotel

@@ -57,7 +57,7 @@ func newMeters(m metric.Meter) meters {
 		readBacks: counter("growthgenius.read_backs", "{create}", "Creates without a usable response, by what became of them."),
 		lists:     counter("growthgenius.read_back.lists", "{list}", "Lists that were read to find creates."),
 		lookups:   counter("growthgenius.lookups", "{lookup}", "Lookups, by where their result is from."),
-		once:      counter("growthgenius.once", "{create}", "Creates under a key that succeeded, by what made them succeed."),
+		once:      counter("growthgenius.once", "{create}", "Creates under a key, by what became of them."),
 		pauses:    pauses,
 	}
 }

@@ -11,7 +11,7 @@ import (
 )
 
 var (
-	histories = flag.Int("histories", 20_000, "how many histories TestPromise runs")
+	histories = flag.Int("histories", 10_000, "how many histories TestPromise runs")
 	slowdown  = 1
 )
 

@@ -62,15 +62,7 @@ func runFleet[T any](ctx context.Context, db *database[T], cache redis.Universal
 	if err := insert(ctx, members[0].river); err != nil {
 		return err
 	}
-	s.total = func() string {
-		done, again, throttled := sum(s.rows)
-		open, err := db.left(context.WithoutCancel(ctx))
-		if err != nil {
-			open = -1 // not known
-		}
-		return fmt.Sprintf("%d workers: %d contacts enriched, %d rows imported, %d mails logged, %d jobs again, %d left; %d responses with 429",
-			len(members), done["enrich_contact"], done["import_row"], done["log_message"], again, open, throttled)
-	}
+	s.total = func() string { return total(context.WithoutCancel(ctx), s.rows, db.left) }
 	if o.listen != "" {
 		healthy := func(request context.Context) error {
 			if ctx.Err() != nil {
@@ -91,27 +83,45 @@ func runFleet[T any](ctx context.Context, db *database[T], cache redis.Universal
 	return work(ctx, db, members, wait, s, log)
 }
 
-// work starts the workers, and ends them when wait returns.
+// total returns the line about all workers.
+func total(ctx context.Context, rows []*row, left func(context.Context) (int, error)) string {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second) // the end of the program waits for it
+	defer cancel()
+	done, again, throttled := sum(rows)
+	open, err := left(ctx)
+	if err != nil {
+		open = -1 // not known
+	}
+	return fmt.Sprintf("%d workers: %d contacts enriched, %d rows imported, %d mails logged, %d jobs again, %d left; %d responses with 429",
+		len(rows), done["enrich_contact"], done["import_row"], done["log_message"], again, open, throttled)
+}
+
+// work starts the workers, and ends them when wait returns, or at once if one of them cannot start.
 func work[T any](ctx context.Context, db *database[T], members []*member[T], wait func() error, s *screen, log *slog.Logger) error {
 	s.start()
 	defer s.end()
 	running, stop := context.WithCancel(ctx)
 	defer stop()
 	var feeders sync.WaitGroup
+	var err error
+	started := 0
 	for _, m := range members {
-		if err := errors.Join(m.reclaim(ctx, db.driver), m.river.Start(running)); err != nil {
-			return err
+		if err = m.start(running, db.driver); err != nil {
+			break
 		}
+		started++
 		feeders.Go(func() {
 			m.feeder.run(running, func(err error) {
 				log.LogAttrs(running, slog.LevelWarn, "fleet: reading the changes", slog.Any("error", err))
 			})
 		})
 	}
-	err := wait()
+	if err == nil {
+		err = wait()
+	}
 	stop() // no new jobs, and no more changes; jobs that run may end within the SoftStopTimeout
 	feeders.Wait()
-	for _, m := range members {
+	for _, m := range members[:started] {
 		<-m.river.Stopped()
 	}
 	return err

@@ -85,6 +85,14 @@ func shared[T any](db *database[T], cache redis.UniversalClient, o options) (gro
 	return s.Limiter(sqlstore.LimiterOptions{PerSecond: o.rate, Burst: o.burst}), s.Cache()
 }
 
+// start starts to work jobs, until the context ends.
+func (m *member[T]) start(ctx context.Context, driver riverdriver.Driver[T]) error {
+	if err := m.reclaim(ctx, driver); err != nil {
+		return err
+	}
+	return m.river.Start(ctx)
+}
+
 // reclaim makes the jobs available that a killed process of the same name was running. Without
 // it they are run again only after River's RescueStuckJobsAfter, since River cannot tell a
 // killed process from one that is slow.

@@ -100,7 +100,8 @@ const (
 	// more. Its Result is what the call waited for: "limiter", "pause" (the API had asked for it),
 	// "backoff" (before a retry), or "settle" (until a list may show a create).
 	EventWait EventKind = "wait"
-	// EventPause is a response that makes the client hold back requests. Its Result is the status.
+	// EventPause is a response that makes the client hold back requests. Its Result is the status,
+	// or "429" for a 403 with Retry-After that counts as one.
 	EventPause EventKind = "pause"
 	// EventReadBack is the end of the search for a create that had no usable response. Its Result
 	// is "found", "absent" (it did not happen), "repeated" (the same, and it is sent again), or

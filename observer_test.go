@@ -106,6 +106,16 @@ GET /users
   200  4ms retry=false
 end of GET /users: 2 attempts
 `},
+		{"a pause after a 403", []growthgeniustest.Fault{{Status: 403, RetryAfter: 20 * time.Second, Times: 1}}, nil, getUsers, `
+GET /users
+  attempt 1
+  pause 429 of GET /users: 20s
+  403 403 4ms retry=true
+  wait pause of GET /users: 20s
+  attempt 2
+  200  4ms retry=false
+end of GET /users: 2 attempts
+`},
 		{"a retry without a response", []growthgeniustest.Fault{{Status: 503, Times: 1}, {Effect: growthgeniustest.Hang, Times: 1}}, nil, getUsers, `
 GET /users
   attempt 1

@@ -17,7 +17,8 @@ type Watcher interface {
 	Attempt(ctx context.Context, n int) (context.Context, func(AttemptEnd))
 	// Waited is called after a wait of the call, with one of the reasons below.
 	Waited(ctx context.Context, reason string, d time.Duration)
-	// Paused is called when a response prolongs the time in which requests are held back.
+	// Paused is called when a response prolongs the time in which requests are held back. status
+	// is 429 for each response that counts as one.
 	Paused(ctx context.Context, status int, d time.Duration)
 }
 
@@ -126,6 +127,6 @@ func (c *call) backOff(ctx context.Context) error {
 func (c *call) answered(sent time.Time, status int, asked time.Duration) {
 	paused := c.cfg.Gate.Answered(c.Route, sent, status, asked)
 	if c.Watch != nil && paused >= LeastWait {
-		c.Watch.Paused(&c.ctx, int(c.status), paused)
+		c.Watch.Paused(&c.ctx, status, paused)
 	}
 }

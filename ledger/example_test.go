@@ -29,11 +29,12 @@ func ExampleFile_PurgeFunc() {
 		log.Fatal(err)
 	}
 	defer func() { _ = file.Close() }()
-	fill(file, address)
+	fill(file, "Ada@Example.com")
 
 	n, err := file.PurgeFunc(func(key string, e growthgenius.Entry) bool {
 		text, err := json.Marshal(e)
-		return err == nil && (strings.Contains(key, address) || bytes.Contains(text, []byte(address)))
+		text = bytes.ToLower(text)
+		return err == nil && (strings.Contains(strings.ToLower(key), address) || bytes.Contains(text, []byte(address)))
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -42,7 +43,7 @@ func ExampleFile_PurgeFunc() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println("removed:", n, "left:", file.Len(), "still in the file:", bytes.Contains(text, []byte(address)))
+	fmt.Println("removed:", n, "left:", file.Len(), "still in the file:", bytes.Contains(bytes.ToLower(text), []byte(address)))
 	// Output:
 	// removed: 1 left: 1 still in the file: false
 }

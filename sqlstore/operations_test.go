@@ -44,7 +44,7 @@ func TestOperations(t *testing.T) {
 			}
 			return lease
 		}
-		_ = hold("of ada@example.com").Release(t.Context())
+		_ = hold("of ADA@Example.com").Release(t.Context())
 		used := hold("held for ada@example.com")
 		run := func(want ...string) {
 			t.Helper()

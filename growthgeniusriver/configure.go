@@ -4,12 +4,14 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
 	"time"
 
 	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver"
 	"github.com/riverqueue/river/rivertype"
 )
 
@@ -18,8 +20,9 @@ import (
 //
 //	growthgenius.WithRetry(growthgenius.RetryPolicy{MaxRetryAfter: growthgeniusriver.MaxRetryAfter})
 //
-// With the default of the SDK, which is a minute, jobs that wait keep their workers busy. If the
-// API asks to wait longer than MaxRetryAfter, the queue is paused: see [Configure].
+// With the default of the SDK, which is a minute, the workers of jobs that wait for a
+// Retry-After can work no other job meanwhile. If the API asks to wait longer than
+// MaxRetryAfter, the queue is paused: see [Configure].
 const MaxRetryAfter = 5 * time.Second
 
 // What Configure sets.
@@ -30,28 +33,36 @@ const (
 	keepCanceled    = 7 * 24 * time.Hour
 )
 
-// Options are those of [Configure]. The zero value is fine.
+// Options configures [Configure]. The zero value pauses only the queue of the job.
 type Options struct {
 	// Queues are the queues whose jobs call the API, also those of other clients of River. They
 	// are paused together. By default only the queue of the job that was asked to wait is.
 	Queues []string
 }
 
-// Configure sets up the configuration of a client of River whose jobs call the API. TTx is the
-// type of the transactions of the driver: pgx.Tx or *sql.Tx. Call it once per client, before
-// river.NewClient.
+// Configure sets up the configuration of a client of River whose jobs call the API. driver is
+// the driver of that client. Call it once per client, before river.NewClient.
 //
 //   - It adds a middleware that applies [Result] to the error of each job.
 //   - If a response with status 429, 503 or 403 asks to wait for over [MaxRetryAfter], the
-//     middleware pauses the queue until then, as [Pause] does. Each worker that is about a job
-//     snoozes this job, and no other begins. A wait of over 24 hours is cut to that.
+//     middleware pauses the queue until then, as [Pause] does. Jobs that are running are
+//     snoozed once they get such a response, too. Clients of River learn of a pause within
+//     milliseconds, or within 2 seconds if they poll, and may begin jobs until then. A wait of
+//     over 24 hours is cut to that.
 //   - It adds the [ResumeQueue], with one worker.
 //   - It sets what is not set: JobTimeout to 5 minutes, and RescueStuckJobsAfter to a minute
 //     longer than JobTimeout; SoftStopTimeout to 20 seconds, and CancelledJobRetentionPeriod to
 //     7 days. The guide explains why.
 //
-// A configuration without Queues, which works no jobs, gets no middleware and no queue.
-func Configure[TTx any](config *river.Config, o Options) {
+// A configuration without Queues, which works no jobs, gets no middleware and no queue. Clients
+// whose drivers have the same type of transaction may share their Workers.
+//
+// The error is not nil if o.Queues has the ResumeQueue, which must not be paused. config is
+// unchanged then.
+func Configure[TTx any](driver riverdriver.Driver[TTx], config *river.Config, o Options) error {
+	if slices.Contains(o.Queues, ResumeQueue) {
+		return fmt.Errorf("growthgeniusriver: Options.Queues has %s: this queue cannot be paused, since it resumes the others", ResumeQueue)
+	}
 	config.JobTimeout = cmp.Or(config.JobTimeout, jobTimeout)
 	if config.JobTimeout > 0 {
 		config.RescueStuckJobsAfter = cmp.Or(config.RescueStuckJobsAfter, config.JobTimeout+rescueMargin)
@@ -59,24 +70,38 @@ func Configure[TTx any](config *river.Config, o Options) {
 	config.SoftStopTimeout = cmp.Or(config.SoftStopTimeout, softStopTimeout)
 	config.CancelledJobRetentionPeriod = cmp.Or(config.CancelledJobRetentionPeriod, keepCanceled)
 	if config.Workers != nil {
-		river.AddWorker(config.Workers, &resumer[TTx]{})
+		_ = river.AddWorkerSafely(config.Workers, &resumer[TTx]{}) // fails if another client with these Workers has added it
 	}
 	if len(config.Queues) == 0 {
-		return
+		return nil
 	}
 	config.Queues = maps.Clone(config.Queues)
 	config.Queues[ResumeQueue] = river.QueueConfig{MaxWorkers: 1}
-	config.Middleware = append(slices.Clone(config.Middleware), &middleware[TTx]{
-		queues: o.Queues, pollOnly: config.PollOnly, logger: cmp.Or(config.Logger, slog.Default()),
+	addMiddleware(config, &middleware[TTx]{
+		queues: o.Queues, polls: config.PollOnly || !driver.SupportsListener(), logger: cmp.Or(config.Logger, slog.Default()),
 	})
+	return nil
+}
+
+// addMiddleware adds a middleware to the field that the program uses: River does not accept
+// Middleware beside one of the older fields. A plugin would hide from the middleware of the
+// program what River is told.
+//
+//nolint:staticcheck // the older fields are deprecated, and used
+func addMiddleware(config *river.Config, m rivertype.WorkerMiddleware) {
+	if len(config.WorkerMiddleware) > 0 || len(config.JobInsertMiddleware) > 0 {
+		config.WorkerMiddleware = append(slices.Clone(config.WorkerMiddleware), m)
+		return
+	}
+	config.Middleware = append(slices.Clone(config.Middleware), m)
 }
 
 // middleware applies Result to each job, and pauses queues.
 type middleware[TTx any] struct {
 	river.MiddlewareDefaults
-	queues   []string // "" for that of the job
-	pollOnly bool
-	logger   *slog.Logger
+	queues []string // in addition to the queue of the job
+	polls  bool     // clients are not notified of a pause
+	logger *slog.Logger
 }
 
 const (
@@ -97,7 +122,7 @@ func (m *middleware[TTx]) Work(ctx context.Context, job *rivertype.JobRow, doInn
 	}
 	client, missing := river.ClientFromContextSafely[TTx](ctx)
 	if missing != nil {
-		m.logger.LogAttrs(ctx, slog.LevelError, "growthgeniusriver: queue not paused: Configure was called for another driver")
+		m.logger.LogAttrs(ctx, slog.LevelError, "growthgeniusriver: queue not paused: Configure got a driver with another type of transaction than river.NewClient")
 		return err
 	}
 	if pauseErr := m.pause(ctx, client, job.Queue, wait); pauseErr != nil {
@@ -107,7 +132,7 @@ func (m *middleware[TTx]) Work(ctx context.Context, job *rivertype.JobRow, doInn
 	}
 	m.logger.LogAttrs(ctx, slog.LevelInfo, "growthgeniusriver: queue paused", slog.String("queue", job.Queue), slog.Duration("wait", wait))
 	known := noticed
-	if m.pollOnly || !client.Driver().SupportsListener() {
+	if m.polls {
 		known = noticedByPolling
 	}
 	select {

@@ -8,6 +8,7 @@ import (
 	"math"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -27,9 +28,10 @@ import (
 // TestConfigureDefaults: what is set stays, what is not is set.
 func TestConfigureDefaults(t *testing.T) {
 	t.Parallel()
+	d := sqlite(t)
 	queues := map[string]river.QueueConfig{queue: {MaxWorkers: 1}}
 	config := &river.Config{Queues: queues, Workers: river.NewWorkers()}
-	growthgeniusriver.Configure[*sql.Tx](config, growthgeniusriver.Options{})
+	configure(t, d, config)
 	if config.JobTimeout != 5*time.Minute || config.RescueStuckJobsAfter != 6*time.Minute || config.SoftStopTimeout != 20*time.Second ||
 		config.CancelledJobRetentionPeriod != 7*24*time.Hour || len(config.Middleware) != 1 || config.Queues[growthgeniusriver.ResumeQueue].MaxWorkers != 1 {
 		t.Errorf("got %+v", config)
@@ -39,19 +41,75 @@ func TestConfigureDefaults(t *testing.T) {
 	}
 
 	config = &river.Config{JobTimeout: time.Second, RescueStuckJobsAfter: time.Hour, SoftStopTimeout: time.Minute, CancelledJobRetentionPeriod: -1}
-	growthgeniusriver.Configure[*sql.Tx](config, growthgeniusriver.Options{})
+	configure(t, d, config)
 	if config.JobTimeout != time.Second || config.RescueStuckJobsAfter != time.Hour || config.SoftStopTimeout != time.Minute ||
 		config.CancelledJobRetentionPeriod != -1 || config.Middleware != nil || config.Queues != nil {
 		t.Errorf("got %+v", config)
 	}
 
 	config = &river.Config{JobTimeout: -1} // none
-	growthgeniusriver.Configure[*sql.Tx](config, growthgeniusriver.Options{})
+	configure(t, d, config)
 	if config.JobTimeout != -1 || config.RescueStuckJobsAfter != 0 {
 		t.Errorf("got %+v", config)
 	}
-	if _, err := river.NewClient(sqlite(t).connect(), config); err != nil {
+	if _, err := river.NewClient(d.connect(), config); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestConfigureRefusesTheResumeQueue: each pause would fail.
+func TestConfigureRefusesTheResumeQueue(t *testing.T) {
+	t.Parallel()
+	config := &river.Config{Queues: map[string]river.QueueConfig{queue: {MaxWorkers: 1}}, Workers: river.NewWorkers()}
+	err := growthgeniusriver.Configure(sqlite(t).connect(), config, growthgeniusriver.Options{Queues: []string{queue, growthgeniusriver.ResumeQueue}})
+	if err == nil || !strings.Contains(err.Error(), "Options.Queues has growthgenius_resume") {
+		t.Errorf("got %v", err)
+	}
+	if config.JobTimeout != 0 || config.Middleware != nil || len(config.Queues) != 1 {
+		t.Errorf("the configuration was changed: %+v", config)
+	}
+}
+
+// TestConfigureSharesWorkers: two clients have the same Workers, and each resumes queues.
+func TestConfigureSharesWorkers(t *testing.T) {
+	t.Parallel()
+	workers := river.NewWorkers()
+	for range 2 {
+		d := sqlite(t)
+		config := &river.Config{Queues: map[string]river.QueueConfig{queue: {MaxWorkers: 1}}, Workers: workers, Logger: quiet, TestOnly: true}
+		configure(t, d, config)
+		c, err := river.NewClient(d.connect(), config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		start(t, c)
+		pauseFor(t, c, 2*time.Second)
+		wait(t, "the end of the pause", func() bool { return row(t, c).PausedAt == nil })
+	}
+}
+
+// TestConfigureKeepsWorkerMiddleware: a program may use the older fields of River, which cannot
+// be combined with Middleware.
+//
+//nolint:staticcheck // the older fields are deprecated, and used
+func TestConfigureKeepsWorkerMiddleware(t *testing.T) {
+	t.Parallel()
+	d := sqlite(t)
+	for name, set := range map[string]func(*river.Config){
+		"WorkerMiddleware": func(c *river.Config) {
+			c.WorkerMiddleware = []rivertype.WorkerMiddleware{&river.WorkerMiddlewareDefaults{}}
+		},
+		"JobInsertMiddleware": func(c *river.Config) {
+			c.JobInsertMiddleware = []rivertype.JobInsertMiddleware{&river.JobInsertMiddlewareDefaults{}}
+		},
+	} {
+		config := &river.Config{Queues: map[string]river.QueueConfig{queue: {MaxWorkers: 1}}, Workers: river.NewWorkers(), Logger: quiet}
+		set(config)
+		before := len(config.WorkerMiddleware)
+		configure(t, d, config)
+		if _, err := river.NewClient(d.connect(), config); err != nil || len(config.WorkerMiddleware) != before+1 {
+			t.Errorf("%s: %d worker middlewares, want %d; %v", name, len(config.WorkerMiddleware), before+1, err)
+		}
 	}
 }
 
@@ -224,7 +282,7 @@ func TestQueuesTogether(t *testing.T) {
 		Queues: map[string]river.QueueConfig{"b": {MaxWorkers: 1}, queue: {MaxWorkers: 1}, "local": {MaxWorkers: 1}}, Workers: river.NewWorkers(), Logger: quiet, TestOnly: true,
 	}
 	river.AddWorker(config.Workers, river.WorkFunc(func(context.Context, *river.Job[args]) error { return status(http.StatusTooManyRequests, time.Hour) }))
-	growthgeniusriver.Configure[pgx.Tx](config, growthgeniusriver.Options{Queues: []string{queue, "b", "none"}})
+	configure(t, d, config, queue, "b", "none")
 	c, err := river.NewClient(d.connect(), config)
 	if err != nil {
 		t.Fatal(err)

@@ -1,7 +1,7 @@
 // Package growthgeniusriver is for programs whose workers call the API from the jobs of a
 // River queue (https://riverqueue.com).
 //
-// [Configure] sets up a client of River in one line. From then on, each worker may return the
+// [Configure] sets up a client of River. From then on, each worker may return the
 // errors of the SDK as they are:
 //
 //   - A job that the API asks to wait is snoozed for that long. If the whole account is asked

@@ -54,8 +54,11 @@ func newQueue(db *sql.DB, client *growthgenius.Client) (*river.Client[*sql.Tx], 
 		Workers: river.NewWorkers(),
 	}
 	river.AddWorker(config.Workers, &OrderWorker{client: client})
-	growthgeniusriver.Configure[*sql.Tx](config, growthgeniusriver.Options{})
-	return river.NewClient(riversqlite.New(db), config)
+	driver := riversqlite.New(db)
+	if err := growthgeniusriver.Configure(driver, config, growthgeniusriver.Options{}); err != nil {
+		return nil, err
+	}
+	return river.NewClient(driver, config)
 }
 
 // Two orders become two contacts with a message each, though the API refuses the first requests.

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
@@ -57,8 +56,11 @@ func dieWithJob() int {
 	}
 	config := &river.Config{Queues: map[string]river.QueueConfig{queue: {MaxWorkers: 1}}, Workers: river.NewWorkers(), Logger: quiet, LeaderElectionDisabled: true}
 	river.AddWorker(config.Workers, river.WorkFunc(greet(client)))
-	growthgeniusriver.Configure[pgx.Tx](config, growthgeniusriver.Options{})
-	c, err := river.NewClient(riverpgxv5.New(pool), config)
+	driver := riverpgxv5.New(pool)
+	if err := growthgeniusriver.Configure(driver, config, growthgeniusriver.Options{}); err != nil {
+		return fail(err)
+	}
+	c, err := river.NewClient(driver, config)
 	if err != nil {
 		return fail(err)
 	}

@@ -119,7 +119,7 @@ func (*resumer[TTx]) Work(ctx context.Context, job *river.Job[resumeArgs]) error
 	}
 	client, err := river.ClientFromContextSafely[TTx](ctx)
 	if err != nil {
-		return fmt.Errorf("growthgeniusriver: Configure was called for another driver: %w", err)
+		return fmt.Errorf("growthgeniusriver: Configure got a driver with another type of transaction than river.NewClient, or clients with such drivers share Workers: %w", err)
 	}
 	return inTx(ctx, client, func(tx TTx) error {
 		if err := resume(ctx, client, tx, job.Args); err != nil {

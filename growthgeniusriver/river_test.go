@@ -124,12 +124,20 @@ func (d database[TTx]) client(t *testing.T, work func(context.Context, *river.Jo
 	for _, s := range set {
 		s(config)
 	}
-	growthgeniusriver.Configure[TTx](config, growthgeniusriver.Options{})
+	configure(t, d, config)
 	c, err := river.NewClient(d.connect(), config)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return c
+}
+
+// configure calls Configure for a client of a database whose queues are paused together.
+func configure[TTx any](t *testing.T, d database[TTx], config *river.Config, queues ...string) {
+	t.Helper()
+	if err := growthgeniusriver.Configure(d.connect(), config, growthgeniusriver.Options{Queues: queues}); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // start starts a client, and stops it at the end of the test.

@@ -54,7 +54,9 @@ func newMember[T any](db *database[T], cache redis.UniversalClient, o options, a
 		SoftStopTimeout: o.timeout, // then the jobs that run are interrupted, and another worker runs them again
 		Logger:          log,
 	}
-	growthgeniusriver.Configure[T](config, growthgeniusriver.Options{})
+	if err := growthgeniusriver.Configure(db.driver, config, growthgeniusriver.Options{}); err != nil {
+		return nil, err
+	}
 	if m.river, err = river.NewClient(db.driver, config); err != nil {
 		return nil, err
 	}

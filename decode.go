@@ -197,10 +197,8 @@ func decodeMany[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoin
 			return nil, e.refuse(fmt.Errorf("%w: its first %d records take over %d bytes; see WithMaxResponseBytes and Stream", ErrResponseTooLarge, len(found), most))
 		}
 	}
-	if c.core.inspects() { // else the strays need no memory
-		if err := c.core.inspect(ctx, e, res, &memory.found, items.Strays()...); err != nil {
-			return nil, err
-		}
+	if err := c.core.inspect(ctx, e, res, &memory.found, items.Strays()...); err != nil {
+		return nil, err
 	}
 	found := memory.found
 	if spare := cap(found) - len(found); spare > len(found)/8 { // the last records were longer than the first
@@ -209,13 +207,10 @@ func decodeMany[T any, P resourceOf[T]](ctx context.Context, c caller, e endpoin
 	return found, nil
 }
 
-// inspects reports whether inspect does anything.
-func (c *core) inspects() bool { return c.logger != nil || c.strict }
-
 // inspect logs each way in which a response differs from the reference, once, or with
 // strict decoding makes it an error. v is a pointer to the decoded record or records.
 func (c *core) inspect(ctx context.Context, e endpoint, res *engine.Response, v any, strays ...wire.Oddity) error {
-	if !c.inspects() {
+	if c.logger == nil && !c.strict {
 		return nil
 	}
 	found := strays

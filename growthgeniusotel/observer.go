@@ -137,12 +137,11 @@ func about(method, route string) []attribute.KeyValue {
 	if !slices.Contains(methods, method) {
 		method = "_OTHER"
 	}
-	attributes := make([]attribute.KeyValue, 1, 8)
-	attributes[0] = semconv.HTTPRequestMethodKey.String(method)
+	attributes := []attribute.KeyValue{semconv.HTTPRequestMethodKey.String(method)}
 	if route != otherRoute {
 		attributes = append(attributes, semconv.URLTemplate(route))
 	}
-	return slices.Clip(attributes)
+	return attributes
 }
 
 // spanName returns the name of a span by the conventions: "GET /contacts/{id}", or the method

@@ -69,7 +69,11 @@ func resultOf(job *rivertype.JobRow, err error) string {
 		return "done"
 	case snoozed:
 		return "snoozed"
-	case canceled, job.Attempt >= job.MaxAttempts:
+	case canceled:
+		return "given_up"
+	case errors.Is(err, context.Canceled): // the process ends, which is not an attempt
+		return "retried"
+	case job.Attempt >= job.MaxAttempts:
 		return "given_up"
 	default:
 		return "retried"

@@ -74,4 +74,7 @@ func TestResultOf(t *testing.T) {
 	if got := resultOf(&rivertype.JobRow{Attempt: 25, MaxAttempts: 25}, failed); got != "given_up" {
 		t.Errorf("the last attempt: %s", got)
 	}
+	if got := resultOf(&rivertype.JobRow{Attempt: 25, MaxAttempts: 25}, fmt.Errorf("failed: %w", context.Canceled)); got != "retried" {
+		t.Errorf("the last attempt, interrupted: %s", got)
+	}
 }

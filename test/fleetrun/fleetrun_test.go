@@ -5,6 +5,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/growthgenius/growthgenius-go/growthgeniustest"
 	"github.com/growthgenius/growthgenius-go/internal/testkit/pgtest"
 )
 
@@ -76,7 +78,7 @@ func TestSweep(t *testing.T) {
 // TestBroken: each promise that a run breaks is named.
 func TestBroken(t *testing.T) {
 	t.Parallel()
-	good := result{settings: settings{Jobs: 10, Rate: 10, Burst: 2}, Done: 10, Lookups: 5, Most: 12}
+	good := result{settings: settings{Jobs: 10, Rate: 10, Burst: 2}, Done: 10, Lookups: 5, Again: 2, Unusable: 2, Most: 12}
 	if got := good.broken(); got != nil {
 		t.Errorf("a run without a fault: %q", got)
 	}
@@ -86,14 +88,44 @@ func TestBroken(t *testing.T) {
 		"2 effects are missing":      func(r *result) { r.Lost = 2 },
 		"6 lookups were paid":        func(r *result) { r.Lookups = 6 },
 		"13 requests in a second":    func(r *result) { r.Most = 13 },
-		"1 lookups were sent again":  func(r *result) { r.Again = 1 },
-		"17 lookups were sent again": func(r *result) { r.Again, r.Kills, r.Kill = 17, 1, time.Second },
+		"3 lookups were sent again":  func(r *result) { r.Again, r.Unusable = 3, 2 },
+		"19 lookups were sent again": func(r *result) { r.Again, r.Kills = 19, 1 },
+		"51 lookups were sent again": func(r *result) { r.Again, r.Restart, r.Restarted, r.Processes = 51, true, true, 3 },
+		"Postgres was not restarted": func(r *result) { r.Restart = true },
 	} {
 		r := good
 		change(&r)
 		if got := r.broken(); len(got) != 1 || !strings.Contains(got[0], want) {
 			t.Errorf("got %q, want %q", got, want)
 		}
+	}
+}
+
+// TestLookups: those that the server carried out count, whatever became of the response.
+func TestLookups(t *testing.T) {
+	t.Parallel()
+	lookup := func(address string, status int, f *growthgeniustest.Fault) growthgeniustest.Request {
+		return growthgeniustest.Request{Route: growthgeniustest.RoutePerson, Query: "email=" + address, Status: status, Fault: f}
+	}
+	first, again, unusable := lookups([]growthgeniustest.Request{
+		lookup("a", 429, nil),
+		lookup("a", 500, &growthgeniustest.Fault{Status: 500}),
+		lookup("a", 0, &growthgeniustest.Fault{Effect: growthgeniustest.Reset, Commit: true}),
+		lookup("a", 200, nil),
+		lookup("b", 200, nil),
+		{Route: growthgeniustest.RouteContact, Status: 200},
+	})
+	if first != 2 || again != 1 || unusable != 1 {
+		t.Errorf("%d lookups, %d again, %d unusable; want 2, 1, 1", first, again, unusable)
+	}
+}
+
+// TestUnknownRun: a name that is not that of a run is an error.
+func TestUnknownRun(t *testing.T) {
+	t.Parallel()
+	err := command(t.Context(), []string{"-runs", "steady,kiled", "-sweep", "0"}, io.Discard)
+	if err == nil || !strings.Contains(err.Error(), `"kiled"`) {
+		t.Errorf("got %v", err)
 	}
 }
 

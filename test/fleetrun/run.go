@@ -28,8 +28,8 @@ type settings struct {
 	Rate      float64       `json:"rate"`               // that the server enforces
 	Burst     int           `json:"burst"`              // the same
 	Learned   bool          `json:"learned"`            // the processes are not told
-	Faults    float64       `json:"faults"`             // the share of requests
-	Throttled float64       `json:"throttled"`          // the share of the other requests that get a 429 with a Retry-After of a second
+	Faults    float64       `json:"faults"`             // the share of the requests that are not Throttled
+	Throttled float64       `json:"throttled"`          // the share of requests that get a 429 with a Retry-After of a second
 	Kill      time.Duration `json:"kill"`               // how often a process is killed; 0 for never
 	MaxKills  int           `json:"max_kills,omitzero"` // 0 for any number
 	Restart   bool          `json:"restart"`            // of Postgres, in the middle
@@ -44,6 +44,9 @@ func (s settings) rows() int     { return s.Jobs * 3 / 10 }
 // attemptTimeout is short, so that requests that get no response do not keep a worker.
 const attemptTimeout = 2 * time.Second
 
+// concurrency is how many jobs a process works at a time.
+const concurrency = 16
+
 // load is a run.
 type load struct {
 	settings
@@ -54,7 +57,8 @@ type load struct {
 	args    []string
 	all     []process
 	kills   int
-	failed  int // how often a process ended by itself
+	crashed bool // Postgres was, and came back
+	failed  int  // how often a process ended by itself
 }
 
 // process is a process of the fleet.
@@ -94,7 +98,7 @@ func run(ctx context.Context, program string, s settings) (result, error) {
 	defer func() { _, _ = l.db.ExecContext(context.WithoutCancel(ctx), "DROP SCHEMA "+schema+" CASCADE") }()
 	l.args = []string{
 		"-dsn", pgtest.DSN(schema), "-timeout", attemptTimeout.String(), "-settle", "1s", "-every", "1s", "-lag", "500ms",
-		"-since", "2000-01-01T00:00:00Z", "-concurrency", "16",
+		"-since", "2000-01-01T00:00:00Z", "-concurrency", fmt.Sprint(concurrency),
 	}
 	if !s.Learned {
 		// The processes keep some of the burst back.
@@ -189,7 +193,7 @@ func (l *load) work(ctx context.Context) error {
 			return err
 		}
 	}
-	next, restarted := time.Now().Add(l.Kill), !l.Restart
+	next := time.Now().Add(l.Kill)
 	for begun := time.Now(); ; time.Sleep(50 * time.Millisecond) {
 		done, err := l.done(ctx)
 		switch {
@@ -198,7 +202,7 @@ func (l *load) work(ctx context.Context) error {
 		case err == nil && done == l.Jobs:
 			return l.end()
 		case time.Since(begun) > time.Minute+time.Duration(l.Jobs)*time.Second:
-			return fmt.Errorf("%d of %d jobs are done: %w\n%s", done, l.Jobs, err, l.logs())
+			return errors.Join(fmt.Errorf("%d of %d jobs are done\n%s", done, l.Jobs, l.logs()), err)
 		case l.Kill > 0 && time.Now().After(next) && (l.MaxKills == 0 || l.kills < l.MaxKills):
 			victim := l.victim(ctx)
 			_ = l.all[victim].Kill()
@@ -208,11 +212,11 @@ func (l *load) work(ctx context.Context) error {
 			if err := l.start(ctx, victim, names...); err != nil {
 				return err
 			}
-		case !restarted && done > l.Jobs/2:
-			restarted = true
+		case l.Restart && !l.crashed && done > l.Jobs/2:
 			if err := pgtest.Restart(syscall.SIGQUIT); err != nil {
 				return err
 			}
+			l.crashed = true
 		}
 		for i, p := range l.all {
 			select {

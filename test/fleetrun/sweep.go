@@ -129,7 +129,7 @@ func measure(ctx context.Context, db *sql.DB, processes int, each time.Duration,
 	if err != nil {
 		return 0, 0, err
 	}
-	return perSecond, float64(after-before) / total, nil
+	return perSecond, float64(after-before) / max(1, total), nil
 }
 
 // committed returns how many transactions Postgres has committed.

@@ -32,7 +32,7 @@
 //	    http.request.method, url.template, growthgenius.result: limiter, pause, backoff, settle
 //	growthgenius.retries             {request}      requests that are sent again
 //	    http.request.method, url.template, error.type: of the request that failed
-//	growthgenius.pause.time          s              how long the API made the client hold back requests, within MaxRetryAfter
+//	growthgenius.pause.time          s              how long the API asked all calls, or all of a route, to wait
 //	    http.request.method, url.template, growthgenius.result: the status, 429 or 503
 //	growthgenius.read_backs          {create}       creates without a usable response
 //	    http.request.method, url.template, growthgenius.result: found, absent, repeated, unknown

@@ -47,7 +47,7 @@ func newMeters(m metric.Meter) meters {
 		return c
 	}
 	pauses, err := m.Float64Counter("growthgenius.pause.time", metric.WithUnit("s"),
-		metric.WithDescription("How long the API made the client hold back requests."))
+		metric.WithDescription("How long the API asked all calls, or all of a route, to wait."))
 	handle(err)
 	return meters{
 		requests:  requests.Inst(),

@@ -23,8 +23,9 @@ type inserter interface {
 	InsertMany(context.Context, []river.InsertManyParams) ([]*rivertype.JobInsertResult, error)
 }
 
-// insertFiles inserts the jobs of the files that the flags name. Files that were inserted before
-// insert nothing.
+// insertFiles inserts the jobs of the files that the flags name, unless River still has them: it
+// keeps jobs that are completed for a day. After that a mail is still not logged again, but a row
+// is imported again.
 func insertFiles(ctx context.Context, to inserter, o options) error {
 	if o.rows != "" {
 		text, err := os.ReadFile(o.rows)
@@ -75,13 +76,21 @@ func insertMails(ctx context.Context, to inserter, mails iter.Seq2[*mailbox.Mail
 		if err != nil {
 			return err
 		}
+		if why := leftOut(m); why != "" {
+			fmt.Fprintf(os.Stderr, "fleet: not logged: %s: %s\n", m.Where, why)
+			continue
+		}
+		text := m.Text
+		if strings.TrimSpace(text) == "" {
+			text = m.HTML
+		}
 		name := m.MessageID
 		if name == "" {
 			name = fmt.Sprintf("%x", sha256.Sum256([]byte(fmt.Sprint(m.Date.UTC(), m.Subject, m.Text, m.HTML))))
 		}
 		for _, recipient := range slices.Concat(m.To, m.Cc, m.Bcc) {
 			args := logMessage{
-				Mail: strings.ReplaceAll(name, "\x00", "") + " to " + key(recipient.Address), To: recipient.Address, Subject: m.Subject, Text: m.Text, SentAt: m.Date,
+				Mail: strings.ReplaceAll(name, "\x00", "") + " to " + key(recipient.Address), To: recipient.Address, Subject: m.Subject, Text: strings.TrimRight(text, " \t\r\n"), SentAt: m.Date,
 			}
 			if !seen[args.Mail] {
 				seen[args.Mail] = true
@@ -90,6 +99,20 @@ func insertMails(ctx context.Context, to inserter, mails iter.Seq2[*mailbox.Mail
 		}
 	}
 	return insert(ctx, to, jobs)
+}
+
+// leftOut returns why a mail is not logged, or "" if it is.
+func leftOut(m *mailbox.Mail) string {
+	switch {
+	case strings.Contains(m.Flags, "D"):
+		return "it is a draft"
+	case strings.Contains(m.Flags, "T"):
+		return "it is in the trash"
+	case m.Date.IsZero():
+		return "it has no date, or none that can be read"
+	default:
+		return ""
+	}
 }
 
 func insert(ctx context.Context, to inserter, jobs []river.InsertManyParams) error {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"iter"
 	"net/mail"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
 
 	"github.com/growthgenius/growthgenius-go"
 	"github.com/growthgenius/growthgenius-go/internal/testkit/pgtest"
@@ -79,6 +81,31 @@ func testInsert[T any](t *testing.T, db *database[T]) {
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// inserted is what was inserted.
+type inserted []river.InsertManyParams
+
+func (i *inserted) InsertMany(_ context.Context, jobs []river.InsertManyParams) ([]*rivertype.JobInsertResult, error) {
+	*i = append(*i, jobs...)
+	return nil, nil
+}
+
+// TestMails: drafts, mails in the trash and those without a date are not logged, and the text of a
+// mail is its HTML if it has no other.
+func TestMails(t *testing.T) {
+	t.Parallel()
+	draft, trash, undated, html := letter("1", "ann@example.com"), letter("2", "ann@example.com"), letter("3", "ann@example.com"), letter("4", "ann@example.com")
+	draft.Flags, trash.Flags, undated.Date = "DS", "ST", time.Time{}
+	html.Text, html.HTML = " \n", "<p>Hello</p>\n"
+	var to inserted
+	if err := insertMails(t.Context(), &to, all(draft, trash, undated, html)); err != nil {
+		t.Fatal(err)
+	}
+	want := logMessage{Mail: "4 to ann@example.com", To: "ann@example.com", Subject: "Hello", Text: "<p>Hello</p>", SentAt: html.Date}
+	if len(to) != 1 || to[0].Args != want {
+		t.Errorf("got %+v, want %+v", to, want)
 	}
 }
 

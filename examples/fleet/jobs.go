@@ -27,7 +27,7 @@ type enrichContact struct {
 
 // importRow creates or updates the contact of a row.
 type importRow struct {
-	Row   string                    `json:"row" river:"unique"` // names it, also if the file is inserted twice
+	Row   string                    `json:"row" river:"unique"` // names it, so that River refuses it while it has the job
 	Input growthgenius.ContactInput `json:"input"`
 }
 

@@ -54,6 +54,11 @@ type Options struct {
 //     longer than JobTimeout; SoftStopTimeout to 20 seconds, and CancelledJobRetentionPeriod to
 //     7 days. The guide explains why.
 //
+// River's leader, which is one of the clients with Queues, rescues and deletes the jobs of all
+// queues with its own settings, and discards a stuck job whose kind is not among its Workers.
+// So all clients with Queues of a database schema must have all workers and be set up by
+// Configure, or set LeaderElectionDisabled.
+//
 // A configuration without Queues, which works no jobs, gets no middleware and no queue. Clients
 // whose drivers have the same type of transaction may share their Workers.
 //

@@ -17,8 +17,9 @@ import (
 // number of a row. A job that is inserted twice has two keys: insert it as a unique job, or
 // use growthgenius.Once with a key of your own, such as the id of an order.
 //
-// The ledger must keep the key as long as the job may be attempted. That is about three weeks
-// with the 25 attempts and the retry policy that are River's defaults.
+// The ledger must keep the key as long as the job may be attempted: for two months or longer. The
+// 25 attempts that are River's default take about three weeks; snoozes, paused queues and a
+// person who has a canceled job run again add to that.
 func Once(job *rivertype.JobRow, name string) growthgenius.RequestOption {
 	return growthgenius.Once(fmt.Sprintf("river/%s/%d/%d/%s", job.Kind, job.ID, job.CreatedAt.UnixMicro(), name))
 }

@@ -34,7 +34,9 @@ func Pause[TTx any](ctx context.Context, client *river.Client[TTx], queue string
 }
 
 // PauseTx pauses a queue until a time, rounded up to a second, and inserts the job that resumes
-// it then. It does both in the transaction tx, so that no queue stays paused.
+// it then. It does both in the transaction tx, so that the one does not happen without the
+// other. The queue stays paused until a client works the [ResumeQueue], which a client without
+// Queues does not.
 //
 // If the queue is already paused by this package, the later end counts. If it is paused by a
 // person or by another program, PauseTx does nothing and the queue stays paused until they
@@ -85,16 +87,16 @@ func PauseTx[TTx any](ctx context.Context, client *river.Client[TTx], tx TTx, qu
 	return nil
 }
 
-// resumeArgs are those of a job that resumes a queue.
+// resumeArgs are the arguments of a job that resumes a queue.
 type resumeArgs struct {
 	Queue string    `json:"queue"`
 	Until time.Time `json:"until"` // a pause that lasts longer has a job of its own
 }
 
-// Kind is that of the jobs in the database.
+// Kind returns the kind of the jobs in the database.
 func (resumeArgs) Kind() string { return "growthgenius_resume" }
 
-// InsertOpts has the jobs tried for as long as it takes.
+// InsertOpts returns options with so many attempts that the job outlives any outage.
 func (resumeArgs) InsertOpts() river.InsertOpts {
 	return river.InsertOpts{Queue: ResumeQueue, MaxAttempts: 10_000, Priority: 1}
 }
@@ -104,12 +106,13 @@ type resumer[TTx any] struct {
 	river.WorkerDefaults[resumeArgs]
 }
 
-// NextRetry has a database that was away found soon after it is back.
+// NextRetry returns the time of the next attempt: within 30 seconds, so that a database that
+// could not be reached is tried soon after it is back.
 func (*resumer[TTx]) NextRetry(job *river.Job[resumeArgs]) time.Time {
 	return time.Now().Add(time.Duration(min(job.Attempt, 30)) * time.Second)
 }
 
-// Timeout is that of a transaction.
+// Timeout returns how long the transaction of a job may take.
 func (*resumer[TTx]) Timeout(*river.Job[resumeArgs]) time.Duration { return 30 * time.Second }
 
 // Work resumes the queue, unless its pause lasts longer by now, or is not ours.

@@ -33,7 +33,7 @@ func TestStartFails(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer db.close()
+		t.Cleanup(func() { _ = db.close() })
 		o := options{concurrency: 1, timeout: time.Second, settle: time.Second, feedEvery: time.Second, feedLag: time.Second}
 		m, err := newMember(db, nil, o, api, newRow(name, measured), slog.New(slog.DiscardHandler))
 		if err != nil {

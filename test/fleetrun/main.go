@@ -47,7 +47,7 @@ func runs(jobs int, rate float64, kill time.Duration) []settings {
 	inRedis.Name, inRedis.Redis, inRedis.Kill, inRedis.Restart = "with Redis", true, kill, true
 	learned.Name, learned.Learned, learned.Kill, learned.Restart = "rate not told", true, kill, true
 	inRedis.Jobs /= 4
-	learned.Jobs /= 10 // one 429 in seven requests looks like a limit, so that it is slow
+	learned.Jobs /= 20 // one 429 in seven requests looks like a limit, so that it is slow
 	return []settings{steady, killed, inRedis, learned}
 }
 

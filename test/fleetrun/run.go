@@ -45,7 +45,7 @@ func (s settings) rows() int     { return s.Jobs * 3 / 10 }
 const attemptTimeout = 2 * time.Second
 
 // concurrency is how many jobs a process works at a time.
-const concurrency = 16
+const concurrency = 32
 
 // load is a run.
 type load struct {

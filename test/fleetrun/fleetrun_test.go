@@ -83,14 +83,16 @@ func TestBroken(t *testing.T) {
 		t.Errorf("a run without a fault: %q", got)
 	}
 	for want, change := range map[string]func(*result){
-		"9 jobs are done":            func(r *result) { r.Done = 9 },
-		"1 effects happened twice":   func(r *result) { r.Twice = 1 },
-		"2 effects are missing":      func(r *result) { r.Lost = 2 },
-		"6 lookups were paid":        func(r *result) { r.Lookups = 6 },
-		"13 requests in a second":    func(r *result) { r.Most = 13 },
-		"3 lookups were sent again":  func(r *result) { r.Again, r.Unusable = 3, 2 },
-		"19 lookups were sent again": func(r *result) { r.Again, r.Kills = 19, 1 },
-		"51 lookups were sent again": func(r *result) { r.Again, r.Restart, r.Restarted, r.Processes = 51, true, true, 3 },
+		"9 jobs are done":                                        func(r *result) { r.Done = 9 },
+		"1 effects happened twice":                               func(r *result) { r.Twice = 1 },
+		"2 effects are missing":                                  func(r *result) { r.Lost = 2 },
+		"6 lookups were paid":                                    func(r *result) { r.Lookups = 6 },
+		"13 requests in a second":                                func(r *result) { r.Most = 13 },
+		"3 lookups were sent again":                              func(r *result) { r.Again, r.Unusable = 3, 2 },
+		fmt.Sprintf("%d lookups were sent again", concurrency+3): func(r *result) { r.Again, r.Kills = concurrency+3, 1 },
+		fmt.Sprintf("%d lookups were sent again", 3*concurrency+3): func(r *result) {
+			r.Again, r.Restart, r.Restarted, r.Processes = 3*concurrency+3, true, true, 3
+		},
 		"Postgres was not restarted": func(r *result) { r.Restart = true },
 	} {
 		r := good

@@ -45,10 +45,10 @@ func runs(jobs int, rate float64, kill time.Duration) []settings {
 	steady.Name = "steady"
 	killed.Name, killed.Kill, killed.Restart = "killed", kill, true
 	inRedis.Name, inRedis.Redis, inRedis.Kill, inRedis.Restart = "with Redis", true, kill, true
-	learned.Name, learned.Learned, learned.Kill, learned.Restart = "rate not told", true, kill, true
+	learned.Name, learned.Learned, learned.Kill, learned.Restart = "throttled", true, kill, true
 	inRedis.Jobs /= 4
-	learned.Jobs /= 20 // one 429 in seven requests looks like a limit, so that it is slow
-	return []settings{steady, killed, inRedis, learned}
+	learned.Jobs /= 50 // one 429 in seven requests looks like a limit, so that it is slow
+	return []settings{steady, killed, learned, inRedis}
 }
 
 func main() {
@@ -86,7 +86,7 @@ func command(ctx context.Context, args []string, out io.Writer) error {
 			return err
 		}
 	} else if err := rep.measure(ctx, runs(*jobs, *rate, *kill), *chosen, *each); err != nil {
-		return fmt.Errorf("%w\nbefore that:\n%s", err, rep.tables())
+		return errors.Join(fmt.Errorf("%w\nbefore that:\n%s", err, rep.tables()), rep.write(*to, "", ""))
 	}
 	if err := rep.write(*to, *svg, *page); err != nil {
 		return err

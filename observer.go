@@ -113,7 +113,7 @@ const (
 	// EventOnce is what [Once] made of a create. Its Result is "created", "stored" (the ledger has
 	// the record's id), or "resolved" (an earlier call has created it) if the create succeeded.
 	// It is "reused" for [ErrKeyReused], "deleted" for [ErrKeyDeleted], and "unknown" if the record
-	// was created, but the ledger could not store its id. There is none for other errors.
+	// was created, but the ledger could not store its id. Other errors are not reported.
 	EventOnce EventKind = "once"
 )
 

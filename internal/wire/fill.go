@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"math"
 	"reflect"
 	"strconv"
 	"time"
@@ -26,35 +25,6 @@ type decoder struct {
 	taken    int64 // bytes of the lists and maps of the record, and of all that is in them
 	full     bool  // taken is over the bound: the record must not be used
 	misnamed bool  // a name is not valid UTF-8: the record cannot be kept without a loss
-}
-
-const (
-	// RecordGrowth is how many times the size of its JSON a record may take in memory.
-	RecordGrowth = 8
-	// minTaken is what a record may take in memory however small its JSON is.
-	minTaken = 64 << 20
-	// mapBytes is what a map of up to eight raw values takes, memberBytes each further one.
-	mapBytes    = 400
-	memberBytes = 100
-)
-
-// Bound returns how much memory may be taken by what was decoded from so much JSON.
-func Bound(read int64) int64 {
-	return max(minTaken, RecordGrowth*min(read, math.MaxInt64/RecordGrowth))
-}
-
-// InList returns what an element of this size takes in a list that grows: beside it, the list
-// is copied to one that is a quarter longer.
-func InList(size uintptr) uintptr { return size * 9 / 4 }
-
-// Room returns for how many elements of this size a list should have room that has n, read from
-// so many bytes of the response: for all, if those in the rest of it are as long. A list that
-// grows step by step is copied several times. Room is bounded since short elements may take
-// many times their JSON in memory.
-func Room(n int, read, response int64, size uintptr) int {
-	most := min(4*int64(n), Bound(read)/int64(size)) //nolint:gosec // no type is that large
-	all := int64(float64(n)*float64(response)/float64(max(1, read))) + 1
-	return max(n+n/4+1, int(min(all, most)))
 }
 
 // record decodes one record from JSON that is known to be valid. into is a pointer to a record
@@ -81,14 +51,6 @@ func (d *decoder) object(w *walk, v reflect.Value) error {
 		return errors.New("the name of a field is not valid UTF-8")
 	}
 	return nil
-}
-
-// takes adds to the memory that the record takes, and reports whether the record is still
-// within its bound. Without one, a 64 MB list of empty objects would take many times that.
-func (d *decoder) takes(w *walk, size uintptr) bool {
-	d.taken += int64(size) //nolint:gosec // no type is that large
-	d.full = d.full || d.taken > Bound(int64(w.at-w.start))
-	return !d.full
 }
 
 // fill decodes the object at the cursor into v, a record or a map of raw values.
@@ -132,9 +94,7 @@ func (d *decoder) members(w *walk) map[string]json.RawMessage {
 			continue
 		}
 		token := w.name()
-		if len(members) >= 8 {
-			d.takes(w, memberBytes)
-		}
+		d.takesMember(w, len(members))
 		members[string(d.name(token))] = bytes.Clone(w.value())
 	}
 	w.leave()
@@ -194,9 +154,8 @@ func (d *decoder) fillFields(w *walk, s *schema, v reflect.Value) {
 		if extra == nil {
 			d.takes(w, mapBytes)
 			extra = map[string]json.RawMessage{}
-		} else if len(extra) >= 8 {
-			d.takes(w, memberBytes)
 		}
+		d.takesMember(w, len(extra))
 		extra[name] = raw
 		if m != nil && !d.convert(v.Field(m.field), raw) {
 			v.Field(m.field).SetZero()

@@ -45,7 +45,7 @@ func (stuck) Close() error { return nil }
 
 // refuse returns the error of a transport that shows that nothing was sent.
 func refuse(r *http.Request) error {
-	if trace := httptrace.ContextClientTrace(r.Context()); trace != nil { // reads have none
+	if trace := httptrace.ContextClientTrace(r.Context()); trace.GetConn != nil { // those of reads have none
 		trace.GetConn("api.growthgenius.com:443")
 	}
 	return errors.New("connection refused")

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"slices"
@@ -51,10 +52,7 @@ func (c *call) attempt(req *http.Request) (*http.Response, error) {
 			wait.end()
 		}
 	}()
-	var left *departure
-	if !c.Free {
-		ctx, left = c.watchDeparture(ctx, wait.cancel)
-	}
+	ctx, left := c.watchDeparture(ctx, wait.cancel)
 	req = req.WithContext(ctx)
 	left.prepare(req)
 	// Each attempt has a header of its own: a transport may change it, though it should not.
@@ -87,8 +85,8 @@ func (c *call) attempt(req *http.Request) (*http.Response, error) {
 		}
 		res.Body = http.NoBody // it was read, or is read by the caller
 	} else {
-		if err = c.explain(wait, err); c.ctx.Err() == nil && left.stopped() {
-			err = errNotSentAgain
+		if err = c.explain(wait, err); c.ctx.Err() == nil {
+			err = cmp.Or(left.stopped(), err)
 		}
 		c.last = attempt{err: err, unsent: !arrived && left.refuted()}
 		c.timedOut = c.timedOut || isAnyTimeout(err)

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
-	"net/http/httptrace"
 	"reflect"
 	"slices"
 	"strings"
@@ -324,23 +323,6 @@ func TestCutShort(t *testing.T) {
 			t.Errorf("%+v", out)
 		}
 	})
-}
-
-// TestFree: only the requests of such a call are not watched, so that net/http may send
-// them twice.
-func TestFree(t *testing.T) {
-	t.Parallel()
-	for _, free := range []bool{true, false} {
-		c := call
-		c.Free = free
-		s := always(func(r *http.Request) (*http.Response, error) {
-			if watched := httptrace.ContextClientTrace(r.Context()) != nil; watched == free {
-				t.Errorf("free %t, watched %t", free, watched)
-			}
-			return reply(200, "{}"), nil
-		})
-		newEngine(t, s).Do(t.Context(), c)
-	}
 }
 
 // TestRequestEnds: the context of a request has ended when its call returns.

@@ -11,13 +11,14 @@ import (
 	"net/http/httptrace"
 	"net/textproto"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 )
 
 // departure observes how far the request of an attempt gets: whether it can have left this
-// machine, and whether it is about to be sent twice.
+// machine, and whether the transport is about to send it twice.
 //
 // What net/http reports may be about another request: a transport of the program may make
 // some of its own in the same context, for example for a token, or send this one without
@@ -28,6 +29,7 @@ type departure struct {
 	target *url.URL
 	body   []byte // nil for none
 	own    bool   // the transport is one of net/http: it sends this request and no other
+	reads  bool   // the method is one of replayed
 
 	got, wrote, again atomic.Bool
 	http2             atomic.Bool  // the connection is known to be one of HTTP/2
@@ -41,35 +43,46 @@ type departure struct {
 var (
 	// errNotSentAgain is the error of an attempt whose request was about to be sent twice.
 	errNotSentAgain = errors.New("the transport was about to send the request twice, and it is not known whether it was carried out")
+	errClosed       = errors.New("the connection was closed, or the request reset, before there was a response")
 	errSealed       = errors.New("the attempt has ended: its body may not be sent any more")
 )
 
+// replayed are the methods of the requests that net/http sends again over HTTP/1, if a connection
+// that was used before is closed before there is a response.
+var replayed = []string{http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace}
+
 // watchDeparture observes whether a request leaves, and calls stop if it is about to be sent
-// twice. Over HTTP/2, net/http would send any request that the server resets with
-// PROTOCOL_ERROR again and again, and once more after a GOAWAY, even if all of the request
-// had been sent.
+// twice, past the limiter and the retry policy. Over HTTP/2, net/http would send any request
+// that the server resets with PROTOCOL_ERROR again and again, and once more after a GOAWAY,
+// even if all of the request had been sent. Over HTTP/1, it would do so with those of some methods.
 func (c *call) watchDeparture(ctx context.Context, stop context.CancelFunc) (context.Context, *departure) {
-	_, own := c.cfg.Transport.(*http.Transport)
-	d := &departure{stop: stop, target: c.URL, body: c.Body, own: own}
-	d.trace = httptrace.ClientTrace{
-		GetConn:      d.getConn,
-		GotConn:      d.gotConn,
-		WroteHeaders: func() { d.wrote.Store(true) },
+	transport, own := c.cfg.Transport.(*http.Transport)
+	d := &departure{stop: stop, target: c.URL, body: c.Body, own: own, reads: slices.Contains(replayed, c.Method)}
+	d.trace = httptrace.ClientTrace{GotConn: d.gotConn, WroteHeaders: d.sent}
+	if !c.Free || !own {
 		// After a response, only the transport itself sends a request again, and it has
 		// read the response.
-		GotFirstResponseByte: func() { d.wrote.Store(false) },
-		Got1xxResponse:       func(int, textproto.MIMEHeader) error { d.wrote.Store(true); return nil },
+		d.trace.GotFirstResponseByte = func() { d.wrote.Store(false) }
+		d.trace.Got1xxResponse = func(int, textproto.MIMEHeader) error { d.sent(); return nil }
 	}
-	if !d.knowsProtocol() {
+	if !c.Free {
+		d.trace.GetConn = d.getConn
+	}
+	if !d.knowsProtocol(transport) {
 		d.trace.WroteHeaderField = d.wroteField // takes an allocation per header
 	}
 	return httptrace.WithClientTrace(ctx, &d.trace), d
 }
 
+// sent is called when the head of the request was written.
+func (d *departure) sent() { d.wrote.Store(true) }
+
 // knowsProtocol reports whether the connection alone shows its protocol. Over TLS net/http
 // uses HTTP/2 only if that was negotiated. Without TLS, and with another transport, any
-// connection may be one of HTTP/2.
-func (d *departure) knowsProtocol() bool { return d.own && d.target.Scheme == "https" }
+// connection may be one of HTTP/2. For a read, the transport's settings are proof enough.
+func (d *departure) knowsProtocol(t *http.Transport) bool {
+	return d.own && (d.target.Scheme == "https" || d.reads && (t.Protocols == nil || !t.Protocols.UnencryptedHTTP2()))
+}
 
 // getConn is called when a connection is looked for.
 func (d *departure) getConn(hostPort string) {
@@ -88,10 +101,14 @@ func (d *departure) gotConn(info httptrace.GotConnInfo) {
 	d.got.Store(true)
 	c, ok := info.Conn.(interface{ ConnectionState() tls.ConnectionState })
 	negotiated := ok && c.ConnectionState().NegotiatedProtocol == "h2"
-	// Over HTTP/1, net/http sends a request again only if none of it was flushed.
-	if d.wrote.Load() && (negotiated || d.http2.Load()) {
+	isHTTP2 := negotiated || d.http2.Load()
+	// Over HTTP/1, net/http sends a request of another method again only if none of it was flushed.
+	if d.wrote.Load() && (isHTTP2 || d.reads) {
 		d.again.Store(true)
 		d.stop()
+		if !isHTTP2 && info.Conn != nil {
+			_ = info.Conn.Close() // net/http would send the request over it nevertheless
+		}
 	}
 	d.http2.Store(negotiated)
 }
@@ -106,7 +123,7 @@ func (d *departure) wroteField(name string, _ []string) {
 // prepare gives the request of the attempt a body that is observed. A transport of net/http
 // reports all that it does, and can send another body in one piece with the head.
 func (d *departure) prepare(req *http.Request) {
-	if d != nil && d.body != nil && !d.own {
+	if d.body != nil && !d.own {
 		req.Body, req.GetBody = &content{of: d, from: bytes.NewReader(d.body)}, d.reopen
 	}
 }
@@ -149,11 +166,10 @@ func (c *content) Close() error { return nil }
 
 // refuted reports whether the request provably never left: a connection was looked for, and
 // there was none. A transport of the program must not have read a byte of the body either, or
-// have looked for any connection but that of a request without one. A nil departure proves
-// nothing.
+// have looked for any connection but that of a request without one.
 func (d *departure) refuted() bool {
 	switch {
-	case d == nil || d.sought.Load() == 0 || d.got.Load():
+	case d.sought.Load() == 0 || d.got.Load():
 		return false
 	case d.own:
 		return true
@@ -166,5 +182,14 @@ func (d *departure) refuted() bool {
 	return !d.read
 }
 
-// stopped reports whether the request was about to be sent again.
-func (d *departure) stopped() bool { return d != nil && d.again.Load() }
+// stopped returns the error of a request that was about to be sent again, or nil.
+func (d *departure) stopped() error {
+	switch {
+	case !d.again.Load():
+		return nil
+	case d.reads:
+		return errClosed
+	default:
+		return errNotSentAgain
+	}
+}

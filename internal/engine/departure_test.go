@@ -5,11 +5,14 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -26,7 +29,10 @@ type conn struct {
 	net.Conn
 
 	protocol string
+	closed   *int // counts; nil if it must not be closed
 }
+
+func (c conn) Close() error { *c.closed++; return nil }
 
 func (c conn) ConnectionState() tls.ConnectionState {
 	return tls.ConnectionState{NegotiatedProtocol: c.protocol}
@@ -99,6 +105,126 @@ func TestDeparture(t *testing.T) {
 		}
 		if (out.Sent == 4) != tt.unsent || out.Ambiguous == tt.unsent || out.Err == nil || out.Err.Error() != text {
 			t.Errorf("%s: %+v", name, out)
+		}
+	}
+}
+
+// TestReadSentTwice: a GET is not sent twice over HTTP/1 either. The connection over which
+// it would be sent is closed, unless others use it.
+func TestReadSentTwice(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		protocol        string
+		report          func(e events, c net.Conn)
+		stopped, closed bool
+	}{
+		"not written":         {"http/1.1", func(e events, c net.Conn) { e.got(c); e.got(c) }, false, false},
+		"no connection shown": {"http/1.1", func(e events, _ net.Conn) { e.got(nil); e.WroteHeaders(); e.got(nil) }, true, false},
+		"written":             {"http/1.1", func(e events, c net.Conn) { e.got(c); e.WroteHeaders(); e.got(c) }, true, true},
+		"after response":      {"http/1.1", func(e events, c net.Conn) { e.got(c); e.WroteHeaders(); e.GotFirstResponseByte(); e.got(c) }, false, false},
+		"over HTTP/2":         {"h2", func(e events, c net.Conn) { e.got(c); e.WroteHeaders(); e.got(c) }, true, false},
+	} {
+		for _, c := range []engine.Call{call, free, {Method: http.MethodHead, URL: address}} {
+			closed := 0
+			s := always(func(r *http.Request) (*http.Response, error) {
+				tt.report(traced(r), conn{protocol: tt.protocol, closed: &closed})
+				if ended := r.Context().Err() != nil; ended != tt.stopped {
+					t.Errorf("%s: stopped %t", name, ended)
+				}
+				return nil, errReset
+			})
+			c.Once = true
+			out := newEngine(t, s).Do(t.Context(), c)
+			text := "connection reset"
+			if tt.stopped {
+				text = "the connection was closed, or the request reset, before there was a response"
+			}
+			if out.Err == nil || out.Err.Error() != text || !out.Ambiguous || closed > 0 != tt.closed {
+				t.Errorf("%s: %+v, %d closed", name, out, closed)
+			}
+		}
+	}
+}
+
+// TestHeadersAreWatched: the headers of a request, which show its protocol, are watched only if the
+// transport does not show it.
+func TestHeadersAreWatched(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		scheme    string
+		call      engine.Call
+		transport *http.Transport
+		want      bool
+	}{
+		{"https", post, new(http.Transport), false},
+		{"https", free, new(http.Transport), false},
+		{"http", post, new(http.Transport), true},
+		{"http", free, new(http.Transport), false},
+		{"http", free, unencrypted(t), true},
+	} {
+		dials := 0
+		tt.transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			dials++
+			if got := httptrace.ContextClientTrace(ctx).WroteHeaderField != nil; got != tt.want {
+				t.Errorf("%s %s: watched %t", tt.scheme, tt.call.Method, got)
+			}
+			return nil, errReset
+		}
+		target := *address
+		target.Scheme = tt.scheme
+		tt.call.URL, tt.call.Once = &target, true
+		newEngine(t, new(script), func(cfg *engine.Config) { cfg.Transport = tt.transport }).Do(t.Context(), tt.call)
+		if dials != 1 {
+			t.Errorf("%s %s: %d dials", tt.scheme, tt.call.Method, dials)
+		}
+	}
+}
+
+// TestClosedConnection: a server that closes the connection instead of responding gets each GET
+// once for each attempt of the SDK, which are those that the limiter knows of.
+func TestClosedConnection(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		start func(*httptest.Server)
+		wrap  func(http.RoundTripper) http.RoundTripper
+	}{
+		"plain":          {(*httptest.Server).Start, func(rt http.RoundTripper) http.RoundTripper { return rt }},
+		"over TLS":       {(*httptest.Server).StartTLS, func(rt http.RoundTripper) http.RoundTripper { return rt }},
+		"in a transport": {(*httptest.Server).Start, func(rt http.RoundTripper) http.RoundTripper { return wrapped{rt} }},
+	} {
+		for _, c := range []engine.Call{call, free} {
+			t.Run(fmt.Sprint(name, " ", c.Free), func(t *testing.T) {
+				t.Parallel()
+				var requests, waits atomic.Int64
+				srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+					if requests.Add(1)%2 == 0 {
+						panic(http.ErrAbortHandler)
+					}
+					_, _ = io.WriteString(w, "{}")
+				}))
+				tt.start(srv)
+				defer srv.Close()
+				limiter := waiter(func(context.Context) error { waits.Add(1); return nil })
+				p := policy
+				p.MinBackoff, p.MaxBackoff = 0, 0
+				e := newEngine(t, new(script), withRetry(p), withLimiter(limiter), withTimeout(time.Minute),
+					func(cfg *engine.Config) { cfg.Transport = tt.wrap(srv.Client().Transport) })
+				target, err := url.Parse(srv.URL)
+				if err != nil {
+					t.Fatal(err)
+				}
+				c.URL = target
+				for i := range 20 {
+					out := e.Do(t.Context(), c)
+					if want := 1 + min(i, 1); out.Err != nil || out.Sent != want {
+						t.Errorf("%+v, want %d attempts", out, want)
+					}
+				}
+				srv.Close() // which waits for requests that are under way
+				if requests.Load() != 39 || waits.Load() != 39 {
+					t.Errorf("%d requests, %d waits for the limiter", requests.Load(), waits.Load())
+				}
+			})
 		}
 	}
 }
@@ -209,8 +335,8 @@ func (d detached) RoundTrip(r *http.Request) (*http.Response, error) {
 type wrapped struct{ http.RoundTripper }
 
 // TestHTTP2Reset: net/http does not send a request again that was sent whole, which it does
-// without end after PROTOCOL_ERROR and a few times after REFUSED_STREAM. It may do so for a
-// call that is free. It makes no difference how HTTP/2 was switched on.
+// without end after PROTOCOL_ERROR and a few times after REFUSED_STREAM. It makes no difference
+// how HTTP/2 was switched on.
 func TestHTTP2Reset(t *testing.T) {
 	t.Parallel()
 	const plain, overTLS = "http", "https"
@@ -241,11 +367,11 @@ func TestHTTP2Reset(t *testing.T) {
 		{"detached", plain, func(t *testing.T, _ *httptest.Server) http.RoundTripper { t.Helper(); return detached{unencrypted(t)} }},
 	} {
 		for _, code := range []http2.ErrCode{http2.ErrCodeProtocol, http2.ErrCodeRefusedStream, http2.ErrCodeInternal} {
-			for _, c := range []engine.Call{post, call, {Method: http.MethodGet, Free: true}} {
+			for _, c := range []engine.Call{post, call, free} {
 				if way.name == "detached" && c.Body == nil {
 					continue // nothing can be known of these
 				}
-				t.Run(way.name+" "+code.String()+" "+c.Method, func(t *testing.T) {
+				t.Run(fmt.Sprint(way.name, " ", code, " ", c.Method, " ", c.Free), func(t *testing.T) {
 					t.Parallel()
 					target := *address
 					target.Scheme = way.scheme
@@ -265,8 +391,7 @@ func TestHTTP2Reset(t *testing.T) {
 					if out.Err == nil || !out.Ambiguous || out.Sent != 1 {
 						t.Errorf("%+v", out)
 					}
-					again := c.Free && way.scheme == overTLS && code != http2.ErrCodeInternal
-					if n := requests.Load(); !c.Free && n != 1 || again && n < 2 {
+					if n := requests.Load(); n != 1 {
 						t.Errorf("sent %d times: %v", n, out.Err)
 					}
 				})

@@ -47,7 +47,7 @@ type Call struct {
 	Body   []byte      // JSON; nil for none
 	Class  Class
 	Once   bool // it is not retried
-	Free   bool // net/http may send its requests twice on its own
+	Free   bool // it makes no difference whether a request has left that got no response
 	Split  bool // it is not retried if the server is slow: its caller asks for less instead
 	// Content means that a success must have a body: an empty one is tried again, as a page
 	// is that a proxy has put in place of JSON.

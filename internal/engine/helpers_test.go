@@ -32,9 +32,10 @@ var (
 	errReset = errors.New("connection reset")
 )
 
-// call is a Get, and post a create.
+// call is a lookup, free a Get, and post a create.
 var (
 	call = engine.Call{Method: http.MethodGet, Route: "/contacts/{id}", URL: address}
+	free = engine.Call{Method: http.MethodGet, Route: "/contacts/{id}", URL: address, Free: true}
 	post = engine.Call{
 		Method: http.MethodPost, Route: "/contacts", URL: address, Class: engine.Unsent, Body: []byte(`{"contact":{}}`),
 	}

@@ -11,22 +11,24 @@ import "slices"
 // without the number of a contact.
 type Index[T comparable] struct {
 	resource string
-	groups   map[traits]*indexed[T]
+	groups   map[kind]*indexed[T]
+	walked   int // entries of tables that were looked at
 }
 
-// traits are what identifies a record.
-type traits struct{ email, name, other bool }
+// kind is what identifies a record.
+type kind struct {
+	email, name, other bool
+	names              uint8 // see nameBits
+}
 
-// indexed has the records with the same traits.
+// isNone reports whether nothing identifies a record.
+func (k kind) isNone() bool { return !k.email && !k.name && !k.other }
+
+// indexed has the records of a kind.
 type indexed[T comparable] struct {
-	members map[T]member
+	members map[T]Row
 	tables  [tables]map[uint64][]T // by key; nil until something is looked for in it
-}
-
-// member is a record that was sent.
-type member struct {
-	content Row
-	names   uint8 // see nameBits
+	gone    int                    // how many records were removed which the tables may still have
 }
 
 // The tables of an index, by what the keys are made of.
@@ -41,7 +43,7 @@ const (
 
 // NewIndex returns an index without any records.
 func NewIndex[T comparable](resource string) *Index[T] {
-	return &Index[T]{resource, map[traits]*indexed[T]{}}
+	return &Index[T]{resource: resource, groups: map[kind]*indexed[T]{}}
 }
 
 // Len returns how many records the index has.
@@ -54,23 +56,24 @@ func (x *Index[T]) Len() (n int) {
 
 // Add adds a record that was sent.
 func (x *Index[T]) Add(what T, content Row) {
-	has := x.traitsOf(content)
-	group := x.groups[has]
+	of := x.kindOf(content)
+	group := x.groups[of]
 	if group == nil {
-		group = &indexed[T]{members: map[T]member{}}
-		x.groups[has] = group
+		group = &indexed[T]{members: map[T]Row{}}
+		x.groups[of] = group
 	}
-	group.members[what] = member{content, nameBits(content)}
-	for table, of := range group.tables {
-		if of != nil {
+	group.members[what] = content
+	for table, entries := range group.tables {
+		if entries != nil {
 			group.enter(x.resource, table, what, content)
 		}
 	}
 }
 
-// Remove removes a record.
+// Remove removes a record. Its entries stay in the tables until most of them are of records
+// that were removed: very many records may have a key in common.
 func (x *Index[T]) Remove(what T, content Row) {
-	group := x.groups[x.traitsOf(content)]
+	group := x.groups[x.kindOf(content)]
 	if group == nil {
 		return
 	}
@@ -78,17 +81,9 @@ func (x *Index[T]) Remove(what T, content Row) {
 		return
 	}
 	delete(group.members, what)
-	for table, of := range group.tables {
-		if of == nil {
-			continue
-		}
-		for _, k := range sentKeys(x.resource, table, content) {
-			if left := slices.DeleteFunc(of[k.hash], func(t T) bool { return t == what }); len(left) > 0 {
-				of[k.hash] = left
-			} else {
-				delete(of, k.hash)
-			}
-		}
+	group.gone++
+	if group.gone > len(group.members) {
+		group.tables, group.gone = [tables]map[uint64][]T{}, 0
 	}
 }
 
@@ -96,11 +91,12 @@ func (x *Index[T]) Remove(what T, content Row) {
 // have an e-mail address, and were created with one, so the rest is computed only if needed.
 func (x *Index[T]) Find(row Row) []T {
 	f := finder[T]{resource: x.resource, row: row}
+	defer func() { x.walked += f.walked }()
 	mark := Mark(x.resource, row)
 	if x.resource == Message {
 		for of, group := range x.groups {
 			if of.email && mark != "" {
-				f.find(group, byMark)
+				f.find(of, group, byMark)
 			} else {
 				f.all(group)
 			}
@@ -110,14 +106,14 @@ func (x *Index[T]) Find(row Row) []T {
 	email, rest := Fold(row.Text("email")) != "", false
 	for of, group := range x.groups {
 		switch {
-		case of == traits{}:
+		case of.isNone():
 			f.all(group)
 		case of.email && email && mark != "":
-			f.find(group, byMark)
-			f.find(group, byMarkless)
+			f.find(of, group, byMark)
+			f.find(of, group, byMarkless)
 		case of.email && email:
-			f.find(group, byMarkless)
-			f.find(group, byAddress)
+			f.find(of, group, byMarkless)
+			f.find(of, group, byAddress)
 		default:
 			rest = true
 		}
@@ -128,12 +124,13 @@ func (x *Index[T]) Find(row Row) []T {
 	return f.found
 }
 
-// traitsOf returns what identifies a record. Of a message, it is the number of its contact.
-func (x *Index[T]) traitsOf(row Row) traits {
+// kindOf returns what identifies a record. Of a message, it is the number of its contact.
+func (x *Index[T]) kindOf(row Row) kind {
 	if x.resource == Message {
-		return traits{email: Mark(Message, row) != ""}
+		return kind{email: Mark(Message, row) != ""}
 	}
-	return traits{
+	return kind{
+		names: nameBits(row),
 		email: Fold(row.Text("email")) != "",
 		name:  wholeName(row) != "",
 		other: slices.ContainsFunc(phoneFields, func(field string) bool { return Fold(phoneOf(row, field)) != "" }) ||
@@ -163,31 +160,33 @@ type finder[T comparable] struct {
 	keys     [tables]keys // of the row, once they are needed
 	found    []T
 	seen     map[T]bool
+	walked   int
 }
 
 // findWithoutAddress adds the records that were sent which are not found by an e-mail address.
-func (f *finder[T]) findWithoutAddress(groups map[traits]*indexed[T], email bool) {
+func (f *finder[T]) findWithoutAddress(groups map[kind]*indexed[T], email bool) {
 	blank, name := isBlankContact(f.row), wholeName(f.row) != ""
 	f.names = nameBits(f.row)
 	for of, group := range groups {
 		switch {
-		case of == traits{}, of.email && email: // found before
+		case of.isNone(), of.email && email: // found before
 		case blank:
 			f.all(group)
 		case of.name && name:
-			f.find(group, byName)
+			f.find(of, group, byName)
 		default:
-			f.find(group, byOther)
+			f.find(of, group, byOther)
 		}
 	}
 }
 
-// find adds the records of a group that have a key of the row.
-func (f *finder[T]) find(g *indexed[T], table int) {
+// find adds the records of a group that have a key of the row. Of the names, only those of the
+// first field count that both have: very many records may have another one in common.
+func (f *finder[T]) find(of kind, g *indexed[T], table int) {
 	if g.tables[table] == nil {
 		g.tables[table] = map[uint64][]T{}
-		for what, m := range g.members {
-			g.enter(f.resource, table, what, m.content)
+		for what, content := range g.members {
+			g.enter(f.resource, table, what, content)
 		}
 	}
 	if len(g.tables[table]) == 0 {
@@ -197,8 +196,12 @@ func (f *finder[T]) find(g *indexed[T], table int) {
 		f.keys[table] = storedKeys(f.resource, table, f.row)
 	}
 	for _, k := range f.keys[table] {
+		if k.part != 0 && k.part != firstCommon(of.names&f.names) {
+			continue
+		}
 		for _, what := range g.tables[table][k.hash] {
-			if k.part == 0 || k.part == firstCommon(g.members[what].names&f.names) {
+			f.walked++
+			if _, ok := g.members[what]; ok {
 				f.add(what)
 			}
 		}

@@ -7,7 +7,7 @@ import (
 
 // roundTrip sends the request of an attempt.
 func (c *call) roundTrip(req *http.Request) (*http.Response, error) {
-	if c.timedOut {
+	if c.apart {
 		if own := apart(c.cfg.Transport); own != nil {
 			res, err := c.cfg.roundTrip(own, req)
 			if err != nil {
@@ -20,9 +20,10 @@ func (c *call) roundTrip(req *http.Request) (*http.Response, error) {
 }
 
 // apart returns a transport like t that shares no connection with it, and keeps none. It is
-// for the attempts of a call after one that timed out: over HTTP/2, t would send them over
-// the same connection, which may be dead. It returns nil if t is not of net/http, or has an
-// implementation of HTTP/2 of its own.
+// for the attempts of a call after one that timed out, or whose connection was closed. Over
+// HTTP/2, t would send them over the same connection, which may be dead, and over HTTP/1 over
+// another one that may be. It returns nil if t is not of net/http, or has an implementation of
+// HTTP/2 of its own.
 func apart(t http.RoundTripper) *http.Transport {
 	original, ok := t.(*http.Transport)
 	if !ok {

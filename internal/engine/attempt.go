@@ -2,6 +2,7 @@ package engine
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -70,7 +71,7 @@ func (c *call) attempt(req *http.Request) (*http.Response, error) {
 				err = nil
 			}
 			c.cfg.Date(begun, received, c.last.res)
-			c.timedOut = c.timedOut || wait.over()
+			c.apart = c.apart || wait.over()
 		case streams:
 			err = c.stream(wait, res)
 			c.streams = err == nil
@@ -89,7 +90,7 @@ func (c *call) attempt(req *http.Request) (*http.Response, error) {
 			err = cmp.Or(left.stopped(), err)
 		}
 		c.last = attempt{err: err, unsent: !arrived && left.refuted()}
-		c.timedOut = c.timedOut || isAnyTimeout(err)
+		c.apart = c.apart || isAnyTimeout(err) || errors.Is(err, errClosed)
 		res = nil
 	}
 	c.log(outer, begun)

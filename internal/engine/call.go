@@ -22,7 +22,7 @@ type call struct {
 
 	began     time.Time
 	attempts  int   // made by this Do
-	timedOut  bool  // an attempt, so that others must not use its connection
+	apart     bool  // further attempts must not use the connections that are kept: they may be dead
 	streams   bool  // the body of the last attempt is read by the caller
 	ambiguous bool  // an attempt may have been carried out
 	status    int32 // of the last attempt; 0 without a response

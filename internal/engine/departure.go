@@ -58,15 +58,16 @@ var replayed = []string{http.MethodGet, http.MethodHead, http.MethodOptions, htt
 func (c *call) watchDeparture(ctx context.Context, stop context.CancelFunc) (context.Context, *departure) {
 	transport, own := c.cfg.Transport.(*http.Transport)
 	d := &departure{stop: stop, target: c.URL, body: c.Body, own: own, reads: slices.Contains(replayed, c.Method)}
-	d.trace = httptrace.ClientTrace{GotConn: d.gotConn, WroteHeaders: d.sent}
-	if !c.Free || !own {
+	d.trace = httptrace.ClientTrace{
+		GotConn:      d.gotConn,
+		WroteHeaders: d.sent,
 		// After a response, only the transport itself sends a request again, and it has
-		// read the response.
-		d.trace.GotFirstResponseByte = func() { d.wrote.Store(false) }
-		d.trace.Got1xxResponse = func(int, textproto.MIMEHeader) error { d.sent(); return nil }
+		// read the response. Or the request was one that a dial of the program made.
+		GotFirstResponseByte: func() { d.wrote.Store(false) },
 	}
 	if !c.Free {
 		d.trace.GetConn = d.getConn
+		d.trace.Got1xxResponse = func(int, textproto.MIMEHeader) error { d.sent(); return nil }
 	}
 	if !d.knowsProtocol(transport) {
 		d.trace.WroteHeaderField = d.wroteField // takes an allocation per header
@@ -102,12 +103,15 @@ func (d *departure) gotConn(info httptrace.GotConnInfo) {
 	c, ok := info.Conn.(interface{ ConnectionState() tls.ConnectionState })
 	negotiated := ok && c.ConnectionState().NegotiatedProtocol == "h2"
 	isHTTP2 := negotiated || d.http2.Load()
-	// Over HTTP/1, net/http sends a request of another method again only if none of it was flushed.
+	// Over HTTP/1, net/http sends a request again only if none of it was flushed, or if it is a
+	// read: of those, one that was not flushed cannot be told apart.
 	if d.wrote.Load() && (isHTTP2 || d.reads) {
 		d.again.Store(true)
 		d.stop()
 		if !isHTTP2 && info.Conn != nil {
-			_ = info.Conn.Close() // net/http would send the request over it nevertheless
+			// net/http would send the request over it nevertheless. The trace must not close
+			// a connection, but nobody else uses it, and it may end at any time anyway.
+			_ = info.Conn.Close()
 		}
 	}
 	d.http2.Store(negotiated)

@@ -14,6 +14,7 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/iotest"
@@ -180,7 +181,36 @@ func TestHeadersAreWatched(t *testing.T) {
 	}
 }
 
-// TestClosedConnection: a server that closes the connection instead of responding gets each GET
+// servedKey is the key of the number of requests that a connection has served.
+type servedKey struct{}
+
+// startClosing starts a server that closes a connection instead of responding to its second
+// request, and counts requests and connections.
+func startClosing(t *testing.T, start func(*httptest.Server), begins func()) (srv *httptest.Server, requests, conns *atomic.Int64) {
+	t.Helper()
+	requests, conns = new(atomic.Int64), new(atomic.Int64)
+	srv = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		requests.Add(1)
+		if r.Context().Value(servedKey{}).(*atomic.Int64).Add(1) == 2 {
+			panic(http.ErrAbortHandler)
+		}
+		begins()
+		_, _ = io.WriteString(w, "{}")
+	}))
+	srv.Config.ConnContext = func(ctx context.Context, _ net.Conn) context.Context {
+		return context.WithValue(ctx, servedKey{}, new(atomic.Int64))
+	}
+	srv.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			conns.Add(1)
+		}
+	}
+	start(srv)
+	t.Cleanup(srv.Close)
+	return srv, requests, conns
+}
+
+// TestClosedConnection: a server that closes a connection instead of responding gets each GET
 // once for each attempt of the SDK, which are those that the limiter knows of.
 func TestClosedConnection(t *testing.T) {
 	t.Parallel()
@@ -195,38 +225,107 @@ func TestClosedConnection(t *testing.T) {
 		for _, c := range []engine.Call{call, free} {
 			t.Run(fmt.Sprint(name, " ", c.Free), func(t *testing.T) {
 				t.Parallel()
-				var requests, waits atomic.Int64
-				srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-					if requests.Add(1)%2 == 0 {
-						panic(http.ErrAbortHandler)
-					}
-					_, _ = io.WriteString(w, "{}")
-				}))
-				tt.start(srv)
-				defer srv.Close()
-				limiter := waiter(func(context.Context) error { waits.Add(1); return nil })
-				p := policy
-				p.MinBackoff, p.MaxBackoff = 0, 0
-				e := newEngine(t, new(script), withRetry(p), withLimiter(limiter), withTimeout(time.Minute),
+				srv, requests, _ := startClosing(t, tt.start, func() {})
+				waits := 0
+				e := newEngine(t, new(script), withTimeout(time.Minute), atOnce,
+					withLimiter(waiter(func(context.Context) error { waits++; return nil })),
 					func(cfg *engine.Config) { cfg.Transport = tt.wrap(srv.Client().Transport) })
-				target, err := url.Parse(srv.URL)
-				if err != nil {
-					t.Fatal(err)
-				}
-				c.URL = target
+				c.URL = urlOf(t, srv)
+				sent := 0
 				for i := range 20 {
 					out := e.Do(t.Context(), c)
-					if want := 1 + min(i, 1); out.Err != nil || out.Sent != want {
-						t.Errorf("%+v, want %d attempts", out, want)
+					if out.Err != nil || i == 0 && out.Sent != 1 || i == 1 && out.Sent != 2 {
+						t.Errorf("call %d: %+v", i, out)
 					}
+					sent += out.Sent
 				}
 				srv.Close() // which waits for requests that are under way
-				if requests.Load() != 39 || waits.Load() != 39 {
-					t.Errorf("%d requests, %d waits for the limiter", requests.Load(), waits.Load())
+				if n := int(requests.Load()); n != sent || n != waits || n < 30 {
+					t.Errorf("%d requests of %d attempts, %d waits for the limiter", n, sent, waits)
 				}
 			})
 		}
 	}
+}
+
+// TestDeadConnections: a GET succeeds although many of the connections that are kept are dead.
+func TestDeadConnections(t *testing.T) {
+	t.Parallel()
+	const kept = 20
+	var under sync.WaitGroup
+	under.Add(kept)
+	srv, _, conns := startClosing(t, (*httptest.Server).Start, func() {
+		under.Done()
+		under.Wait()
+	})
+	transport := srv.Client().Transport.(*http.Transport)
+	transport.MaxIdleConnsPerHost = kept
+	e := newEngine(t, new(script), withTimeout(time.Minute), atOnce, func(cfg *engine.Config) { cfg.Transport = transport })
+	c := free
+	c.URL = urlOf(t, srv)
+	var all sync.WaitGroup
+	for range kept {
+		all.Go(func() {
+			if out := e.Do(t.Context(), c); out.Err != nil {
+				t.Errorf("%+v", out)
+			}
+		})
+	}
+	all.Wait()
+	if conns.Load() != kept {
+		t.Fatalf("%d connections", conns.Load())
+	}
+	under.Add(1)
+	if out := e.Do(t.Context(), c); out.Err != nil || out.Sent != 2 {
+		t.Errorf("%+v", out)
+	}
+}
+
+// TestDialThatSendsRequests: a transport may send requests of its own while it dials, for example to
+// find a server. They are no reason to stop the one that it dials for.
+func TestDialThatSendsRequests(t *testing.T) {
+	t.Parallel()
+	srv, _, _ := startClosing(t, (*httptest.Server).Start, func() {})
+	transport := srv.Client().Transport.(*http.Transport).Clone()
+	lookups := 0
+	transport.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		lookups++
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, srv.URL, http.NoBody)
+		if err != nil {
+			return nil, err
+		}
+		res, err := srv.Client().Do(req)
+		if err != nil {
+			return nil, err
+		}
+		_ = res.Body.Close()
+		srv.Client().CloseIdleConnections()
+		return net.Dial(network, addr) //nolint:noctx // the request is bounded
+	}
+	defer transport.CloseIdleConnections()
+	for _, c := range []engine.Call{call, free} {
+		c.URL, c.Once = urlOf(t, srv), true
+		transport.CloseIdleConnections()
+		e := newEngine(t, new(script), withTimeout(time.Minute), func(cfg *engine.Config) { cfg.Transport = transport })
+		if out := e.Do(t.Context(), c); out.Err != nil || out.Sent != 1 {
+			t.Errorf("%+v", out)
+		}
+	}
+	if lookups != 2 {
+		t.Errorf("%d lookups", lookups)
+	}
+}
+
+// atOnce makes retries without a wait.
+func atOnce(cfg *engine.Config) { cfg.Retry.MinBackoff, cfg.Retry.MaxBackoff = 0, 0 }
+
+func urlOf(t *testing.T, srv *httptest.Server) *url.URL {
+	t.Helper()
+	target, err := url.Parse(srv.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return target
 }
 
 // TestStoppedAndCanceled: if the caller's context has ended as well, that is the error.

@@ -97,6 +97,9 @@ func OnlyIfCached() RequestOption {
 // a token to store in a journal that outlives the process. With [Once], the ledger has the
 // token by then. If fn returns an error, nothing is sent and the call returns it. fn is called
 // once per call, by Create and Upsert only: a POST of [Client.Do] has no token.
+//
+// If fn takes much longer than usual, the create waits for the limiter again. If its context
+// ends that wait, nothing is sent although fn was called.
 func BeforeCreate(fn func(CreateToken) error) RequestOption {
 	return func(o *callOptions) { o.beforeCreate = fn }
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -40,7 +41,7 @@ const withoutJSON = "without JSON"
 // attempt whose response is cut short has failed. Of an error response, the status counts,
 // whatever becomes of the body, unless the caller's context has ended.
 func (c *call) attempt(req *http.Request) (*http.Response, error) {
-	if err := c.leave(); err != nil {
+	if err := c.leave(req.Context()); err != nil {
 		return nil, err
 	}
 	c.attempts++
@@ -98,14 +99,24 @@ func (c *call) attempt(req *http.Request) (*http.Response, error) {
 }
 
 // leave reports that a request is about to leave. It returns an error if none may.
-func (c *call) leave() error {
+//
+// If that takes longer than usual, as while a database stalls, others have waited for the same,
+// and would leave at the same moment. So the request waits for another turn, unless what was
+// read just before it would be out of date then.
+func (c *call) leave(ctx context.Context) error {
 	if c.Leave == nil {
 		return nil
 	}
-	if err := c.Leave(); err != nil {
-		return err
+	for begun := time.Now(); ; {
+		c.stopped = cmp.Or(c.Leave(), ctx.Err())
+		if c.stopped != nil || c.Recheck != nil || !c.cfg.Gate.Late(time.Since(begun)) {
+			return c.stopped
+		}
+		if c.stopped = c.gate(ctx); c.stopped != nil {
+			return c.stopped
+		}
+		begun = time.Now()
 	}
-	return c.ctx.Err() //nolint:wrapcheck // the caller's own error
 }
 
 // received notes the head of a response to a request that was sent then, and reports it to

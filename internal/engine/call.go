@@ -33,7 +33,7 @@ type call struct {
 	tried     time.Time        // when the first attempt began
 	begun     time.Time        // when the last attempt began
 	since     time.Time        // when the first attempt began that may have been carried out
-	rechecked error            // of Recheck
+	stopped   error            // why the call ends, if Recheck or Leave says so
 	finish    func(AttemptEnd) // of the last attempt, until it has ended
 }
 
@@ -90,6 +90,9 @@ func (c *call) newRequest() {
 // checkRetry decides what happens after an attempt. The retry loop calls it with the
 // attempt's error, but the attempt has noted all that is needed.
 func (c *call) checkRetry(ctx context.Context, err error) bool {
+	if c.stopped != nil {
+		return false
+	}
 	if c.attempts == 0 { // net/http refused the request itself, and would do so again
 		c.last = attempt{err: c.cfg.Redact.Err(unwrapURLError(err))}
 		return false
@@ -148,19 +151,30 @@ func (c *call) judge(n int) verdict {
 	return verdict{again: true, wait: wait, asked: asks}
 }
 
-// wait blocks until the next attempt may begin. It calls Recheck last, so that what that has
-// seen is as new as possible when the request is sent.
+// newEnough is how old what Recheck has read may be when the request is sent.
+const newEnough = 250 * time.Millisecond
+
+// wait blocks until the next attempt may begin. It calls Recheck before the request takes its turn
+// of the limiter, so that none is lost if there is nothing to send, and once more if that
+// took a while.
 func (c *call) wait(ctx context.Context) error {
 	if err := c.backOff(ctx); err != nil {
 		return err
 	}
+	if c.Recheck == nil || !c.ambiguous {
+		return c.gate(ctx)
+	}
+	if c.stopped = c.Recheck(c.since); c.stopped != nil {
+		return c.stopped
+	}
+	read := time.Now()
 	if err := c.gate(ctx); err != nil {
 		return err
 	}
-	if c.Recheck != nil && c.ambiguous {
-		c.rechecked = c.Recheck(c.since)
+	if time.Since(read) > newEnough {
+		c.stopped = c.Recheck(c.since)
 	}
-	return c.rechecked
+	return c.stopped
 }
 
 // unsent is the outcome of a call without an attempt.
@@ -173,8 +187,8 @@ func (c *call) unsent(err error) Outcome {
 func (c *call) outcome(err error) Outcome {
 	o := Outcome{GaveUp: c.verdict.why, Sent: c.Sent + c.attempts, Ambiguous: c.ambiguous}
 	switch {
-	case c.rechecked != nil:
-		o.Err = errs.WithContext(c.rechecked, c.ctx.Err())
+	case c.stopped != nil:
+		o.Err = errs.WithContext(c.stopped, c.ctx.Err())
 		return o
 	case c.verdict.again: // the context or the limiter ended the wait
 		err = fmt.Errorf("waiting to try again after %s: %w", c.last, c.cfg.Redact.Err(err))

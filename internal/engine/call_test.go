@@ -149,8 +149,9 @@ func TestContextIsPrinted(t *testing.T) {
 	}
 }
 
-// TestRecheck: it is called before a retry once an attempt may have been carried out, after
-// all waits and with the time when the first such attempt began. Its error ends the call.
+// TestRecheck: it is called before a retry once an attempt may have been carried out, with the
+// time when the first such attempt began, and again if the retry then waits for a turn for over
+// 250 ms. Its error ends the call, which takes no turn then.
 func TestRecheck(t *testing.T) {
 	t.Parallel()
 	stop := errors.New("no need")
@@ -158,41 +159,59 @@ func TestRecheck(t *testing.T) {
 		endings []func(*http.Request) (*http.Response, error)
 		first   int // the attempt that may have been carried out; 0 for none
 		calls   int
-		err     error
+		err     error // of the first call
+		late    error // of the second one
 	}{
-		"a 429":             {[]func(*http.Request) (*http.Response, error){replies(429), replies(200)}, 0, 0, nil},
-		"refused":           {[]func(*http.Request) (*http.Response, error){refuse, replies(200)}, 0, 0, nil},
-		"a 502":             {[]func(*http.Request) (*http.Response, error){replies(502), replies(200)}, 1, 1, nil},
-		"a 429 before it":   {[]func(*http.Request) (*http.Response, error){replies(429), reset, replies(200)}, 2, 1, nil},
-		"a 429 after it":    {[]func(*http.Request) (*http.Response, error){reset, replies(429), replies(200)}, 1, 2, nil},
-		"an error":          {[]func(*http.Request) (*http.Response, error){replies(502)}, 1, 1, stop},
-		"the last attempt":  {[]func(*http.Request) (*http.Response, error){replies(502), replies(502), replies(502), replies(502)}, 1, 3, nil},
-		"nothing but a 200": {[]func(*http.Request) (*http.Response, error){replies(200)}, 0, 0, nil},
+		"a 429":             {[]func(*http.Request) (*http.Response, error){replies(429), replies(200)}, 0, 0, nil, nil},
+		"refused":           {[]func(*http.Request) (*http.Response, error){refuse, replies(200)}, 0, 0, nil, nil},
+		"a 502":             {[]func(*http.Request) (*http.Response, error){replies(502), replies(200)}, 1, 1, nil, nil},
+		"a 429 before it":   {[]func(*http.Request) (*http.Response, error){replies(429), reset, replies(200)}, 2, 1, nil, nil},
+		"a 429 after it":    {[]func(*http.Request) (*http.Response, error){reset, replies(429), replies(200)}, 1, 2, nil, nil},
+		"an error":          {[]func(*http.Request) (*http.Response, error){replies(502)}, 1, 1, stop, nil},
+		"an error later":    {[]func(*http.Request) (*http.Response, error){replies(502), replies(200)}, 1, 1, nil, stop},
+		"the last attempt":  {[]func(*http.Request) (*http.Response, error){replies(502), replies(502), replies(502), replies(502)}, 1, 3, nil, nil},
+		"nothing but a 200": {[]func(*http.Request) (*http.Response, error){replies(200)}, 0, 0, nil, nil},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				var began []time.Time
-				s := &script{respond: func(n int, r *http.Request) (*http.Response, error) {
-					began = append(began, time.Now())
-					return tt.endings[n-1](r)
-				}}
-				calls, turns := 0, 0
-				c := call
-				c.Recheck = func(since time.Time) error {
-					calls++
-					if !since.Equal(began[tt.first-1]) || turns != len(began)+1 {
-						t.Errorf("since %s, in turn %d", since, turns)
+		for _, turn := range []time.Duration{250 * time.Millisecond, 251 * time.Millisecond} {
+			t.Run(fmt.Sprint(name, " ", turn), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					var began []time.Time
+					s := &script{respond: func(n int, r *http.Request) (*http.Response, error) {
+						began = append(began, time.Now())
+						return tt.endings[n-1](r)
+					}}
+					early, late, turns := 0, 0, 0
+					c := call
+					c.Recheck = func(since time.Time) error {
+						if !since.Equal(began[tt.first-1]) {
+							t.Errorf("since %s", since)
+						}
+						if turns == len(began) {
+							early++
+							return tt.err
+						}
+						late++
+						return tt.late
 					}
-					return tt.err
-				}
-				limiter := waiter(func(ctx context.Context) error { turns++; return pace.Sleep(ctx, time.Second) })
-				out := newEngine(t, s, withLimiter(limiter)).Do(t.Context(), c)
-				if calls != tt.calls || len(began) != len(tt.endings) || !errors.Is(out.Err, tt.err) || tt.err != nil && out.Err.Error() != tt.err.Error() || out.Ambiguous != (tt.first > 0) {
-					t.Errorf("%d calls, %d attempts: %+v", calls, len(began), out)
-				}
+					limiter := waiter(func(ctx context.Context) error { turns++; return pace.Sleep(ctx, turn) })
+					out := newEngine(t, s, withLimiter(limiter)).Do(t.Context(), c)
+					again, attempts, err := tt.calls, len(tt.endings), tt.err
+					switch {
+					case turn <= 250*time.Millisecond || tt.err != nil:
+						again = 0
+					case tt.late != nil:
+						attempts, err = 1, tt.late
+					}
+					if early != tt.calls || late != again || len(began) != attempts || turns-len(began) > 0 != (err == tt.late && err != nil) {
+						t.Errorf("%d and %d calls, %d turns, %d attempts", early, late, turns, len(began))
+					}
+					if !errors.Is(out.Err, err) || err != nil && out.Err.Error() != err.Error() || out.Ambiguous != (tt.first > 0) {
+						t.Errorf("%+v", out)
+					}
+				})
 			})
-		})
+		}
 	}
 }
 

@@ -300,7 +300,7 @@ func TestDialThatSendsRequests(t *testing.T) {
 		}
 		_ = res.Body.Close()
 		srv.Client().CloseIdleConnections()
-		return net.Dial(network, addr) //nolint:noctx // the request is bounded
+		return net.Dial(network, addr)
 	}
 	defer transport.CloseIdleConnections()
 	for _, c := range []engine.Call{call, free} {

@@ -264,6 +264,81 @@ func TestLeave(t *testing.T) {
 	})
 }
 
+// TestLeaveLate: a request that a stall held up after its turn waits for another one, and asks
+// again whether it may leave. One that is always held up as long does not.
+func TestLeaveLate(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		waits, left := 0, 0
+		var waitError error
+		limiter := waiter(func(context.Context) error { waits++; return waitError })
+		e := newEngine(t, statuses(200), withLimiter(limiter))
+		slow := time.Millisecond
+		post := engine.Call{Method: http.MethodPost, URL: address, Leave: func() error {
+			left++
+			if waits == left { // the first time for this turn
+				time.Sleep(slow)
+			}
+			return nil
+		}}
+		for range 10 {
+			if out := e.Do(t.Context(), post); out.Err != nil || out.Sent != 1 {
+				t.Errorf("%+v", out)
+			}
+		}
+		if waits != 10 || left != 10 {
+			t.Errorf("%d turns and %d checks for 10 requests", waits, left)
+		}
+		slow = 150 * time.Millisecond
+		post.Leave = func() error {
+			left++
+			if left == 11 {
+				time.Sleep(slow)
+			}
+			return nil
+		}
+		if out := e.Do(t.Context(), post); out.Err != nil || waits != 12 || left != 12 {
+			t.Errorf("%+v, %d turns and %d checks", out, waits, left)
+		}
+		again := post // a retry of an update must not wait after it has read the record
+		again.Recheck = func(time.Time) error { return nil }
+		again.Leave = func() error { time.Sleep(slow); return nil }
+		if out := e.Do(t.Context(), again); out.Err != nil || waits != 13 {
+			t.Errorf("%+v, %d turns", out, waits)
+		}
+		refused := errors.New("refused")
+		post.Leave = func() error {
+			left++
+			waitError = refused
+			time.Sleep(slow)
+			return nil
+		}
+		if out := e.Do(t.Context(), post); !errors.Is(out.Err, refused) || out.Sent != 0 || left != 13 {
+			t.Errorf("%+v, %d checks", out, left)
+		}
+	})
+}
+
+// TestLeaveRefusesRetry: a retry that may not leave ends the call.
+func TestLeaveRefusesRetry(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		left := 0
+		refused := errors.New("refused")
+		c := call
+		c.Leave = func() error {
+			left++
+			if left == 2 {
+				return refused
+			}
+			return nil
+		}
+		if out := newEngine(t, statuses(503)).Do(t.Context(), c); !errors.Is(out.Err, refused) || out.Sent != 1 || !out.Ambiguous || left != 2 {
+			t.Errorf("%+v, %d checks", out, left)
+		}
+	})
+}
+
 // aware is a limiter that learns of responses.
 type aware func(sent time.Time, status int, asked time.Duration)
 

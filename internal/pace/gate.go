@@ -64,6 +64,7 @@ type Gate struct {
 	refusals refusals
 	pauses   pauses
 	suspects map[string]*suspect
+	leaving  time.Duration // how long it takes until a request leaves that waits for something
 }
 
 // Pace is how fast requests may be sent.
@@ -122,6 +123,27 @@ func (g *Gate) Wait(ctx context.Context, route string) error {
 			return nil
 		}
 	}
+}
+
+const (
+	// lateness is how much longer than usual a request may take to leave.
+	lateness = 25 * time.Millisecond
+	// quick is less than a request takes to leave that waits for something. Others say nothing
+	// of how long that usually takes.
+	quick = time.Millisecond
+)
+
+// Late reports whether a request took so much longer than usual to leave after its turn that it
+// must wait for another one. Else requests that were held up together would be sent together.
+func (g *Gate) Late(took time.Duration) bool {
+	if took < quick {
+		return false
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	most := 2*g.leaving + lateness
+	g.leaving += (min(took, most) - g.leaving) / 64 // many that are late together must not count for more
+	return took > most
 }
 
 // Measure is Wait, and returns how much of the wait was a pause that the server asked for, and

@@ -299,3 +299,40 @@ func TestGateMeasure(t *testing.T) {
 		})
 	}
 }
+
+// TestLate: a request is late if it took 25 ms more than twice the usual time to leave. A
+// database that is always slow is usual after a while, whether or not others wait for it.
+func TestLate(t *testing.T) {
+	t.Parallel()
+	for _, usual := range []time.Duration{time.Millisecond, 200 * time.Millisecond} {
+		used := func() (g *pace.Gate, late int) {
+			g = pace.NewGate(waiter(unlimited), time.Minute)
+			for range 1500 {
+				if g.Late(usual) {
+					late++
+				}
+				if g.Late(time.Millisecond - 1) {
+					t.Error("a request that waited for nothing is late")
+				}
+			}
+			return g, late
+		}
+		g, late := used()
+		if isFast := usual < 25*time.Millisecond; isFast && late != 0 || !isFast && (late < 50 || late > 150) {
+			t.Errorf("%s each time: %d were late", usual, late)
+		}
+		bound := 2*usual + 25*time.Millisecond
+		if g.Late(bound - usual/10) {
+			t.Errorf("%s each time: %s is late", usual, bound-usual/10)
+		}
+		if g, _ = used(); !g.Late(bound + usual/10) {
+			t.Errorf("%s each time: %s is not late", usual, bound+usual/10)
+		}
+		g, _ = used()
+		for i := range 40 { // which a stall holds up together
+			if !g.Late(4*usual + 150*time.Millisecond) {
+				t.Errorf("%s each time: number %d is not late after a stall", usual, i)
+			}
+		}
+	}
+}

@@ -45,9 +45,10 @@ func runs(jobs int, rate float64, kill time.Duration) []settings {
 	steady.Name = "steady"
 	killed.Name, killed.Kill, killed.Restart = "killed", kill, true
 	inRedis.Name, inRedis.Redis, inRedis.Kill, inRedis.Restart = "with Redis", true, kill, true
-	learned.Name, learned.Learned, learned.Kill, learned.Restart = "throttled", true, kill, true
+	learned.Name, learned.Learned, learned.Kill, learned.Restart = "learned", true, kill, true
 	inRedis.Jobs /= 4
-	learned.Jobs /= 50 // one 429 in seven requests looks like a limit, so that it is slow
+	learned.Jobs /= 10
+	learned.Throttled /= 2 // with those of the faults, one 429 in seven requests would look like a limit
 	return []settings{steady, killed, learned, inRedis}
 }
 
@@ -127,7 +128,7 @@ func (rep *report) measure(ctx context.Context, all []settings, chosen string, e
 		if err != nil {
 			return fmt.Errorf("%s: %w", s.Name, err)
 		}
-		fmt.Fprintf(os.Stderr, "%s: %.0f s, %d requests\n", s.Name, r.Seconds, r.Requests)
+		fmt.Fprintf(os.Stderr, "%s: %.0f s, %d requests, %d in a second at most, %.1f%% of the rate\n", s.Name, r.Seconds, r.Requests, r.Most, 100*r.Used)
 		rep.Runs = append(rep.Runs, r)
 	}
 	if each > 0 {

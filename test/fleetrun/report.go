@@ -226,11 +226,11 @@ func (rep *report) tables() string {
 		line(cells...)
 	}
 	b.WriteString("\n")
-	line("processes", "requests a second, Postgres", "Redis", "transactions of Postgres a request", "creates under keys a second", "transactions a create")
-	b.WriteString(strings.Repeat("|---", 6) + "|\n")
+	line("processes", "requests a second, Postgres", "Redis", "transactions of Postgres a request", "creates under keys a second", "transactions a create", "failed")
+	b.WriteString(strings.Repeat("|---", 7) + "|\n")
 	for _, s := range rep.Sweep {
 		line(fmt.Sprint(s.Processes), fmt.Sprintf("%.0f", s.Requests), fmt.Sprintf("%.0f", s.RedisRequests), fmt.Sprintf("%.2f", s.PerRequest),
-			fmt.Sprintf("%.0f", s.Creates), fmt.Sprintf("%.2f", s.PerCreate))
+			fmt.Sprintf("%.0f", s.Creates), fmt.Sprintf("%.2f", s.PerCreate), fmt.Sprint(s.Failed))
 	}
 	return b.String()
 }

@@ -45,7 +45,7 @@ func (s settings) rows() int     { return s.Jobs * 3 / 10 }
 const attemptTimeout = 2 * time.Second
 
 // concurrency is how many jobs a process works at a time.
-const concurrency = 24
+const concurrency = 32
 
 // load is a run.
 type load struct {
@@ -101,8 +101,8 @@ func run(ctx context.Context, program string, s settings) (result, error) {
 		"-since", "2000-01-01T00:00:00Z", "-concurrency", fmt.Sprint(concurrency),
 	}
 	if !s.Learned {
-		// The processes keep the burst back: what waits for a processor arrives late, and then at once.
-		l.args = append(l.args, "-rate", fmt.Sprint(s.Rate), "-burst", "1")
+		// The processes keep most of the burst back: what waits for a processor arrives late, and then at once.
+		l.args = append(l.args, "-rate", fmt.Sprint(s.Rate), "-burst", "2")
 	}
 	if s.Redis {
 		server, err := redistest.Start()

@@ -31,6 +31,7 @@ type step struct {
 	PerRequest    float64 `json:"per_request"`    // transactions of Postgres for each
 	Creates       float64 `json:"creates"`        // under keys of the ledger, in Postgres
 	PerCreate     float64 `json:"per_create"`     // transactions of Postgres for each
+	Failed        int     `json:"failed"`         // turns and creates that a store refused, since it did not respond in time
 }
 
 const (
@@ -68,27 +69,32 @@ func sweep(ctx context.Context, numbers []int, each time.Duration) ([]step, erro
 	defer server.Close()
 	var steps []step
 	for _, n := range numbers {
-		s := step{Processes: n}
-		if s.Requests, s.PerRequest, err = measure(ctx, db, n, each, "limiter", pgtest.DSN(schema)); err != nil {
+		inPostgres, perRequest, err := measure(ctx, db, n, each, "limiter", pgtest.DSN(schema))
+		if err != nil {
 			return nil, err
 		}
-		if s.RedisRequests, _, err = measure(ctx, db, n, each, "redis", server.Socket()); err != nil {
+		inRedis, _, err := measure(ctx, db, n, each, "redis", server.Socket())
+		if err != nil {
 			return nil, err
 		}
-		if s.Creates, s.PerCreate, err = measure(ctx, db, n, each, "ledger", pgtest.DSN(schema)); err != nil {
+		creates, perCreate, err := measure(ctx, db, n, each, "ledger", pgtest.DSN(schema))
+		if err != nil {
 			return nil, err
 		}
-		steps = append(steps, s)
+		steps = append(steps, step{
+			n, inPostgres.perSecond(), inRedis.perSecond(), perRequest, creates.perSecond(), perCreate,
+			inPostgres.Failed + inRedis.Failed + creates.Failed,
+		})
 	}
 	return steps, nil
 }
 
-// measure runs processes for a time. It returns how often they did something in a second, and
-// how many transactions of Postgres each took.
-func measure(ctx context.Context, db *sql.DB, processes int, each time.Duration, what, dsn string) (perSecond, transactions float64, err error) {
+// measure runs processes for a time. It returns how often they did something, and how many
+// transactions of Postgres each took.
+func measure(ctx context.Context, db *sql.DB, processes int, each time.Duration, what, dsn string) (total worked, transactions float64, err error) {
 	program, err := os.Executable()
 	if err != nil {
-		return 0, 0, err
+		return total, 0, err
 	}
 	type process struct {
 		*exec.Cmd
@@ -98,7 +104,7 @@ func measure(ctx context.Context, db *sql.DB, processes int, each time.Duration,
 	all := make([]process, processes)
 	before, err := committed(ctx, db)
 	if err != nil {
-		return 0, 0, err
+		return total, 0, err
 	}
 	for i := range all {
 		cmd := exec.CommandContext(ctx, program) //nolint:gosec // itself
@@ -107,7 +113,7 @@ func measure(ctx context.Context, db *sql.DB, processes int, each time.Duration,
 		stdin, in := cmd.StdinPipe()
 		stdout, out := cmd.StdoutPipe()
 		if err := errors.Join(in, out, cmd.Start()); err != nil {
-			return 0, 0, err
+			return total, 0, err
 		}
 		all[i] = process{cmd, stdin, stdout}
 	}
@@ -115,21 +121,21 @@ func measure(ctx context.Context, db *sql.DB, processes int, each time.Duration,
 	for _, p := range all {
 		_ = p.stdin.Close()
 	}
-	var total float64
 	for _, p := range all {
 		var r worked
 		if err := errors.Join(json.NewDecoder(p.stdout).Decode(&r), p.Wait()); err != nil {
-			return 0, 0, err
+			return total, 0, err
 		}
-		total += r.Times
-		perSecond += r.Times / r.Seconds
+		total.Times += r.Times
+		total.Seconds += r.Seconds / float64(processes)
+		total.Failed += r.Failed
 	}
 	time.Sleep(1500 * time.Millisecond) // Postgres reports its statistics once a second
 	after, err := committed(ctx, db)
 	if err != nil {
-		return 0, 0, err
+		return total, 0, err
 	}
-	return perSecond, float64(after-before) / max(1, total), nil
+	return total, float64(after-before) / max(1, total.Times), nil
 }
 
 // committed returns how many transactions Postgres has committed.
@@ -138,8 +144,13 @@ func committed(ctx context.Context, db *sql.DB) (n int64, err error) {
 	return n, err
 }
 
-// worked is what a process of a step did.
-type worked struct{ Times, Seconds float64 }
+// worked is what processes of a step did.
+type worked struct {
+	Times, Seconds float64
+	Failed         int
+}
+
+func (w worked) perSecond() float64 { return w.Times / w.Seconds }
 
 // workStep is what a process of a step does until its standard input ends.
 func workStep(what string) error {
@@ -149,18 +160,21 @@ func workStep(what string) error {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	var times atomic.Int64
+	var times, failed atomic.Int64
 	var all sync.WaitGroup
-	errs := make([]error, goroutines)
+	var last atomic.Value
 	begun := time.Now()
-	for i := range errs {
+	for i := range goroutines {
 		all.Go(func() {
 			for n := 0; ctx.Err() == nil; n++ {
-				if err := do(ctx, fmt.Sprint(os.Getenv(numberEnv), "-", i, "-", n)); err == nil {
+				err := do(ctx, fmt.Sprint(os.Getenv(numberEnv), "-", i, "-", n))
+				switch {
+				case err == nil:
 					times.Add(1)
-				} else if ctx.Err() == nil {
-					errs[i] = err
-					return
+				case ctx.Err() == nil:
+					failed.Add(1)
+					last.Store(err.Error())
+					time.Sleep(10 * time.Millisecond)
 				}
 			}
 		})
@@ -168,8 +182,11 @@ func workStep(what string) error {
 	_, _ = io.Copy(io.Discard, os.Stdin)
 	stop()
 	all.Wait()
+	if times.Load() == 0 {
+		return fmt.Errorf("%s: nothing was done: %v", what, last.Load())
+	}
 	took := time.Since(begun)
-	return errors.Join(errors.Join(errs...), json.NewEncoder(os.Stdout).Encode(worked{float64(times.Load()), took.Seconds()}))
+	return json.NewEncoder(os.Stdout).Encode(worked{float64(times.Load()), took.Seconds(), int(failed.Load())})
 }
 
 // workOf returns what to do again and again.

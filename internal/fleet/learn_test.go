@@ -305,3 +305,31 @@ func TestLearningFromOthers(t *testing.T) {
 		time.Sleep(time.Second)
 	})
 }
+
+// TestMemoryIsPassedOn: the process that is the next to learn gets what the one before it knew,
+// once, and no other process does.
+func TestMemoryIsPassedOn(t *testing.T) {
+	t.Parallel()
+	var s fleet.State
+	const begun = 1_000_000_000
+	for i, step := range []struct {
+		at, id  int64
+		tells   string
+		learner int64
+		memory  string
+	}{
+		{begun, 1, "", 1, ""},
+		{begun + 1000, 1, "known", 1, ""},
+		{begun + 2000, 2, "", 1, ""},
+		{begun + 1000 + fleet.Lease, 2, "", 1, ""},
+		{begun + 1001 + fleet.Lease, 2, "", 2, "known"},
+		{begun + 1002 + fleet.Lease, 2, "", 2, ""},
+		{begun + 1003 + fleet.Lease, 1, "known before", 2, ""},
+		{begun + 1003 + 2*fleet.Lease, 3, "", 3, "known"},
+	} {
+		r := s.Turn(step.at, fleet.Request{ID: step.id, Memory: step.tells})
+		if r.Learner != step.learner || r.Memory != step.memory {
+			t.Errorf("step %d: %d learns, and the caller gets %q", i, r.Learner, r.Memory)
+		}
+	}
+}

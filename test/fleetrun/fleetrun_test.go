@@ -61,8 +61,7 @@ func TestFleet(t *testing.T) {
 }
 
 // TestSweep: a step counts what its processes do.
-func TestSweep(t *testing.T) {
-	t.Parallel()
+func TestSweep(t *testing.T) { //nolint:paralleltest // TestFleet crashes the Postgres that both use
 	if testing.Short() {
 		t.Skip("it starts Postgres and Redis")
 	}

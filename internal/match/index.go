@@ -90,8 +90,7 @@ func (x *Index[T]) Remove(what T, content Row) {
 // Find returns the records that were sent which a record may be like, each once. Most records
 // have an e-mail address, and were created with one, so the rest is computed only if needed.
 func (x *Index[T]) Find(row Row) []T {
-	f := finder[T]{resource: x.resource, row: row}
-	defer func() { x.walked += f.walked }()
+	f := finder[T]{index: x, row: row}
 	mark := Mark(x.resource, row)
 	if x.resource == Message {
 		for of, group := range x.groups {
@@ -119,7 +118,7 @@ func (x *Index[T]) Find(row Row) []T {
 		}
 	}
 	if rest {
-		f.findWithoutAddress(x.groups, email)
+		f.findWithoutAddress(email)
 	}
 	return f.found
 }
@@ -154,20 +153,19 @@ func (g *indexed[T]) enter(resource string, table int, what T, content Row) {
 
 // finder collects what an index has for one record.
 type finder[T comparable] struct {
-	resource string
-	row      Row
-	names    uint8        // of the row, see nameBits
-	keys     [tables]keys // of the row, once they are needed
-	found    []T
-	seen     map[T]bool
-	walked   int
+	index *Index[T]
+	row   Row
+	names uint8        // of the row, see nameBits
+	keys  [tables]keys // of the row, once they are needed
+	found []T
+	seen  map[T]bool
 }
 
 // findWithoutAddress adds the records that were sent which are not found by an e-mail address.
-func (f *finder[T]) findWithoutAddress(groups map[kind]*indexed[T], email bool) {
+func (f *finder[T]) findWithoutAddress(email bool) {
 	blank, name := isBlankContact(f.row), wholeName(f.row) != ""
 	f.names = nameBits(f.row)
-	for of, group := range groups {
+	for of, group := range f.index.groups {
 		switch {
 		case of.isNone(), of.email && email: // found before
 		case blank:
@@ -186,21 +184,21 @@ func (f *finder[T]) find(of kind, g *indexed[T], table int) {
 	if g.tables[table] == nil {
 		g.tables[table] = map[uint64][]T{}
 		for what, content := range g.members {
-			g.enter(f.resource, table, what, content)
+			g.enter(f.index.resource, table, what, content)
 		}
 	}
 	if len(g.tables[table]) == 0 {
 		return
 	}
 	if f.keys[table] == nil {
-		f.keys[table] = storedKeys(f.resource, table, f.row)
+		f.keys[table] = storedKeys(f.index.resource, table, f.row)
 	}
 	for _, k := range f.keys[table] {
 		if k.part != 0 && k.part != firstCommon(of.names&f.names) {
 			continue
 		}
 		for _, what := range g.tables[table][k.hash] {
-			f.walked++
+			f.index.walked++
 			if _, ok := g.members[what]; ok {
 				f.add(what)
 			}

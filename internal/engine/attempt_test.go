@@ -162,9 +162,7 @@ func TestAttemptTimeout(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				begun := time.Now()
 				s := always(respond)
-				p := policy
-				p.MinBackoff, p.MaxBackoff = 0, 0
-				out := newEngine(t, s, withTimeout(7*time.Second), withRetry(p)).
+				out := newEngine(t, s, withTimeout(7*time.Second), atOnce).
 					Do(t.Context(), engine.Call{Method: http.MethodGet, URL: address, Class: class})
 				want := 4
 				if class == engine.Unsent {

@@ -142,11 +142,9 @@ func TestStreamTimeouts(t *testing.T) {
 					return n, nil
 				})), nil
 			})
-			p := policy
-			p.MinBackoff, p.MaxBackoff = 0, 0
 			begun, read := time.Now(), 0
 			var body *engine.Body
-			out := newEngine(t, s, withTimeout(7*time.Second), withRetry(p)).Do(t.Context(), open(&body))
+			out := newEngine(t, s, withTimeout(7*time.Second), atOnce).Do(t.Context(), open(&body))
 			if tt.timeout {
 				checkTimeout(t, out.Err)
 			} else {

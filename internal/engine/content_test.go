@@ -121,9 +121,7 @@ func TestCutGzip(t *testing.T) {
 	s := &script{respond: func(n int, _ *http.Request) (*http.Response, error) {
 		return reply(200, zip[:min(len(zip), n*len(zip)/2)], "Content-Encoding", "gzip"), nil
 	}}
-	p := policy
-	p.MinBackoff, p.MaxBackoff = 0, 0
-	out := newEngine(t, s, withRetry(p)).Do(t.Context(), call)
+	out := newEngine(t, s, atOnce).Do(t.Context(), call)
 	if out.Err != nil || s.n.Load() != 2 || len(out.Response.Body) != 2000 {
 		t.Errorf("%+v after %d requests", out, s.n.Load())
 	}

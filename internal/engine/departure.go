@@ -43,8 +43,9 @@ type departure struct {
 var (
 	// errNotSentAgain is the error of an attempt whose request was about to be sent twice.
 	errNotSentAgain = errors.New("the transport was about to send the request twice, and it is not known whether it was carried out")
-	errClosed       = errors.New("the connection was closed, or the request reset, before there was a response")
-	errSealed       = errors.New("the attempt has ended: its body may not be sent any more")
+	// errClosed is the same for a read, which is retried.
+	errClosed = errors.New("the connection was closed, or the request reset, before there was a response")
+	errSealed = errors.New("the attempt has ended: its body may not be sent any more")
 )
 
 // replayed are the methods of the requests that net/http sends again over HTTP/1, if a connection
@@ -109,8 +110,9 @@ func (d *departure) gotConn(info httptrace.GotConnInfo) {
 		d.again.Store(true)
 		d.stop()
 		if !isHTTP2 && info.Conn != nil {
-			// net/http would send the request over it nevertheless. The trace must not close
-			// a connection, but nobody else uses it, and it may end at any time anyway.
+			// net/http would send the request over it although the context has ended. The
+			// documentation of httptrace forbids a hook to close a connection. This one is no
+			// loss: over HTTP/1, no other request uses it at the same time.
 			_ = info.Conn.Close()
 		}
 	}

@@ -97,9 +97,7 @@ func TestDeparture(t *testing.T) {
 			}
 			return nil, errReset
 		})
-		p := policy
-		p.MinBackoff, p.MaxBackoff = 0, 0
-		out := newEngine(t, s, withRetry(p)).Do(t.Context(), post)
+		out := newEngine(t, s, atOnce).Do(t.Context(), post)
 		text := "connection reset"
 		if tt.stopped {
 			text = "the transport was about to send the request twice, and it is not known whether it was carried out"
@@ -316,9 +314,6 @@ func TestDialThatSendsRequests(t *testing.T) {
 	}
 }
 
-// atOnce makes retries without a wait.
-func atOnce(cfg *engine.Config) { cfg.Retry.MinBackoff, cfg.Retry.MaxBackoff = 0, 0 }
-
 func urlOf(t *testing.T, srv *httptest.Server) *url.URL {
 	t.Helper()
 	target, err := url.Parse(srv.URL)
@@ -526,9 +521,7 @@ func TestBodyOnceRead(t *testing.T) {
 			last = r
 			return refuse(r)
 		})
-		p := policy
-		p.MinBackoff, p.MaxBackoff = 0, 0
-		out := newEngine(t, s, withRetry(p)).Do(t.Context(), post)
+		out := newEngine(t, s, atOnce).Do(t.Context(), post)
 		if (out.Sent == 4) != tt.unsent || out.Ambiguous == tt.unsent {
 			t.Errorf("%s: %+v", name, out)
 		}

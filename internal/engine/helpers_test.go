@@ -148,6 +148,9 @@ func newEngine(t testing.TB, s *script, options ...func(*engine.Config)) *engine
 	return engine.New(cfg)
 }
 
+// atOnce makes retries without a wait.
+func atOnce(cfg *engine.Config) { cfg.Retry.MinBackoff, cfg.Retry.MaxBackoff = 0, 0 }
+
 func withTimeout(d time.Duration) func(*engine.Config) {
 	return func(c *engine.Config) { c.Timeout = d }
 }

@@ -31,7 +31,7 @@ type step struct {
 	PerRequest    float64 `json:"per_request"`    // transactions of Postgres for each
 	Creates       float64 `json:"creates"`        // under keys of the ledger, in Postgres
 	PerCreate     float64 `json:"per_create"`     // transactions of Postgres for each
-	Failed        int     `json:"failed"`         // turns and creates that a store refused, since it did not respond in time
+	Failed        int     `json:"failed"`         // turns and creates for which a store did not respond in time
 }
 
 const (

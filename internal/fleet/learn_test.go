@@ -88,19 +88,18 @@ func TestLearning(t *testing.T) {
 	for _, tt := range []struct {
 		burst int
 		asked time.Duration
-		runs  int
 	}{
-		{5, time.Second, 3}, {5, 0, 1}, {50, time.Second, 1},
+		{5, time.Second}, {5, 0}, {50, time.Second},
 	} {
 		t.Run(fmt.Sprintf("burst %v, Retry-After %s", tt.burst, tt.asked), func(t *testing.T) {
 			t.Parallel()
-			const limit, long = 50, time.Minute
+			const limit, long, runs = 50, time.Minute, 5
 			used, refused := learn(t, limit, tt.burst, tt.asked, long, 0)
 			var together, refusedTogether float64
-			for range tt.runs { // which process learns, and when, is a matter of chance
+			for range runs { // which process learns, and when, is a matter of chance
 				u, r := learn(t, limit, tt.burst, tt.asked, long, processes)
-				together += u / float64(tt.runs)
-				refusedTogether += r / float64(tt.runs)
+				together += u / runs
+				refusedTogether += r / runs
 			}
 			t.Logf("one: %.1f%% used, %.1f%% refused; %d together: %.1f%%, %.1f%%",
 				100*used, 100*refused, processes, 100*together, 100*refusedTogether)

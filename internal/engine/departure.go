@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -44,7 +45,7 @@ var (
 	// errNotSentAgain is the error of an attempt whose request was about to be sent twice.
 	errNotSentAgain = errors.New("the transport was about to send the request twice, and it is not known whether it was carried out")
 	// errClosed is the same for a read, which is retried.
-	errClosed = errors.New("the connection was closed, or the request reset, before there was a response")
+	errClosed = fmt.Errorf("the connection was closed, or the request reset, before there was a response: %w", io.ErrUnexpectedEOF)
 	errSealed = errors.New("the attempt has ended: its body may not be sent any more")
 )
 

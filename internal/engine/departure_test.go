@@ -134,11 +134,11 @@ func TestReadSentTwice(t *testing.T) {
 			})
 			c.Once = true
 			out := newEngine(t, s).Do(t.Context(), c)
-			text := "connection reset"
+			want := errReset
 			if tt.stopped {
-				text = "the connection was closed, or the request reset, before there was a response"
+				want = io.ErrUnexpectedEOF
 			}
-			if out.Err == nil || out.Err.Error() != text || !out.Ambiguous || closed > 0 != tt.closed {
+			if !errors.Is(out.Err, want) || !out.Ambiguous || closed > 0 != tt.closed {
 				t.Errorf("%s: %+v, %d closed", name, out, closed)
 			}
 		}

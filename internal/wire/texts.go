@@ -7,7 +7,7 @@ import "strings"
 type texts struct{ shared strings.Builder }
 
 const (
-	sharedTexts = 256
+	sharedTexts = 512
 	longText    = 64
 )
 

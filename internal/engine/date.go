@@ -52,7 +52,11 @@ func parseDate(text string) (time.Time, error) {
 // Date returns the time of the Date header, and whether it is the server's own. It is not
 // if the response is from a cache, or from a gateway or a proxy. Each has another clock.
 func (r *Response) Date() (time.Time, bool) {
-	at, err := parseDate(r.Header.Get("Date"))
+	text := r.Header.Get("Date")
+	if text == "" {
+		return time.Time{}, false
+	}
+	at, err := parseDate(text)
 	if err != nil || r.IsCached() {
 		return time.Time{}, false
 	}

@@ -69,7 +69,7 @@ func (e endpoint) refuse(err error) error { return &callError{e.about(), err} }
 
 // outgoing is what a call sends.
 type outgoing struct {
-	url  *url.URL
+	url  url.URL
 	body []byte // nil for none
 }
 
@@ -105,7 +105,7 @@ func (e endpoint) build(base *url.URL, user ID, o *callOptions) (outgoing, error
 	}
 	u.Path += plain
 	u.RawQuery = rawQuery
-	return outgoing{&u, body}, nil
+	return outgoing{u, body}, nil
 }
 
 // actingUser returns the user on whose behalf a call acts: the one that the options name,

@@ -133,10 +133,10 @@ func TestApart(t *testing.T) {
 			})
 			transport.ResponseHeaderTimeout = tt.transport
 			with := func(cfg *engine.Config) { cfg.Transport = transport }
-			plain := *address
-			plain.Scheme = "http"
-			c, slow := call, call
-			c.URL, c.Free, slow.URL, slow.Header = &plain, tt.free, &plain, http.Header{"X-Slow": {"1"}}
+			c := call
+			c.URL.Scheme, c.Free = "http", tt.free
+			slow := c
+			slow.Free, slow.Header = false, http.Header{"X-Slow": {"1"}}
 			var wg sync.WaitGroup
 			for range 2 {
 				wg.Go(func() {
@@ -176,8 +176,8 @@ func TestApartTooLate(t *testing.T) {
 			}
 			return conn, err
 		}
-		plain, c := *address, call
-		plain.Scheme, c.URL = "http", &plain
+		c := call
+		c.URL.Scheme = "http"
 		out := newEngine(t, new(script), func(cfg *engine.Config) { cfg.Transport = transport }).Do(t.Context(), c)
 		if out.Err != nil || out.Sent != 3 {
 			t.Errorf("%+v", out)

@@ -55,10 +55,11 @@ func (c *call) attempt(req *http.Request) (*http.Response, error) {
 		}
 	}()
 	ctx, left := c.watchDeparture(ctx, wait.cancel)
-	req = req.WithContext(ctx)
+	left.request = *req.WithContext(ctx)
+	req = &left.request
 	left.prepare(req)
 	// Each attempt has a header of its own: a transport may change it, though it should not.
-	req.Header = c.newHeader(req.ContentLength > 0)
+	req.Header = c.newHeader(left, req.ContentLength > 0)
 	req.Host = req.URL.Host // set this late: otherwise net/http's client clones the URL
 	res, err := c.roundTrip(req)
 	arrived := err == nil
@@ -137,12 +138,13 @@ func (c *call) received(res *http.Response, sent time.Time) time.Time {
 }
 
 // newHeader makes the header of one attempt.
-func (c *call) newHeader(hasBody bool) http.Header {
+func (c *call) newHeader(left *departure, hasBody bool) http.Header {
 	header := make(http.Header, len(c.Header)+4)
 	for name, values := range c.Header {
 		header[name] = slices.Clone(values)
 	}
-	own := [...]string{"application/json", c.cfg.Authorization(), c.cfg.UserAgent, "application/json"}
+	own := &left.header
+	*own = [...]string{"application/json", c.cfg.Authorization(), c.cfg.UserAgent, "application/json"}
 	header["Accept"], header["Authorization"] = own[0:1:1], own[1:2:2]
 	if header.Get("User-Agent") == "" {
 		header["User-Agent"] = own[2:3:3]

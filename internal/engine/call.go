@@ -17,8 +17,9 @@ import (
 type call struct {
 	Call
 	cfg     *Config
-	ctx     callContext // by value, so that it needs no memory of its own
+	ctx     callContext // by value, as are the requests, so that they need no memory of their own
 	request retryablehttp.Request
+	sent    http.Request // what request has
 
 	began     time.Time
 	attempts  int   // made by this Do
@@ -74,27 +75,22 @@ func Route(ctx context.Context) (string, bool) {
 }
 
 // blankRequest is copied with the context of each call, which net/http sets in copies only.
-var blankRequest = &http.Request{Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
+// Its header stays empty, since each attempt has its own: without one, net/http would copy the request.
+var blankRequest = &http.Request{Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{}}
 
 // newRequest makes the request that the attempts send.
 func (c *call) newRequest() {
-	req := blankRequest.WithContext(&c.ctx)
-	req.Method, req.URL = c.Method, c.URL
-	req.Header = http.Header{} // of attempts; net/http would copy the request to add one
-	c.request.Request = req
+	c.sent = *blankRequest.WithContext(&c.ctx)
+	c.sent.Method, c.sent.URL = c.Method, &c.URL
+	c.request.Request = &c.sent
 	if c.Body != nil {
 		_ = c.request.SetBody(c.Body) // with bytes it cannot fail
 	}
 }
 
-// checkRetry decides what happens after an attempt. The retry loop calls it with the
-// attempt's error, but the attempt has noted all that is needed.
-func (c *call) checkRetry(ctx context.Context, err error) bool {
+// checkRetry decides what happens after an attempt, which has noted all that is needed.
+func (c *call) checkRetry(ctx context.Context) bool {
 	if c.stopped != nil {
-		return false
-	}
-	if c.attempts == 0 { // net/http refused the request itself, and would do so again
-		c.last = attempt{err: c.cfg.Redact.Err(unwrapURLError(err))}
 		return false
 	}
 	if c.attempts == 1 {
@@ -212,7 +208,7 @@ func (c *call) outcome(err error) Outcome {
 // none any more.
 func (c *call) logGivingUp(o Outcome) {
 	switch {
-	case c.cfg.Logger == nil, c.attempts == 0, errors.Is(c.ctx.Err(), context.Canceled):
+	case c.cfg.Logger == nil, errors.Is(c.ctx.Err(), context.Canceled):
 		return
 	case c.last.err == nil && !c.Class.replayable(c.last): // a final response
 		return

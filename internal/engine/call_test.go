@@ -135,9 +135,8 @@ func TestContextIsPrinted(t *testing.T) {
 		return reply(200, "{}"), nil
 	})
 	c := post
-	target := *address
-	target.RawQuery = "email=jane.doe"
-	c.URL, c.Header, c.Body = &target, http.Header{"X-Tenant": {"private"}}, []byte("confidential")
+	c.URL.RawQuery = "email=jane.doe"
+	c.Header, c.Body = http.Header{"X-Tenant": {"private"}}, []byte("confidential")
 	newEngine(t, s, withLimiter(waiter(func(ctx context.Context) error { note(ctx); return nil }))).Do(t.Context(), c)
 	for _, secret := range []string{secretKey, "jane.doe", "private", "confidential"} {
 		if strings.Contains(printed.String(), secret) {

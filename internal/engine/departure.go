@@ -18,14 +18,17 @@ import (
 	"sync/atomic"
 )
 
-// departure observes how far the request of an attempt gets: whether it can have left this
-// machine, and whether the transport is about to send it twice.
+// departure is the request of an attempt, and observes how far that gets: whether it can have left
+// this machine, and whether the transport is about to send it twice.
 //
 // What net/http reports may be about another request: a transport of the program may make
 // some of its own in the same context, for example for a token, or send this one without
 // any report. What is known for sure is whether the body was read.
 type departure struct {
-	trace  httptrace.ClientTrace
+	request http.Request // by value, as is what follows, so that they need no memory of their own
+	header  [4]string    // the values of its header that the engine sets
+	trace   httptrace.ClientTrace
+
 	stop   context.CancelFunc
 	target *url.URL
 	body   []byte // nil for none
@@ -59,7 +62,7 @@ var replayed = []string{http.MethodGet, http.MethodHead, http.MethodOptions, htt
 // even if all of the request had been sent. Over HTTP/1, it would do so with those of some methods.
 func (c *call) watchDeparture(ctx context.Context, stop context.CancelFunc) (context.Context, *departure) {
 	transport, own := c.cfg.Transport.(*http.Transport)
-	d := &departure{stop: stop, target: c.URL, body: c.Body, own: own, reads: slices.Contains(replayed, c.Method)}
+	d := &departure{stop: stop, target: &c.URL, body: c.Body, own: own, reads: slices.Contains(replayed, c.Method)}
 	d.trace = httptrace.ClientTrace{
 		GotConn:      d.gotConn,
 		WroteHeaders: d.sent,

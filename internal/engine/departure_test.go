@@ -169,9 +169,7 @@ func TestHeadersAreWatched(t *testing.T) {
 			}
 			return nil, errReset
 		}
-		target := *address
-		target.Scheme = tt.scheme
-		tt.call.URL, tt.call.Once = &target, true
+		tt.call.URL.Scheme, tt.call.Once = tt.scheme, true
 		newEngine(t, new(script), func(cfg *engine.Config) { cfg.Transport = tt.transport }).Do(t.Context(), tt.call)
 		if dials != 1 {
 			t.Errorf("%s %s: %d dials", tt.scheme, tt.call.Method, dials)
@@ -314,13 +312,13 @@ func TestDialThatSendsRequests(t *testing.T) {
 	}
 }
 
-func urlOf(t *testing.T, srv *httptest.Server) *url.URL {
+func urlOf(t *testing.T, srv *httptest.Server) url.URL {
 	t.Helper()
 	target, err := url.Parse(srv.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return target
+	return *target
 }
 
 // TestStoppedAndCanceled: if the caller's context has ended as well, that is the error.
@@ -467,19 +465,17 @@ func TestHTTP2Reset(t *testing.T) {
 				}
 				t.Run(fmt.Sprint(way.name, " ", code, " ", c.Method, " ", c.Free), func(t *testing.T) {
 					t.Parallel()
-					target := *address
-					target.Scheme = way.scheme
+					c.URL.Scheme, c.Once = way.scheme, true
 					var (
 						srv      *httptest.Server
 						requests *atomic.Int64
 					)
 					if way.scheme == overTLS {
 						srv, requests = resets(t, code)
-						target.Host = strings.TrimPrefix(srv.URL, "https://")
+						c.URL.Host = strings.TrimPrefix(srv.URL, "https://")
 					} else {
-						target.Host, requests = resetsPlain(t, code)
+						c.URL.Host, requests = resetsPlain(t, code)
 					}
-					c.URL, c.Once = &target, true
 					out := newEngine(t, new(script), withTimeout(time.Second), func(cfg *engine.Config) { cfg.Transport = way.transport(t, srv) }).
 						Do(t.Context(), c)
 					if out.Err == nil || !out.Ambiguous || out.Sent != 1 {

@@ -41,8 +41,8 @@ type Config struct {
 // Call is what is particular to one call.
 type Call struct {
 	Method string
-	Route  string      // the template of the path, for logs and for [Route]
-	URL    *url.URL    // not modified
+	Route  string // the template of the path, for logs and for [Route]
+	URL    url.URL
 	Header http.Header // in addition to what the engine sets; not modified
 	Body   []byte      // JSON; nil for none
 	Class  Class
@@ -103,8 +103,8 @@ func New(cfg Config) *Engine {
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 		RetryMax: cfg.Retry.MaxAttempts,
-		CheckRetry: func(ctx context.Context, _ *http.Response, err error) (bool, error) {
-			return callOf(ctx).checkRetry(ctx, err), nil
+		CheckRetry: func(ctx context.Context, _ *http.Response, _ error) (bool, error) {
+			return callOf(ctx).checkRetry(ctx), nil
 		},
 		// Backoff does not get the request, and so cannot know the call: PrepareRetry waits.
 		Backoff:      func(time.Duration, time.Duration, int, *http.Response) time.Duration { return 0 },

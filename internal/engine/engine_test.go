@@ -344,15 +344,3 @@ type aware func(sent time.Time, status int, asked time.Duration)
 
 func (aware) Wait(context.Context) error                                  { return nil }
 func (a aware) Responded(sent time.Time, status int, asked time.Duration) { a(sent, status, asked) }
-
-// TestRefusedByNetHTTP: a request that cannot be sent at all is an error.
-func TestRefusedByNetHTTP(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := statuses(200)
-		out := newEngine(t, s).Do(t.Context(), engine.Call{Method: http.MethodGet})
-		if out.Err == nil || out.Sent != 0 || out.Ambiguous || s.n.Load() != 0 {
-			t.Errorf("%+v", out)
-		}
-	})
-}

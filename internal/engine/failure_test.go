@@ -23,9 +23,7 @@ func TestErrorsWithoutQueryAndKey(t *testing.T) {
 	t.Parallel()
 	c := call
 	c.Once = true
-	target := *address
-	target.RawQuery = "email=jane.doe%40example.com"
-	c.URL = &target
+	c.URL.RawQuery = "email=jane.doe%40example.com"
 	for name, tt := range map[string]struct {
 		fail func(*http.Request) error
 		text string
@@ -58,7 +56,7 @@ func TestErrorsWithoutQueryAndKey(t *testing.T) {
 // TestErrorsWithoutAQuery: a URL without one leaves errors as they are.
 func TestErrorsWithoutAQuery(t *testing.T) {
 	t.Parallel()
-	out := newEngine(t, failing(errReset)).Do(t.Context(), engine.Call{Method: http.MethodGet, URL: &url.URL{Host: "h"}, Once: true})
+	out := newEngine(t, failing(errReset)).Do(t.Context(), engine.Call{Method: http.MethodGet, URL: url.URL{Host: "h"}, Once: true})
 	if out.Err != errReset {
 		t.Errorf("%v", out.Err)
 	}
@@ -103,9 +101,7 @@ func checkHandshake(t *testing.T, h *handshake, c engine.Call) {
 	transport.TLSClientConfig.RootCAs = x509.NewCertPool()
 	transport.TLSClientConfig.RootCAs.AddCert(srv.Certificate())
 	t.Cleanup(transport.CloseIdleConnections)
-	target := *address
-	target.Host = strings.TrimPrefix(srv.URL, "https://")
-	c.URL = &target
+	c.URL.Host = strings.TrimPrefix(srv.URL, "https://")
 	quick := policy
 	quick.MinBackoff, quick.MaxBackoff = time.Millisecond, time.Millisecond
 	out := newEngine(t, new(script), withRetry(quick), func(cfg *engine.Config) { cfg.Transport = transport }).Do(t.Context(), c)
@@ -121,9 +117,8 @@ func TestPlainPort(t *testing.T) {
 	t.Cleanup(srv.Close)
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
-	c, target := call, *address
-	target.Host = strings.TrimPrefix(srv.URL, "http://")
-	c.URL = &target
+	c := call
+	c.URL.Host = strings.TrimPrefix(srv.URL, "http://")
 	out := newEngine(t, new(script), func(cfg *engine.Config) { cfg.Transport = transport }).Do(t.Context(), c)
 	if out.Err == nil || out.Sent != 1 || !strings.HasSuffix(out.Err.Error(), "; does the base URL have a port that serves plain http?") {
 		t.Errorf("%+v", out)

@@ -24,7 +24,7 @@ import (
 const secretKey = "gg-SECRET-0123456789"
 
 var (
-	address = &url.URL{Scheme: "https", Host: "api.example.com", Path: "/v1/contacts/1102755", RawQuery: "acting=1"}
+	address = url.URL{Scheme: "https", Host: "api.example.com", Path: "/v1/contacts/1102755", RawQuery: "acting=1"}
 	policy  = engine.Policy{
 		MaxAttempts: 4, MinBackoff: 250 * time.Millisecond, MaxBackoff: 8 * time.Second, MaxRetryAfter: time.Minute,
 	}
